@@ -1,0 +1,135 @@
+/**
+ * Every byte that a worker receives or sends lies in one region of memory, cut into slots of two sizes.
+ *
+ * Strategy: a position is an offset into the region, so a range names its buffer and no views are made. Slots
+ * are counted by references: whoever holds a range holds one reference, `send` takes it over, and the last
+ * `release` puts the slot on top of a stack, where the next `acquire` finds it still warm in the cache.
+ *
+ * - A *large* slot receives. Its first `HEADROOM_BYTES` stay free, so that a rewritten head or a chunk-size line can
+ *   be put in front of a body without moving the body.
+ * - A *small* slot holds what we write ourselves: heads, small messages, local answers.
+ *
+ * Slot strides are not powers of two: equal offsets in neighbouring slots would fall into the same cache sets.
+ * The region is never cleared: a slot holds whatever its last user left.
+ *
+ * @hot
+ */
+import { assert } from "./assert.ts";
+
+/** Writable bytes in front of every received range. */
+export const HEADROOM_BYTES = 1024;
+/** The most bytes that one receive can deliver. */
+export const RECEIVE_BYTES = 65_536;
+/** Usable bytes of a large slot. */
+export const LARGE_SLOT_BYTES = HEADROOM_BYTES + RECEIVE_BYTES;
+/** Usable bytes of a small slot. */
+export const SMALL_SLOT_BYTES = 4096;
+
+const LARGE_STRIDE = LARGE_SLOT_BYTES + 64;
+const SMALL_STRIDE = SMALL_SLOT_BYTES + 320;
+
+export class BufferPool {
+  /** The whole region. Engines may give it to the kernel, so it must not be memory that V8 can move. */
+  readonly memory: Uint8Array;
+  /** The same region, for unaligned reads and writes of more than one byte. */
+  readonly view: DataView;
+  readonly smallCount: number;
+  readonly largeCount: number;
+  readonly #largeBase: number;
+  readonly #references: Uint16Array;
+  readonly #freeSmall: Int32Array;
+  readonly #freeLarge: Int32Array;
+  #freeSmallCount: number;
+  #freeLargeCount: number;
+
+  /** Bytes that a region must have for these counts. */
+  static regionBytes(smallCount: number, largeCount: number): number {
+    return smallCount * SMALL_STRIDE + largeCount * LARGE_STRIDE;
+  }
+
+  /** Takes over `memory`, of exactly `regionBytes(smallCount, largeCount)` bytes. Untouched slots stay untouched pages. */
+  constructor(memory: Uint8Array, smallCount: number, largeCount: number) {
+    assert(
+      memory.length === BufferPool.regionBytes(smallCount, largeCount),
+      "the region has the size of its slots",
+    );
+    this.memory = memory;
+    this.view = new DataView(memory.buffer, memory.byteOffset, memory.byteLength);
+    this.smallCount = smallCount;
+    this.largeCount = largeCount;
+    this.#largeBase = smallCount * SMALL_STRIDE;
+    this.#references = new Uint16Array(smallCount + largeCount);
+    this.#freeSmall = new Int32Array(smallCount);
+    this.#freeLarge = new Int32Array(largeCount);
+    // Filled downwards: the lowest slots are taken first.
+    for (let i = 0; i < smallCount; i++) this.#freeSmall[i] = smallCount - 1 - i;
+    for (let i = 0; i < largeCount; i++) this.#freeLarge[i] = smallCount + largeCount - 1 - i;
+    this.#freeSmallCount = smallCount;
+    this.#freeLargeCount = largeCount;
+  }
+
+  get freeSmallCount(): number {
+    return this.#freeSmallCount;
+  }
+
+  get freeLargeCount(): number {
+    return this.#freeLargeCount;
+  }
+
+  /** A small slot with one reference: the offset of its first byte, or -1 when none is free. */
+  acquireSmall(): number {
+    if (this.#freeSmallCount === 0) return -1;
+    const slot = this.#freeSmall[--this.#freeSmallCount]!;
+    assert(this.#references[slot] === 0, "a free slot has no references");
+    this.#references[slot] = 1;
+    return slot * SMALL_STRIDE;
+  }
+
+  /** A large slot with one reference: the offset of its first byte (the headroom begins there), or -1 when none is free. */
+  acquireLarge(): number {
+    if (this.#freeLargeCount === 0) return -1;
+    const slot = this.#freeLarge[--this.#freeLargeCount]!;
+    assert(this.#references[slot] === 0, "a free slot has no references");
+    this.#references[slot] = 1;
+    return this.#largeBase + (slot - this.smallCount) * LARGE_STRIDE;
+  }
+
+  /** One more holder of the slot around `offset`. */
+  retain(offset: number): void {
+    const slot = this.#slotOf(offset);
+    assert(this.#references[slot]! > 0, "only a held slot is shared");
+    this.#references[slot] = this.#references[slot]! + 1;
+  }
+
+  /** One holder less; the last one frees the slot. */
+  release(offset: number): void {
+    const slot = this.#slotOf(offset);
+    const left = this.#references[slot]! - 1;
+    assert(left >= 0, "a slot is released once per reference");
+    this.#references[slot] = left;
+    if (left > 0) return;
+    if (slot < this.smallCount) this.#freeSmall[this.#freeSmallCount++] = slot;
+    else this.#freeLarge[this.#freeLargeCount++] = slot;
+  }
+
+  /** Holders of the slot around `offset`. */
+  referencesOf(offset: number): number {
+    return this.#references[this.#slotOf(offset)]!;
+  }
+
+  /** First usable byte of the slot around `offset`. */
+  slotStart(offset: number): number {
+    if (offset < this.#largeBase) return ((offset / SMALL_STRIDE) | 0) * SMALL_STRIDE;
+    return this.#largeBase + (((offset - this.#largeBase) / LARGE_STRIDE) | 0) * LARGE_STRIDE;
+  }
+
+  /** Just past the last usable byte of the slot around `offset`. */
+  slotEnd(offset: number): number {
+    return this.slotStart(offset) + (offset < this.#largeBase ? SMALL_SLOT_BYTES : LARGE_SLOT_BYTES);
+  }
+
+  #slotOf(offset: number): number {
+    if (offset < this.#largeBase) return (offset / SMALL_STRIDE) | 0;
+    return this.smallCount + (((offset - this.#largeBase) / LARGE_STRIDE) | 0);
+  }
+}

@@ -1,0 +1,88 @@
+/**
+ * What the data plane tells the control plane: counters and latency histograms in one shared segment.
+ *
+ * Layout: a header of `HEADER_BYTES`, then one block of `BLOCK_BYTES` per worker, each a multiple of 128 bytes (two cache
+ * lines: the adjacent-line prefetcher pairs them) so that no two workers write to the same line. A cell is a
+ * float64: whole numbers are exact up to 2^53, and an aligned 8-byte store is atomic on every 64-bit machine.
+ * One writer per block, no locks; a reader may see counters of one instant next to those of the next.
+ * Gauges (`…Open`, `…Idle`, `…InFlight`) go both ways and are zeroed when a worker begins; counters and histograms live
+ * through the replacement of a worker, because its successor goes on counting in the same block.
+ */
+import { HISTOGRAM_CELLS } from "../base/histogram.ts";
+
+/** Cell index of each counter within a block. */
+export const Counter = {
+  workerPid: 0,
+  /** Client connections: accepted ever, open now, refused because `clientsMax` was reached. */
+  clientsAccepted: 1,
+  clientsOpen: 2,
+  clientsRefused: 3,
+  /** Requests whose head was read whole; exchanges not finished yet. */
+  requests: 4,
+  requestsInFlight: 5,
+  /** Final responses sent to clients, by class; ours and the backends'. */
+  responses1xx: 6,
+  responses2xx: 7,
+  responses3xx: 8,
+  responses4xx: 9,
+  responses5xx: 10,
+  /** Bytes on the wire. */
+  clientBytesIn: 11,
+  clientBytesOut: 12,
+  originBytesIn: 13,
+  originBytesOut: 14,
+  /** Backend connections: opened ever, open now, idle in the pool now, requests sent on a reused one. */
+  originsOpened: 15,
+  originsOpen: 16,
+  originsIdle: 17,
+  originsReused: 18,
+  /** Requests sent again to another backend or on another connection. */
+  retries: 19,
+  /** Errors by kind. */
+  errorBadRequest: 20,
+  errorRequestTimeout: 21,
+  errorClientGone: 22,
+  errorConnectRefused: 23,
+  errorConnectTimeout: 24,
+  errorConnectOther: 25,
+  errorNoEndpoint: 26,
+  errorOriginReset: 27,
+  errorOriginTimeout: 28,
+  errorBadResponse: 29,
+  errorResponseCut: 30,
+  errorOverload: 31,
+  /** Upgrades and relayed connections open now, and ever. */
+  tunnelsOpen: 32,
+  tunnels: 33,
+  /** Slots of the buffer pool in use now. */
+  largeSlotsUsed: 34,
+  smallSlotsUsed: 35,
+} as const;
+export type Counter = (typeof Counter)[keyof typeof Counter];
+
+const COUNTER_CELLS = 64;
+
+/** First cell of each histogram within a block. Values are microseconds. */
+export const HistogramCell = {
+  /** From the end of the request head to the end of the response. */
+  requestUs: COUNTER_CELLS,
+  /** From the end of the request head to the response head's arrival from the backend. */
+  originUs: COUNTER_CELLS + HISTOGRAM_CELLS,
+  /** To open a backend connection. */
+  connectUs: COUNTER_CELLS + 2 * HISTOGRAM_CELLS,
+} as const;
+
+const BLOCK_CELLS_USED = COUNTER_CELLS + 3 * HISTOGRAM_CELLS;
+
+export const HEADER_BYTES = 128;
+export const BLOCK_BYTES = Math.ceil((BLOCK_CELLS_USED * 8) / 128) * 128;
+
+/** Bytes of a segment for `workers` blocks. */
+export function segmentBytes(workers: number): number {
+  return HEADER_BYTES + workers * BLOCK_BYTES;
+}
+
+/** The block of worker `index` (from 0) in a segment. */
+export function blockOf(segment: ArrayBufferLike, index: number): Float64Array {
+  return new Float64Array(segment, HEADER_BYTES + index * BLOCK_BYTES, BLOCK_BYTES / 8);
+}

@@ -1,0 +1,29 @@
+/**
+ * What the data plane reports to the control plane, beside counters: rare things that somebody may want to read.
+ * Never called per successful request. Calls must return at once; what they lead to happens later.
+ */
+
+/** One exchange that did not go as asked, in words that a log can print. */
+export interface FailureNotice {
+  /** Who ended it. */
+  readonly by: "client" | "origin" | "proxy";
+  /** What was going on. */
+  readonly phase: "request-head" | "request-body" | "connect" | "response-head" | "response-body" | "tunnel";
+  /** Stable snake_case word: `head_too_large`, `connect_refused`, `origin_reset`. */
+  readonly reason: string;
+  /** Status sent to the client; 0 where none could be. */
+  readonly status: number;
+  readonly client: string;
+  /** Endpoint name, or "". */
+  readonly endpoint: string;
+  /** Request line without version, escaped and cut to 256 bytes; "" where it could not be read. */
+  readonly request: string;
+}
+
+export interface Notices {
+  failure(notice: FailureNotice): void;
+  /** Connecting to an endpoint (by address) failed, or works again after it had failed. `errno` is 0 then. */
+  endpoint(address: string, errno: number): void;
+  /** After `drain`: nothing is in flight and no client connection is open any more. Once. */
+  drained(): void;
+}
