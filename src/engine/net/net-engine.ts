@@ -1,0 +1,497 @@
+/**
+ * The portable engine: node:net sockets behind the engine contract. It runs wherever Node runs and needs no FFI.
+ *
+ * Strategy: libuv calls back once per readable socket; the first of these calls in a pass of the event loop begins a
+ * batch, and a `setImmediate` (which libuv runs after all of them) ends it. Writes wait for the end of the batch, so
+ * that what belongs together leaves in one system call. Reading goes through one landing buffer for all sockets where
+ * Node allows it (`onread`), and is copied into a slot of the pool: Node's own way allocates 64 KiB per read.
+ * Both high-water marks are 1 byte: a paused socket then reads at most one chunk ahead, and `drain` tells of every
+ * write that Node could not finish at once, without a callback per write.
+ *
+ * A listening descriptor that was inherited is closed when the engine stops accepting; the copies of other processes stay open.
+ *
+ * @hot
+ */
+import { Socket, type SocketConstructorOpts } from "node:net";
+import { assert } from "../../base/assert.ts";
+import { BufferPool, HEADROOM_BYTES, RECEIVE_BYTES } from "../../base/buffer-pool.ts";
+import { Errno } from "../../contract/errno.ts";
+import type { Engine, EngineOptions, Handler } from "../../contract/port.ts";
+import { ConnectTargets } from "./address.ts";
+import { BatchTimer } from "./batch-timer.ts";
+import {
+  JoinScratch,
+  NetConnection,
+  onClose,
+  onConnect,
+  onData,
+  onDrain,
+  onEnd,
+  onError,
+  onFinishReset,
+  onLanded,
+  type SocketEvents,
+} from "./net-connection.ts";
+import { closeServer, type NetListener, openListeners } from "./net-listener.ts";
+
+/** While connections wait for a slot, and nothing happens, look this often. */
+const STARVED_POLL_MS = 2;
+const HEADROOM = HEADROOM_BYTES;
+const RECEIVE_MAX = RECEIVE_BYTES;
+
+/** Opens the listeners. Throws what `listen` throws (EADDRINUSE, EACCES): no other engine could do better. */
+export async function createNetEngine(options: EngineOptions): Promise<Engine> {
+  const listeners = await openListeners(options.listeners);
+  return new NetEngine(options, listeners);
+}
+
+class NetEngine implements Engine, SocketEvents {
+  readonly name = "net";
+  readonly buffers: BufferPool;
+  readonly connectionsMax: number;
+  readonly listenerAddresses: readonly string[];
+
+  readonly #memory: Buffer;
+  readonly #landing = Buffer.allocUnsafeSlow(RECEIVE_BYTES);
+  readonly #scratch = new JoinScratch();
+  readonly #socketOptions: SocketConstructorOpts & { highWaterMark: number };
+  readonly #targets = new ConnectTargets();
+  readonly #listeners: readonly NetListener[];
+  /** Records by number; null where the number is free. */
+  readonly #connections: (NetConnection | null)[];
+  readonly #freeNumbers: Int32Array;
+  #freeCount: number;
+  /** Accepted sockets for which no number was free, or which came before `start`. */
+  #waiting: { socket: Socket; listener: number }[] = [];
+
+  #handler: Handler | null = null;
+  #isInBatch = false;
+  #isTickDue = false;
+  #isStopped = false;
+  /** Connections with something to write, and those that are owed a `drained`. */
+  #dirty: NetConnection[] = [];
+  #dirtyNext: NetConnection[] = [];
+  #drainedDue: NetConnection[] = [];
+  #starved: NetConnection[] = [];
+  #socketsOpen = 0;
+  #whenSocketsClosed: (() => void) | null = null;
+  readonly #tick = (): void => this.#runTick();
+  readonly #timer = new BatchTimer(() => this.#tickSoon());
+
+  constructor(options: EngineOptions, listeners: readonly NetListener[]) {
+    const bytes = BufferPool.regionBytes(options.smallSlots, options.largeSlots);
+    this.#memory = Buffer.from(new ArrayBuffer(bytes));
+    this.buffers = new BufferPool(this.#memory, options.smallSlots, options.largeSlots);
+    this.connectionsMax = options.connectionsMax;
+    this.#connections = new Array(options.connectionsMax).fill(null);
+    this.#freeNumbers = new Int32Array(options.connectionsMax);
+    for (let i = 0; i < options.connectionsMax; i++) this.#freeNumbers[i] = options.connectionsMax - 1 - i;
+    this.#freeCount = options.connectionsMax;
+    this.#socketOptions = {
+      allowHalfOpen: true,
+      noDelay: true,
+      highWaterMark: 1,
+      onread: { buffer: this.#landing, callback: onLanded },
+    };
+    this.#listeners = listeners;
+    this.listenerAddresses = listeners.map((listener) => listener.address);
+    for (const listener of listeners) listener.server.on("connection", this.#acceptOn(listener.index));
+  }
+
+  // ── Port ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  connect(address: string): number {
+    const target = this.#targets.of(address);
+    if (target === null) return Errno.EINVAL;
+    if (this.#freeCount === 0 || this.#isStopped) return Errno.EMFILE;
+    const socket = new Socket(this.#socketOptions);
+    const isUnix = target.path !== "";
+    const connection = this.#adopt(socket, isUnix);
+    socket.on("connect", onConnect);
+    if (isUnix) socket.connect({ path: target.path });
+    else socket.connect({ host: target.host, port: target.port });
+    return connection.number;
+  }
+
+  send(number: number, start: number, end: number): void {
+    const connection = this.#of(number);
+    assert(!connection.isShutdown, "nothing is sent after shutdown");
+    if (start === end || connection.hasFailed) {
+      this.buffers.release(start);
+      return;
+    }
+    connection.enqueue(start, end);
+    if (!connection.isDirty && !connection.isWriting) this.#markDirty(connection);
+  }
+
+  queuedBytes(number: number): number {
+    return this.#of(number).queuedBytes;
+  }
+
+  wantDrained(number: number): void {
+    const connection = this.#of(number);
+    if (connection.wantsDrained) return;
+    connection.wantsDrained = true;
+    if (connection.queuedBytes === 0) this.#oweDrained(connection);
+  }
+
+  pause(number: number): void {
+    const connection = this.#of(number);
+    if (connection.isPaused) return;
+    connection.isPaused = true;
+    connection.socket.pause();
+  }
+
+  resume(number: number): void {
+    const connection = this.#of(number);
+    if (!connection.isPaused) return;
+    connection.isPaused = false;
+    if (connection.held !== null) this.#starve(connection);
+    else connection.socket.resume();
+  }
+
+  shutdown(number: number): void {
+    const connection = this.#of(number);
+    if (connection.isShutdown) return;
+    connection.isShutdown = true;
+    if (connection.queuedBytes === 0) connection.socket.end();
+  }
+
+  close(number: number): void {
+    this.#giveUp(this.#of(number), false);
+  }
+
+  reset(number: number): void {
+    this.#giveUp(this.#of(number), true);
+  }
+
+  writePeerAddress(number: number, offset: number): number {
+    const connection = this.#of(number);
+    let text = "unix:";
+    if (!connection.isUnix) {
+      text = connection.socket.remoteAddress ?? "";
+      if (text.startsWith("::ffff:") && text.includes(".")) text = text.slice("::ffff:".length);
+      const zone = text.indexOf("%");
+      if (zone >= 0) text = text.slice(0, zone);
+    }
+    return offset + this.#memory.write(text, offset, "latin1");
+  }
+
+  // ── Engine ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  start(handler: Handler): void {
+    assert(this.#handler === null, "an engine is started once");
+    this.#handler = handler;
+    if (this.#waiting.length > 0) this.#tickSoon();
+  }
+
+  stopAccepting(): void {
+    for (const listener of this.#listeners) listener.closeWhenQueueIsEmpty();
+  }
+
+  wake(): void {
+    this.#tickSoon();
+  }
+
+  async stop(): Promise<void> {
+    if (!this.#isStopped) {
+      this.#isStopped = true;
+      this.#timer.clear();
+      for (const { socket } of this.#waiting) socket.destroy();
+      this.#waiting = [];
+      for (const connection of this.#connections) {
+        if (connection === null) continue;
+        if (connection.isGivenUp) connection.socket.destroy();
+        else this.#giveUp(connection, false);
+      }
+    }
+    for (const listener of this.#listeners) await closeServer(listener.server);
+    if (this.#socketsOpen > 0) {
+      await new Promise<void>((resolve) => {
+        const before = this.#whenSocketsClosed;
+        this.#whenSocketsClosed = () => {
+          before?.();
+          resolve();
+        };
+      });
+    }
+  }
+
+  // ── What sockets tell ─────────────────────────────────────────────────────────────────────────────────────────────
+
+  hasConnected(connection: NetConnection): void {
+    if (connection.isGivenUp) return;
+    this.#inBatch().connected(connection.number);
+    if (!connection.isGivenUp && !connection.isPaused) connection.socket.resume();
+  }
+
+  /** Takes `bytes[0, count)`, which the caller will overwrite. Returns false when reading must stop. */
+  hasReceived(connection: NetConnection, bytes: Buffer, count: number): boolean {
+    if (connection.isGivenUp) return false;
+    if (connection.held !== null || this.#starved.length > 0) return this.#hold(connection, bytes, 0, count);
+    const handler = this.#inBatch();
+    let from = 0;
+    do {
+      const slot = this.buffers.acquireLarge();
+      if (slot < 0) return this.#hold(connection, bytes, from, count);
+      const to = count - from > RECEIVE_MAX ? from + RECEIVE_MAX : count;
+      const start = slot + HEADROOM;
+      bytes.copy(this.#memory, start, from, to);
+      handler.received(connection.number, start, start + to - from);
+      from = to;
+      if (connection.isGivenUp) return false;
+    } while (from < count);
+    return true;
+  }
+
+  hasEnded(connection: NetConnection): void {
+    if (connection.isGivenUp || connection.hasFailed) return;
+    if (connection.held !== null) connection.hasEndedBehindHeld = true;
+    else this.#inBatch().ended(connection.number);
+  }
+
+  hasFailed(connection: NetConnection, errno: number): void {
+    if (connection.isGivenUp || connection.hasFailed) return;
+    if (connection.held !== null && !connection.isPaused) {
+      connection.failedBehindHeld = errno;
+      return;
+    }
+    connection.held = null;
+    this.#fail(connection, errno);
+  }
+
+  hasDrained(connection: NetConnection): void {
+    if (!connection.isWriting) return;
+    connection.completeWrite(this.buffers);
+    if (connection.queuedBytes > 0) this.#markDirty(connection);
+    else this.#allHasLeft(connection);
+    if (this.#starved.length > 0) this.#tickSoon();
+  }
+
+  hasClosed(connection: NetConnection): void {
+    connection.isSocketClosed = true;
+    connection.completeWrite(this.buffers);
+    connection.dropQueued(this.buffers);
+    if (connection.isGivenUp) this.#freeNumber(connection);
+    this.#socketsOpen--;
+    if (this.#starved.length > 0) this.#tickSoon();
+    if (this.#socketsOpen === 0) this.#whenSocketsClosed?.();
+  }
+
+  // ── Connections ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #of(number: number): NetConnection {
+    const connection = this.#connections[number];
+    assert(connection !== null && connection !== undefined, "the connection is open");
+    assert(!connection.isGivenUp, "the connection belongs to the handler");
+    return connection;
+  }
+
+  #adopt(socket: Socket, isUnix: boolean): NetConnection {
+    assert(this.#freeCount > 0, "a number is free");
+    const number = this.#freeNumbers[--this.#freeCount]!;
+    const connection = new NetConnection(number, socket, isUnix, this);
+    this.#connections[number] = connection;
+    this.#socketsOpen++;
+    socket.on("end", onEnd);
+    socket.on("drain", onDrain);
+    socket.on("error", onError);
+    socket.on("close", onClose);
+    return connection;
+  }
+
+  #acceptOn(listener: number): (socket: Socket) => void {
+    return (socket) => {
+      if (this.#isStopped) {
+        socket.destroy();
+      } else if (this.#handler === null || this.#freeCount === 0 || this.#waiting.length > 0) {
+        socket.on("error", ignore);
+        this.#waiting.push({ socket, listener });
+      } else {
+        this.#accept(socket, listener);
+      }
+    };
+  }
+
+  #accept(socket: Socket, listener: number): void {
+    const connection = this.#adopt(socket, this.#listeners[listener]!.isUnix);
+    this.#inBatch().accepted(connection.number, listener);
+    if (connection.isGivenUp) return;
+    socket.on("data", onData);
+    if (!connection.isPaused) socket.resume();
+  }
+
+  #giveUp(connection: NetConnection, isReset: boolean): void {
+    connection.isGivenUp = true;
+    connection.held = null;
+    connection.wantsDrained = false;
+    connection.dropQueued(this.buffers);
+    const socket = connection.socket;
+    if (connection.isSocketClosed) this.#freeNumber(connection);
+    else if (!isReset || connection.isUnix || socket.connecting) socket.destroy();
+    // libuv cannot reset a socket whose FIN is still to be sent.
+    else if (socket.writableEnded && !socket.writableFinished) socket.once("finish", onFinishReset);
+    else socket.resetAndDestroy();
+  }
+
+  #freeNumber(connection: NetConnection): void {
+    assert(this.#connections[connection.number] === connection, "a number is freed by its owner");
+    this.#connections[connection.number] = null;
+    this.#freeNumbers[this.#freeCount++] = connection.number;
+    if (this.#waiting.length > 0) this.#tickSoon();
+  }
+
+  #fail(connection: NetConnection, errno: number): void {
+    connection.hasFailed = true;
+    connection.wantsDrained = false;
+    connection.dropQueued(this.buffers);
+    this.#inBatch().failed(connection.number, errno);
+  }
+
+  // ── Slots that are missing ────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Keeps `bytes[from, to)` until a slot is free. Returns false: no more may be read. */
+  #hold(connection: NetConnection, bytes: Buffer, from: number, to: number): boolean {
+    const copy = Buffer.from(bytes.subarray(from, to));
+    if (connection.held === null) connection.held = [copy];
+    else connection.held.push(copy);
+    this.#starve(connection);
+    connection.socket.pause();
+    return false;
+  }
+
+  #starve(connection: NetConnection): void {
+    if (!connection.isStarved) {
+      connection.isStarved = true;
+      this.#starved.push(connection);
+    }
+    this.#tickSoon();
+  }
+
+  /** One slot for each connection in turn, until slots or connections run out. */
+  #feedStarved(handler: Handler): void {
+    while (this.#starved.length > 0) {
+      const connection = this.#starved[0]!;
+      const held = connection.held;
+      if (connection.isGivenUp || connection.isPaused || held === null) {
+        connection.isStarved = false;
+        this.#starved.shift();
+        continue;
+      }
+      const slot = this.buffers.acquireLarge();
+      if (slot < 0) return;
+      connection.isStarved = false;
+      this.#starved.shift();
+      const chunk = held[0]!;
+      const count = Math.min(chunk.length, RECEIVE_MAX);
+      chunk.copy(this.#memory, slot + HEADROOM, 0, count);
+      if (count < chunk.length) held[0] = chunk.subarray(count);
+      else held.shift();
+      if (held.length === 0) connection.held = null;
+      handler.received(connection.number, slot + HEADROOM, slot + HEADROOM + count);
+      if (!connection.isGivenUp) this.#afterFeeding(connection, handler);
+    }
+  }
+
+  #afterFeeding(connection: NetConnection, handler: Handler): void {
+    if (connection.held !== null) {
+      if (!connection.isPaused) this.#starve(connection);
+      return;
+    }
+    if (connection.failedBehindHeld !== 0) {
+      this.#fail(connection, connection.failedBehindHeld);
+      return;
+    }
+    if (connection.hasEndedBehindHeld) handler.ended(connection.number);
+    else if (!connection.isPaused) connection.socket.resume();
+  }
+
+  // ── Batches ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Opens a batch unless one is open. */
+  #inBatch(): Handler {
+    const handler = this.#handler!;
+    if (!this.#isInBatch) {
+      this.#isInBatch = true;
+      handler.begin(performance.now());
+      this.#tickSoon();
+    }
+    return handler;
+  }
+
+  #tickSoon(): void {
+    if (this.#isTickDue || this.#isStopped || this.#handler === null) return;
+    this.#isTickDue = true;
+    setImmediate(this.#tick);
+  }
+
+  #runTick(): void {
+    if (this.#isStopped) return;
+    const handler = this.#inBatch();
+    // Only now: a batch that begins here asks for no tick to end it.
+    this.#isTickDue = false;
+    if (this.#drainedDue.length > 0) this.#deliverDrained(handler);
+    if (this.#starved.length > 0) this.#feedStarved(handler);
+    while (this.#waiting.length > 0 && this.#freeCount > 0) {
+      const { socket, listener } = this.#waiting.shift()!;
+      if (!socket.destroyed) this.#accept(socket, listener);
+    }
+    const waitMs = handler.end();
+    this.#isInBatch = false;
+    if (this.#isStopped) return;
+    this.#flush();
+    this.#arm(waitMs);
+  }
+
+  #flush(): void {
+    const dirty = this.#dirty;
+    this.#dirty = this.#dirtyNext;
+    this.#dirtyNext = dirty;
+    for (let i = 0; i < dirty.length; i++) {
+      const connection = dirty[i]!;
+      connection.isDirty = false;
+      if (connection.isGivenUp || connection.isSocketClosed) continue;
+      if (connection.write(this.#memory, this.buffers, this.#scratch)) this.#allHasLeft(connection);
+    }
+    dirty.length = 0;
+  }
+
+  #markDirty(connection: NetConnection): void {
+    connection.isDirty = true;
+    this.#dirty.push(connection);
+    if (!this.#isInBatch) this.#tickSoon();
+  }
+
+  #allHasLeft(connection: NetConnection): void {
+    if (connection.isGivenUp) return;
+    if (connection.isShutdown && !connection.socket.writableEnded) connection.socket.end();
+    if (connection.wantsDrained) this.#oweDrained(connection);
+  }
+
+  #oweDrained(connection: NetConnection): void {
+    this.#drainedDue.push(connection);
+    this.#tickSoon();
+  }
+
+  #deliverDrained(handler: Handler): void {
+    const due = this.#drainedDue;
+    this.#drainedDue = [];
+    for (const connection of due) {
+      if (!connection.wantsDrained) continue;
+      // More was queued meanwhile: it is told when that has left.
+      if (connection.queuedBytes > 0) continue;
+      connection.wantsDrained = false;
+      handler.drained(connection.number);
+    }
+  }
+
+  #arm(waitMs: number): void {
+    if (waitMs === 0) this.#tickSoon();
+    const nowMs = performance.now();
+    const isShort = this.#starved.length > 0 && (waitMs < 0 || waitMs > STARVED_POLL_MS);
+    const spanMs = isShort ? STARVED_POLL_MS : waitMs;
+    this.#timer.set(spanMs < 0 ? Infinity : nowMs + spanMs, nowMs);
+  }
+}
+
+function ignore(): void {}

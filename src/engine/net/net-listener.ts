@@ -1,0 +1,74 @@
+/** Listening sockets of the net engine. */
+import { type AddressInfo, createServer, type Server } from "node:net";
+import type { ListenerSource } from "../../contract/port.ts";
+import { formatBoundAddress } from "./address.ts";
+
+/** What the kernel queues; it cuts the number down to net.core.somaxconn. */
+const BACKLOG = 4096;
+
+export class NetListener {
+  readonly index: number;
+  readonly server: Server;
+  readonly address: string;
+  readonly isUnix: boolean;
+  #isClosing = false;
+
+  constructor(index: number, server: Server) {
+    const bound = server.address() as AddressInfo | string;
+    this.index = index;
+    this.server = server;
+    this.address = formatBoundAddress(bound);
+    this.isUnix = typeof bound === "string";
+  }
+
+  /** Closes after one whole pass of the event loop, in which libuv accepts everything that was waiting. */
+  closeWhenQueueIsEmpty(): void {
+    if (this.#isClosing) return;
+    this.#isClosing = true;
+    setImmediate(() => setImmediate(() => this.server.close()));
+  }
+}
+
+/** Opens all of `sources`, or none: throws what `listen` says of the first that fails. */
+export async function openListeners(sources: readonly ListenerSource[]): Promise<NetListener[]> {
+  const listeners: NetListener[] = [];
+  try {
+    for (const source of sources) listeners.push(new NetListener(listeners.length, await listen(source)));
+  } catch (error) {
+    for (const listener of listeners) listener.server.close();
+    throw error;
+  }
+  return listeners;
+}
+
+/** Resolves when the listening socket is closed; connections that came from it may live on. */
+export function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    if (!server.listening) resolve();
+    else server.close(() => resolve());
+  });
+}
+
+function listen(source: ListenerSource): Promise<Server> {
+  const server = createServer({
+    allowHalfOpen: true,
+    noDelay: true,
+    pauseOnConnect: true,
+    highWaterMark: 1,
+  });
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.once("listening", () => {
+      server.off("error", reject);
+      // EMFILE on accept and the like: the connection stays in the queue, and libuv tries again.
+      server.on("error", () => {});
+      resolve(server);
+    });
+    if ("fd" in source) {
+      server.listen({ fd: source.fd, backlog: BACKLOG });
+    } else {
+      const { host, port, reusePort = false } = source;
+      server.listen({ host, port, reusePort, exclusive: true, backlog: BACKLOG, ipv6Only: false });
+    }
+  });
+}
