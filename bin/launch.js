@@ -1,9 +1,10 @@
 /**
  * Starts one of the commands under a Node that can run it.
  *
- * From a checkout (src/ is there) that is the pinned Node of node_modules, whatever `node` is first on PATH: this process turns
- * itself into it (execve), so that no extra process stands between the caller's signals and the command. In an
- * installed package (dist/ only) it is the Node that runs this file, if it is new enough.
+ * From a checkout (src/ is there) that is the pinned Node of node_modules, whatever `node` is first on PATH:
+ * this process turns itself into it (execve), so that no extra process stands between the caller's signals
+ * and the command. In an installed package (dist/ only) it is the Node that runs this file, if it is new
+ * enough.
  *
  * Plain CommonJS in syntax that Node 12 reads: an old Node must get as far as the sentence that says so.
  */
@@ -85,7 +86,9 @@ function isSame(a, b) {
   return fs.realpathSync(a) === fs.realpathSync(b);
 }
 
-/** Replaces this process by `node` with the same arguments; where that is impossible, waits for it as a child. */
+/**
+ * Replaces this process by `node` with the same arguments; where that is impossible, waits for it as a child.
+ */
 function become(node) {
   const args = process.execArgv.concat(process.argv.slice(1));
   if (process.platform !== "win32") {
@@ -106,7 +109,10 @@ function execByNode(node, args) {
   }
 }
 
-/** execve(2) by the foreign function package, on older Nodes. Returns only when it is not there or did not work. */
+/**
+ * execve(2) by the foreign function package, on older Nodes. Returns only when it is not there or did not
+ * work.
+ */
 function execByForeignCall(node, args) {
   try {
     const koffi = require(`@koromix/koffi-linux-${process.arch}`);
