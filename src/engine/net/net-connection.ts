@@ -8,7 +8,7 @@
  * @hot
  */
 import type { Socket } from "node:net";
-import type { BufferPool } from "../../base/buffer-pool.ts";
+import { type BufferPool, RECEIVE_BYTES } from "../../base/buffer-pool.ts";
 import { errnoOf } from "./net-errno.ts";
 
 /** What a socket tells its engine. */
@@ -33,6 +33,7 @@ export interface OwnedSocket extends Socket {
 const WRITE_BYTES_MAX = 131_072;
 /** Several ranges of at most this together are joined by copying: cheaper than a list of buffers for node and kernel. */
 const JOIN_BYTES_MAX = 4096;
+const RECEIVE_MAX = RECEIVE_BYTES;
 
 export class NetConnection {
   readonly number: number;
@@ -130,6 +131,23 @@ export class NetConnection {
       pool.release(ranges[i]!);
     }
     this.#rangeCount = this.#inFlightCount;
+  }
+
+  /** Keeps a copy of `bytes[from, to)` behind what is held already. */
+  hold(bytes: Buffer, from: number, to: number): void {
+    const copy = Buffer.from(bytes.subarray(from, to));
+    if (this.held === null) this.held = [copy];
+    else this.held.push(copy);
+  }
+
+  /** Moves the oldest held bytes, as many as one slot takes, to `memory[start, …)`. Returns the end. */
+  unhold(memory: Buffer, start: number): number {
+    const chunk = this.held![0]!;
+    const end = start + chunk.copy(memory, start, 0, RECEIVE_MAX);
+    if (chunk.length > RECEIVE_MAX) this.held![0] = chunk.subarray(RECEIVE_MAX);
+    else this.held!.shift();
+    if (this.held!.length === 0) this.held = null;
+    return end;
   }
 
   /** Hands one write to the socket. Returns how many numbers of `#ranges` it covers. */

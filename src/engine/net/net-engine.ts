@@ -12,13 +12,14 @@
  *
  * @hot
  */
-import { Socket, type SocketConstructorOpts } from "node:net";
+import { Socket, type TcpSocketConnectOpts } from "node:net";
 import { assert } from "../../base/assert.ts";
 import { BufferPool, HEADROOM_BYTES, RECEIVE_BYTES } from "../../base/buffer-pool.ts";
 import { Errno } from "../../contract/errno.ts";
 import type { Engine, EngineOptions, Handler } from "../../contract/port.ts";
 import { ConnectTargets } from "./address.ts";
 import { BatchTimer } from "./batch-timer.ts";
+import { type LandingOptions, reopenForLanding } from "./landing.ts";
 import {
   JoinScratch,
   NetConnection,
@@ -32,17 +33,23 @@ import {
   onLanded,
   type SocketEvents,
 } from "./net-connection.ts";
-import { closeServer, type NetListener, openListeners } from "./net-listener.ts";
+import { type NetListener, openListeners } from "./net-listener.ts";
 
 /** While connections wait for a slot, and nothing happens, look this often. */
 const STARVED_POLL_MS = 2;
 const HEADROOM = HEADROOM_BYTES;
 const RECEIVE_MAX = RECEIVE_BYTES;
 
+/** How accepted sockets are read: through the landing buffer, or by Node's `data` events. */
+export type NetReading = "landing" | "data";
+
 /** Opens the listeners. Throws what `listen` throws (EADDRINUSE, EACCES): no other engine could do better. */
-export async function createNetEngine(options: EngineOptions): Promise<Engine> {
+export async function createNetEngine(
+  options: EngineOptions,
+  reading: NetReading = "landing",
+): Promise<Engine> {
   const listeners = await openListeners(options.listeners);
-  return new NetEngine(options, listeners);
+  return new NetEngine(options, listeners, reading);
 }
 
 class NetEngine implements Engine, SocketEvents {
@@ -54,7 +61,8 @@ class NetEngine implements Engine, SocketEvents {
   readonly #memory: Buffer;
   readonly #landing = Buffer.allocUnsafeSlow(RECEIVE_BYTES);
   readonly #scratch = new JoinScratch();
-  readonly #socketOptions: SocketConstructorOpts & { highWaterMark: number };
+  readonly #socketOptions: LandingOptions;
+  readonly #readsByLanding: boolean;
   readonly #targets = new ConnectTargets();
   readonly #listeners: readonly NetListener[];
   /** Records by number; null where the number is free. */
@@ -78,7 +86,7 @@ class NetEngine implements Engine, SocketEvents {
   readonly #tick = (): void => this.#runTick();
   readonly #timer = new BatchTimer(() => this.#tickSoon());
 
-  constructor(options: EngineOptions, listeners: readonly NetListener[]) {
+  constructor(options: EngineOptions, listeners: readonly NetListener[], reading: NetReading) {
     const bytes = BufferPool.regionBytes(options.smallSlots, options.largeSlots);
     this.#memory = Buffer.from(new ArrayBuffer(bytes));
     this.buffers = new BufferPool(this.#memory, options.smallSlots, options.largeSlots);
@@ -89,10 +97,10 @@ class NetEngine implements Engine, SocketEvents {
     this.#freeCount = options.connectionsMax;
     this.#socketOptions = {
       allowHalfOpen: true,
-      noDelay: true,
       highWaterMark: 1,
       onread: { buffer: this.#landing, callback: onLanded },
     };
+    this.#readsByLanding = reading === "landing";
     this.#listeners = listeners;
     this.listenerAddresses = listeners.map((listener) => listener.address);
     for (const listener of listeners) listener.server.on("connection", this.#acceptOn(listener.index));
@@ -109,7 +117,7 @@ class NetEngine implements Engine, SocketEvents {
     const connection = this.#adopt(socket, isUnix);
     socket.on("connect", onConnect);
     if (isUnix) socket.connect({ path: target.path });
-    else socket.connect({ host: target.host, port: target.port });
+    else socket.connect({ host: target.host, port: target.port, noDelay: true } as TcpSocketConnectOpts);
     return connection.number;
   }
 
@@ -205,7 +213,7 @@ class NetEngine implements Engine, SocketEvents {
         else this.#giveUp(connection, false);
       }
     }
-    for (const listener of this.#listeners) await closeServer(listener.server);
+    for (const listener of this.#listeners) await listener.close();
     if (this.#socketsOpen > 0) {
       await new Promise<void>((resolve) => {
         const before = this.#whenSocketsClosed;
@@ -222,7 +230,6 @@ class NetEngine implements Engine, SocketEvents {
   hasConnected(connection: NetConnection): void {
     if (connection.isGivenUp) return;
     this.#inBatch().connected(connection.number);
-    if (!connection.isGivenUp && !connection.isPaused) connection.socket.resume();
   }
 
   /** Takes `bytes[0, count)`, which the caller will overwrite. Returns false when reading must stop. */
@@ -313,10 +320,12 @@ class NetEngine implements Engine, SocketEvents {
     };
   }
 
-  #accept(socket: Socket, listener: number): void {
+  #accept(accepted: Socket, listener: number): void {
+    const landed = this.#readsByLanding ? reopenForLanding(accepted, this.#socketOptions) : null;
+    const socket = landed ?? accepted;
     const connection = this.#adopt(socket, this.#listeners[listener]!.isUnix);
     this.#inBatch().accepted(connection.number, listener);
-    if (connection.isGivenUp) return;
+    if (connection.isGivenUp || landed !== null) return;
     socket.on("data", onData);
     if (!connection.isPaused) socket.resume();
   }
@@ -352,9 +361,7 @@ class NetEngine implements Engine, SocketEvents {
 
   /** Keeps `bytes[from, to)` until a slot is free. Returns false: no more may be read. */
   #hold(connection: NetConnection, bytes: Buffer, from: number, to: number): boolean {
-    const copy = Buffer.from(bytes.subarray(from, to));
-    if (connection.held === null) connection.held = [copy];
-    else connection.held.push(copy);
+    connection.hold(bytes, from, to);
     this.#starve(connection);
     connection.socket.pause();
     return false;
@@ -372,8 +379,7 @@ class NetEngine implements Engine, SocketEvents {
   #feedStarved(handler: Handler): void {
     while (this.#starved.length > 0) {
       const connection = this.#starved[0]!;
-      const held = connection.held;
-      if (connection.isGivenUp || connection.isPaused || held === null) {
+      if (connection.isGivenUp || connection.isPaused || connection.held === null) {
         connection.isStarved = false;
         this.#starved.shift();
         continue;
@@ -382,13 +388,8 @@ class NetEngine implements Engine, SocketEvents {
       if (slot < 0) return;
       connection.isStarved = false;
       this.#starved.shift();
-      const chunk = held[0]!;
-      const count = Math.min(chunk.length, RECEIVE_MAX);
-      chunk.copy(this.#memory, slot + HEADROOM, 0, count);
-      if (count < chunk.length) held[0] = chunk.subarray(count);
-      else held.shift();
-      if (held.length === 0) connection.held = null;
-      handler.received(connection.number, slot + HEADROOM, slot + HEADROOM + count);
+      const start = slot + HEADROOM;
+      handler.received(connection.number, start, connection.unhold(this.#memory, start));
       if (!connection.isGivenUp) this.#afterFeeding(connection, handler);
     }
   }

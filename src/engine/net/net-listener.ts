@@ -27,6 +27,19 @@ export class NetListener {
     this.#isClosing = true;
     setImmediate(() => setImmediate(() => this.server.close()));
   }
+
+  /** Closes at once; resolves when the descriptor is gone. The server's own `close` event waits for its connections. */
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    this.server.close();
+    await nextPass();
+    await nextPass();
+  }
+}
+
+/** Resolves after the callbacks of one pass of the event loop. */
+function nextPass(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 /** Opens all of `sources`, or none: throws what `listen` says of the first that fails. */
@@ -39,14 +52,6 @@ export async function openListeners(sources: readonly ListenerSource[]): Promise
     throw error;
   }
   return listeners;
-}
-
-/** Resolves when the listening socket is closed; connections that came from it may live on. */
-export function closeServer(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    if (!server.listening) resolve();
-    else server.close(() => resolve());
-  });
 }
 
 function listen(source: ListenerSource): Promise<Server> {
