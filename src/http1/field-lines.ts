@@ -1,0 +1,213 @@
+/**
+ * The field lines of a head, up to and with the empty line (RFC 9112 §5): one pass, for requests and responses.
+ *
+ * Names are scanned byte by byte against the token table. Values, the bulk of a head, are scanned in 4-byte words: one
+ * subtraction shows whether any byte of a word is a control or DEL. Only what the proxy acts upon is looked at
+ * again, and only where its name is known.
+ *
+ * @hot
+ */
+import { equalsIgnoreCase, FIELD_VALUE, rangesEqualIgnoreCase, TOKEN } from "../base/ascii.ts";
+import { asciiBytes } from "../base/bytes.ts";
+import { hostEndOf } from "./authority.ts";
+import { Fault } from "./fault.ts";
+import { Field, fieldIdOf } from "./field-names.ts";
+import { noteContentLength, noteTransferEncoding } from "./framing.ts";
+import { ConnectionOption, type MessageHead, NEED_MORE } from "./message-head.ts";
+
+const IS_TOKEN = TOKEN;
+const IS_VALUE = FIELD_VALUE;
+const CR = 0x0d;
+const LF = 0x0a;
+const SP = 0x20;
+const HTAB = 0x09;
+const COLON = 0x3a;
+const COMMA = 0x2c;
+const SEMICOLON = 0x3b;
+const EACH_20 = 0x2020_2020;
+const EACH_7F = 0x7f7f_7f7f;
+const EACH_01 = 0x0101_0101;
+const EACH_80 = 0x8080_8080 | 0;
+
+const FIELD_OTHER = Field.other;
+const MORE = NEED_MORE;
+const BAD_NAME = Fault.badFieldName;
+const BAD_VALUE = Fault.badFieldValue;
+const BARE_CR = Fault.bareCr;
+const BARE_LF = Fault.bareLf;
+const OBS_FOLD = Fault.obsFold;
+const SPACE_BEFORE_COLON = Fault.spaceBeforeColon;
+const TOO_MANY = Fault.tooManyFields;
+
+/**
+ * Reads field lines from `pos`, where a line begins, into `head`; reads nothing at or beyond `limit`. Returns the offset just past the
+ * empty line, `NEED_MORE`, or a `Fault`. `isRequest` chooses which fields mean something.
+ */
+export function parseFieldLines(
+  memory: Uint8Array,
+  view: DataView,
+  pos: number,
+  limit: number,
+  head: MessageHead,
+  fieldCountMax: number,
+  isRequest: boolean,
+): number {
+  const fields = head.fields;
+  const fieldIds = head.fieldIds;
+  const countMax = Math.min(fieldCountMax, fieldIds.length);
+  const lastWord = limit - 4;
+  for (let count = 0; ; count++) {
+    const nameStart = pos;
+    while (pos < limit && IS_TOKEN[memory[pos]!] !== 0) pos++;
+    if (pos >= limit) return MORE;
+    const nameEnd = pos;
+    if (memory[pos] !== COLON || nameEnd === nameStart) {
+      if (memory[pos] !== CR || nameEnd !== nameStart) return nameFault(memory, nameStart, pos, count);
+      if (pos + 1 >= limit) return MORE;
+      if (memory[pos + 1] !== LF) return BARE_CR;
+      head.fieldCount = count;
+      head.end = pos + 2;
+      return pos + 2;
+    }
+    if (count >= countMax) return TOO_MANY;
+    pos++;
+    while (pos < limit && (memory[pos] === SP || memory[pos] === HTAB)) pos++;
+    const valueStart = pos;
+    while (pos <= lastWord) {
+      const word = view.getInt32(pos, true);
+      if ((((word - EACH_20) | ((word ^ EACH_7F) - EACH_01)) & ~word & EACH_80) !== 0) break;
+      pos += 4;
+    }
+    while (pos < limit && IS_VALUE[memory[pos]!] !== 0) pos++;
+    if (pos >= limit) return MORE;
+    if (memory[pos] !== CR) return memory[pos] === LF ? BARE_LF : BAD_VALUE;
+    if (pos + 1 >= limit) return MORE;
+    if (memory[pos + 1] !== LF) return BARE_CR;
+    let valueEnd = pos;
+    while (valueEnd > valueStart && (memory[valueEnd - 1] === SP || memory[valueEnd - 1] === HTAB))
+      valueEnd--;
+    pos += 2;
+
+    const at = count << 2;
+    fields[at] = nameStart;
+    fields[at + 1] = nameEnd;
+    fields[at + 2] = valueStart;
+    fields[at + 3] = valueEnd;
+    const id = fieldIdOf(memory, view, nameStart, nameEnd);
+    fieldIds[count] = id;
+    if (id !== FIELD_OTHER) {
+      const fault = noteField(memory, head, id, count, isRequest);
+      if (fault !== 0) return fault;
+    }
+  }
+}
+
+/** What is wrong with a line whose name `[start, pos)` is followed by neither a colon nor, being empty, by CRLF. */
+function nameFault(memory: Uint8Array, start: number, pos: number, count: number): number {
+  const byte = memory[pos]!;
+  if (byte === LF) return BARE_LF;
+  if (byte !== SP && byte !== HTAB) return BAD_NAME;
+  if (pos === start) return count > 0 ? OBS_FOLD : BAD_NAME;
+  return SPACE_BEFORE_COLON;
+}
+
+const HOST = Field.host;
+const CONNECTION = Field.connection;
+const CONTENT_LENGTH = Field.contentLength;
+const TRANSFER_ENCODING = Field.transferEncoding;
+const UPGRADE = Field.upgrade;
+const EXPECT = Field.expect;
+const DATE = Field.date;
+const CONTENT_TYPE = Field.contentType;
+const CONTINUE_BYTES = asciiBytes("100-continue");
+const EVENT_STREAM_BYTES = asciiBytes("text/event-stream");
+
+/** Takes up the line at `index`, whose field is known. Returns 0 or a `Fault`. */
+function noteField(
+  memory: Uint8Array,
+  head: MessageHead,
+  id: number,
+  index: number,
+  isRequest: boolean,
+): number {
+  const valueStart = head.fields[(index << 2) + 2]!;
+  const valueEnd = head.fields[(index << 2) + 3]!;
+  switch (id) {
+    case HOST:
+      if (!isRequest) break;
+      if (head.hostIndex >= 0) return Fault.duplicateHost;
+      head.hostIndex = index;
+      if (hostEndOf(memory, valueStart, valueEnd) < 0) return Fault.badHost;
+      break;
+    case CONNECTION:
+      noteConnection(memory, valueStart, valueEnd, head);
+      break;
+    case CONTENT_LENGTH:
+      noteContentLength(memory, valueStart, valueEnd, head);
+      break;
+    case TRANSFER_ENCODING:
+      noteTransferEncoding(memory, valueStart, valueEnd, head);
+      break;
+    case UPGRADE:
+      if (head.upgradeIndex < 0) head.upgradeIndex = index;
+      break;
+    case EXPECT:
+      if (equalsIgnoreCase(memory, valueStart, valueEnd, CONTINUE_BYTES)) head.expectContinue = isRequest;
+      break;
+    case DATE:
+      head.dateIndex = index;
+      break;
+    case CONTENT_TYPE:
+      head.eventStream = isEventStream(memory, valueStart, valueEnd);
+      break;
+  }
+  return 0;
+}
+
+function isEventStream(memory: Uint8Array, start: number, end: number): boolean {
+  const typeEnd = start + EVENT_STREAM_BYTES.length;
+  if (end < typeEnd || !equalsIgnoreCase(memory, start, typeEnd, EVENT_STREAM_BYTES)) return false;
+  return end === typeEnd || memory[typeEnd] === SEMICOLON || IS_TOKEN[memory[typeEnd]!] === 0;
+}
+
+const CLOSE_BYTES = asciiBytes("close");
+const KEEP_ALIVE_BYTES = asciiBytes("keep-alive");
+const UPGRADE_BYTES = asciiBytes("upgrade");
+/** Options that name a field which never passes a proxy: nothing more to do about them. */
+const HOP_BY_HOP_BYTES = ["te", "trailer", "transfer-encoding", "proxy-connection"].map(asciiBytes);
+
+/** Collects the options of one Connection line. Elements that are not tokens name nothing and are skipped. */
+function noteConnection(memory: Uint8Array, pos: number, end: number, head: MessageHead): void {
+  while (pos < end) {
+    const optionStart = pos;
+    while (pos < end && IS_TOKEN[memory[pos]!] !== 0) pos++;
+    if (pos > optionStart) head.connectionOptions |= connectionOption(memory, optionStart, pos);
+    while (pos < end && IS_TOKEN[memory[pos]!] === 0) pos++;
+  }
+}
+
+function connectionOption(memory: Uint8Array, start: number, end: number): number {
+  if (equalsIgnoreCase(memory, start, end, KEEP_ALIVE_BYTES)) return ConnectionOption.keepAlive;
+  if (equalsIgnoreCase(memory, start, end, CLOSE_BYTES)) return ConnectionOption.close;
+  if (equalsIgnoreCase(memory, start, end, UPGRADE_BYTES)) return ConnectionOption.upgrade;
+  for (let i = 0; i < HOP_BY_HOP_BYTES.length; i++) {
+    if (equalsIgnoreCase(memory, start, end, HOP_BY_HOP_BYTES[i]!)) return 0;
+  }
+  return ConnectionOption.nominated;
+}
+
+/** Whether any Connection line of `head` names the field name `[start, end)` (RFC 9110 §7.6.1). Slow path. */
+export function isNominated(memory: Uint8Array, head: MessageHead, start: number, end: number): boolean {
+  for (let index = 0; index < head.fieldCount; index++) {
+    if (head.fieldIds[index] !== CONNECTION) continue;
+    let pos = head.fields[(index << 2) + 2]!;
+    const valueEnd = head.fields[(index << 2) + 3]!;
+    while (pos < valueEnd) {
+      const optionStart = pos;
+      while (pos < valueEnd && memory[pos] !== COMMA && memory[pos] !== SP && memory[pos] !== HTAB) pos++;
+      if (pos > optionStart && rangesEqualIgnoreCase(memory, optionStart, pos, start, end)) return true;
+      pos++;
+    }
+  }
+  return false;
+}

@@ -1,0 +1,289 @@
+/**
+ * Outgoing heads: what was received, less what belongs to the other connection, plus what a proxy owes the next reader
+ * (RFC 9110 §7.6).
+ *
+ * Strategy: field lines lie one behind the other, so lines that pass unchanged are copied in runs, and a run begins with the
+ * start line whenever that passes too. A plain request is one or two runs and one block of constants. Room is checked
+ * once, for the worst case, before the first byte is written.
+ *
+ * Dropped on both ways: Connection and every field it nominates, Keep-Alive, Proxy-Connection, TE, Trailer (trailers are
+ * not passed on), Transfer-Encoding (written anew), Upgrade (unless the policy upgrades), Proxy-Authenticate and
+ * Proxy-Authorization (RFC 9110 §11.7: between a client and a proxy that authenticates, which we are not).
+ * A nomination cannot remove Host, Content-Length, Date or Via: without them the message would mean something else.
+ *
+ * @hot
+ */
+import { asciiBytes, copy, writeBytes } from "../base/bytes.ts";
+import { isNominated } from "./field-lines.ts";
+import { FIELD_ID_COUNT, Field } from "./field-names.ts";
+import { ConnectionOption, type MessageHead, Method, TargetForm, TransferCoding } from "./message-head.ts";
+
+/** Returned when `[at, limit)` may be too small. Nothing that was written there matters then. */
+export const NO_ROOM = -1;
+
+/** Decisions about a request head, in a record that is reused: everything but `peer…` and `upgrade` stays as it is made. */
+export class RequestPolicy {
+  /** The client's address as text, in the same memory as the heads. */
+  peerStart = 0;
+  peerEnd = 0;
+  /** Passes Upgrade on (the caller relays whatever follows 101). */
+  upgrade = false;
+  /** Host for an HTTP/1.0 request that has none: the endpoint's own `host:port`. */
+  hostFallback: Uint8Array;
+  /** From behind the client's address to in front of the host. */
+  readonly middle: Uint8Array;
+
+  /** `viaLine` is a whole line with CRLF (`Via: 1.1 name`), `scheme` is `http` or `https`. */
+  constructor(viaLine: Uint8Array, scheme: Uint8Array, hostFallback: Uint8Array = new Uint8Array(0)) {
+    this.hostFallback = hostFallback;
+    this.middle = concat([CRLF, asciiBytes("X-Forwarded-Proto: "), scheme, CRLF, viaLine]);
+  }
+}
+
+/** How the body of a response leaves: as received, chunked by us, or ended by the end of the connection. */
+export const ResponseFraming = { keep: 0, chunked: 1, close: 2 } as const;
+export type ResponseFraming = (typeof ResponseFraming)[keyof typeof ResponseFraming];
+
+/** Decisions about a response head, in a record that is reused. */
+export class ResponsePolicy {
+  framing: ResponseFraming = ResponseFraming.keep;
+  /** A `Date` line with CRLF, written when it is not empty and the response has no Date and is not interim. */
+  date: Uint8Array;
+  /** Writes `Connection: close`. */
+  close = false;
+  /** Writes `Connection: keep-alive`, for an HTTP/1.0 client that asked for it. */
+  keepAliveHint = false;
+  /** Passes Upgrade on (101). */
+  upgrade = false;
+  /** A whole line with CRLF. */
+  readonly viaLine: Uint8Array;
+
+  constructor(viaLine: Uint8Array) {
+    this.viaLine = viaLine;
+    this.date = new Uint8Array(0);
+  }
+}
+
+const CRLF = asciiBytes("\r\n");
+const FORWARDED_FOR = asciiBytes("X-Forwarded-For: ");
+const FORWARDED_HOST = asciiBytes("X-Forwarded-Host: ");
+const HOST_PREFIX = asciiBytes("Host: ");
+const CHUNKED_LINE = asciiBytes("Transfer-Encoding: chunked\r\n");
+const UPGRADE_LINE = asciiBytes("Connection: Upgrade\r\n");
+const CLOSE_LINE = asciiBytes("Connection: close\r\n");
+const KEEP_ALIVE_LINE = asciiBytes("Connection: keep-alive\r\n");
+const VERSION_END = asciiBytes(" HTTP/1.1\r\n");
+/** More than all our own constant lines together, but for those of the policy. */
+const OWN_BYTES_MAX = 256;
+
+const PASS = 0;
+const DROP = 1;
+/** Dropped unless the policy upgrades. */
+const DROP_UPGRADE = 2;
+/** Dropped when another line takes its place. */
+const DROP_HOST = 3;
+const DROP_LENGTH = 4;
+const PASS_ALWAYS = 5;
+
+function fates(drops: readonly number[]): Uint8Array {
+  const table = new Uint8Array(FIELD_ID_COUNT);
+  for (const id of drops) table[id] = DROP;
+  table[Field.upgrade] = DROP_UPGRADE;
+  table[Field.host] = DROP_HOST;
+  table[Field.contentLength] = DROP_LENGTH;
+  table[Field.date] = PASS_ALWAYS;
+  table[Field.via] = PASS_ALWAYS;
+  return table;
+}
+
+const HOP_BY_HOP = [
+  Field.connection,
+  Field.keepAlive,
+  Field.proxyConnection,
+  Field.te,
+  Field.trailer,
+  Field.transferEncoding,
+  Field.proxyAuthenticate,
+  Field.proxyAuthorization,
+];
+/** What a client says about whom it forwards for is not believed. */
+const REQUEST_FATES = fates([
+  ...HOP_BY_HOP,
+  Field.xForwardedFor,
+  Field.xForwardedProto,
+  Field.xForwardedHost,
+  Field.forwarded,
+]);
+const RESPONSE_FATES = fates(HOP_BY_HOP);
+
+const NOMINATED = ConnectionOption.nominated;
+const ABSOLUTE = TargetForm.absolute;
+const CHUNKED = TransferCoding.chunked;
+const FRAMING_KEEP = ResponseFraming.keep;
+const FRAMING_CHUNKED = ResponseFraming.chunked;
+const OPTIONS_METHOD = Method.OPTIONS;
+const SP = 0x20;
+const SLASH = 0x2f;
+const ASTERISK = 0x2a;
+const DIGIT_ONE = 0x31;
+
+/**
+ * Writes `head` as an HTTP/1.1 request in origin-form (or `*`) at `at`. `head` lies in the same memory, outside `[at, limit)`. Returns the
+ * end of what is written, or `NO_ROOM`.
+ */
+export function writeRequestHead(
+  memory: Uint8Array,
+  view: DataView,
+  at: number,
+  limit: number,
+  head: MessageHead,
+  policy: RequestPolicy,
+): number {
+  const absolute = head.targetForm === ABSOLUTE;
+  const hostStart = absolute
+    ? head.authorityStart
+    : head.hostIndex < 0
+      ? 0
+      : head.fields[head.hostIndex * 4 + 2]!;
+  const hostEnd = absolute
+    ? head.authorityEnd
+    : head.hostIndex < 0
+      ? 0
+      : head.fields[head.hostIndex * 4 + 3]!;
+  const receivedBytes =
+    head.end - head.start + 2 * (hostEnd - hostStart) + (policy.peerEnd - policy.peerStart);
+  const ownBytes = policy.middle.length + policy.hostFallback.length + OWN_BYTES_MAX;
+  if (receivedBytes + ownBytes > limit - at) return NO_ROOM;
+
+  let runStart = head.start;
+  if (absolute || hostEnd === hostStart) {
+    at = writeStart(memory, view, at, head, absolute);
+    runStart = head.fieldCount > 0 ? head.fields[0]! : head.end - 2;
+    at = writeBytes(memory, at, HOST_PREFIX);
+    if (absolute) at = copy(view, memory, hostStart, hostEnd, at);
+    else at = writeBytes(memory, at, policy.hostFallback);
+    at = writeBytes(memory, at, CRLF);
+  } else if (head.versionMinor === 0) {
+    at = copy(view, memory, runStart, head.targetEnd, at);
+    at = writeBytes(memory, at, VERSION_END);
+    runStart = head.targetEnd + VERSION_END.length;
+  }
+  const dropHost = absolute || hostEnd === hostStart;
+  at = writeFields(memory, view, at, head, runStart, REQUEST_FATES, dropHost, false, policy.upgrade);
+  if (head.transferCoding === CHUNKED) at = writeBytes(memory, at, CHUNKED_LINE);
+  if (policy.upgrade) at = writeBytes(memory, at, UPGRADE_LINE);
+  at = writeBytes(memory, at, FORWARDED_FOR);
+  at = copy(view, memory, policy.peerStart, policy.peerEnd, at);
+  at = writeBytes(memory, at, policy.middle);
+  if (hostEnd > hostStart) {
+    at = writeBytes(memory, at, FORWARDED_HOST);
+    at = copy(view, memory, hostStart, hostEnd, at);
+    at = writeBytes(memory, at, CRLF);
+  }
+  return writeBytes(memory, at, CRLF);
+}
+
+/** The request line anew: absolute-form becomes origin-form (RFC 9112 §3.2.1), or `*` (§3.2.4). */
+function writeStart(
+  memory: Uint8Array,
+  view: DataView,
+  at: number,
+  head: MessageHead,
+  absolute: boolean,
+): number {
+  if (!absolute) {
+    at = copy(view, memory, head.start, head.targetEnd, at);
+    return writeBytes(memory, at, VERSION_END);
+  }
+  at = copy(view, memory, head.start, head.methodEnd, at);
+  memory[at++] = SP;
+  if (head.pathStart < 0) {
+    memory[at++] = head.method === OPTIONS_METHOD ? ASTERISK : SLASH;
+  } else {
+    if (memory[head.pathStart] !== SLASH) memory[at++] = SLASH;
+    at = copy(view, memory, head.pathStart, head.targetEnd, at);
+  }
+  return writeBytes(memory, at, VERSION_END);
+}
+
+/**
+ * Writes `head` as an HTTP/1.1 response at `at`; interim responses (1xx) too. `head` lies in the same memory, outside `[at, limit)`. Returns
+ * the end of what is written, or `NO_ROOM`.
+ */
+export function writeResponseHead(
+  memory: Uint8Array,
+  view: DataView,
+  at: number,
+  limit: number,
+  head: MessageHead,
+  policy: ResponsePolicy,
+): number {
+  const ownBytes = policy.viaLine.length + policy.date.length + OWN_BYTES_MAX;
+  if (head.end - head.start + ownBytes > limit - at) return NO_ROOM;
+  const interim = head.status < 200;
+  const start = at;
+  let runStart = head.start;
+  if (memory[head.reasonStart - 1] !== SP) {
+    // The SP before an empty reason was missing.
+    at = copy(view, memory, runStart, head.reasonStart, at);
+    memory[at++] = SP;
+    runStart = head.reasonEnd;
+  }
+  // RFC 9110 §8.6: no Content-Length in 1xx and 204.
+  const dropLength = policy.framing !== FRAMING_KEEP || interim || head.status === 204;
+  at = writeFields(memory, view, at, head, runStart, RESPONSE_FATES, false, dropLength, policy.upgrade);
+  // `HTTP/1.0` has the length of `HTTP/1.1`.
+  memory[start + 7] = DIGIT_ONE;
+  at = writeBytes(memory, at, policy.viaLine);
+  if (policy.upgrade) at = writeBytes(memory, at, UPGRADE_LINE);
+  if (!interim) {
+    if (policy.framing === FRAMING_CHUNKED) at = writeBytes(memory, at, CHUNKED_LINE);
+    if (head.dateIndex < 0) at = writeBytes(memory, at, policy.date);
+    if (policy.close) at = writeBytes(memory, at, CLOSE_LINE);
+    else if (policy.keepAliveHint) at = writeBytes(memory, at, KEEP_ALIVE_LINE);
+  }
+  return writeBytes(memory, at, CRLF);
+}
+
+/** Copies the field lines that pass, in runs of which the first begins at `runStart`. */
+function writeFields(
+  memory: Uint8Array,
+  view: DataView,
+  at: number,
+  head: MessageHead,
+  runStart: number,
+  fateOf: Uint8Array,
+  dropHost: boolean,
+  dropLength: boolean,
+  upgrade: boolean,
+): number {
+  const fieldIds = head.fieldIds;
+  const fields = head.fields;
+  const count = head.fieldCount;
+  const nominations = (head.connectionOptions & NOMINATED) !== 0;
+  const linesEnd = head.end - 2;
+  for (let index = 0; index < count; index++) {
+    const fate = fateOf[fieldIds[index]!]!;
+    if (fate === PASS) {
+      if (!nominations) continue;
+      if (!isNominated(memory, head, fields[index << 2]!, fields[(index << 2) + 1]!)) continue;
+    } else if (fate === DROP_HOST) {
+      if (!dropHost) continue;
+    } else if (fate === DROP_LENGTH) {
+      if (!dropLength) continue;
+    } else if (fate === DROP_UPGRADE) {
+      if (upgrade) continue;
+    } else if (fate === PASS_ALWAYS) continue;
+    const lineStart = fields[index << 2]!;
+    if (lineStart > runStart) at = copy(view, memory, runStart, lineStart, at);
+    runStart = index + 1 < count ? fields[(index + 1) << 2]! : linesEnd;
+  }
+  return linesEnd > runStart ? copy(view, memory, runStart, linesEnd, at) : at;
+}
+
+function concat(parts: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) at = writeBytes(bytes, at, part);
+  return bytes;
+}
