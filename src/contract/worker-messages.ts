@@ -1,0 +1,58 @@
+/**
+ * What the supervisor and a worker process say to each other over their IPC channel. Plain data only: it crosses a
+ * process boundary by structured clone. A worker never waits for an answer.
+ */
+import type { FailureNotice } from "./notices.ts";
+import type { EngineName, EngineOptions } from "./port.ts";
+import type { Snapshot } from "./snapshot.ts";
+
+/** The first message, once: all that a worker needs to begin. */
+export interface BootMessage {
+  readonly type: "boot";
+  /** Number of the worker, from 0: its block in the shared segment. */
+  readonly index: number;
+  readonly engine: Exclude<EngineName, "sim"> | "auto";
+  readonly options: EngineOptions;
+  /** The shared counter segment as an inherited descriptor; `null`: count in own memory and send `counters`. */
+  readonly segment: { readonly fd: number; readonly bytes: number } | null;
+  /** CPU to run on; -1: wherever the kernel puts it. */
+  readonly cpu: number;
+  readonly snapshot: Snapshot;
+  /** How long to finish what is in flight when the supervisor has gone away. */
+  readonly drainTimeoutMs: number;
+}
+
+export type ToWorker =
+  | BootMessage
+  /** Replaces the snapshot. */
+  | { readonly type: "snapshot"; readonly snapshot: Snapshot }
+  /** Stop accepting, finish what is in flight, then exit 0. */
+  | { readonly type: "drain" }
+  /** Exit at once. */
+  | { readonly type: "stop" };
+
+/** An engine that could not run here, and why, in words. */
+export interface PassedOver {
+  readonly name: string;
+  readonly reason: string;
+}
+
+export type FromWorker =
+  /** Accepting. */
+  | {
+      readonly type: "ready";
+      readonly engine: EngineName;
+      readonly passedOver: readonly PassedOver[];
+      readonly listenerAddresses: readonly string[];
+    }
+  /** It cannot begin, and trying again will not help by itself; it exits with 1 after this. */
+  | { readonly type: "boot-failed"; readonly reason: string }
+  | { readonly type: "failure"; readonly notice: FailureNotice }
+  /** So many more notices of this reason were left out since the last message about it. */
+  | { readonly type: "suppressed"; readonly reason: string; readonly count: number }
+  /** As `Notices.endpoint`. */
+  | { readonly type: "endpoint"; readonly address: string; readonly errno: number }
+  /** The whole counter block, once a second, where there is no shared segment. */
+  | { readonly type: "counters"; readonly cells: Float64Array }
+  /** Nothing is in flight any more; it exits with 0 after this. */
+  | { readonly type: "drained" };

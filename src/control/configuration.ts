@@ -1,0 +1,73 @@
+/**
+ * What the operator asked for, checked and complete, as one plain value. Flags and environment variables produce it
+ * today (`options.ts`); whatever else describes a proxy has to end in the same value, so that there is one path from here on.
+ */
+import type { EngineName } from "../contract/port.ts";
+import type { Limits, Timeouts } from "../contract/snapshot.ts";
+
+export interface Configuration {
+  readonly mode: "http" | "tcp";
+  readonly listeners: readonly ListenerConfiguration[];
+  readonly clusters: readonly ClusterConfiguration[];
+  /** Worker processes; `auto`: one for each CPU that this process may use. */
+  readonly workers: number | "auto";
+  readonly engine: Exclude<EngineName, "sim"> | "auto";
+  readonly affinity: "auto" | "off";
+  readonly timeouts: Timeouts;
+  readonly limits: Limits;
+  readonly viaName: string;
+  /** What is still in flight so long after SIGTERM is cut. */
+  readonly drainTimeoutMs: number;
+  /** Time between two lines of figures on standard output; 0: none. */
+  readonly statsIntervalMs: number;
+  readonly log: LogConfiguration;
+  /** Path of the control socket; "": a default place, by process number. */
+  readonly controlPath: string;
+}
+
+export interface ListenerConfiguration {
+  /** IP address, a name that means one, or "" for every address of this machine, IPv4 and IPv6. */
+  readonly host: string;
+  /** 0: the system chooses. */
+  readonly port: number;
+  /** Index into `Configuration.clusters`. */
+  readonly cluster: number;
+}
+
+export interface ClusterConfiguration {
+  readonly name: string;
+  readonly backends: readonly Backend[];
+  readonly health: HealthConfiguration;
+}
+
+/** A backend as written by the operator. */
+export type Backend =
+  /** An IP address or a unix socket: `address` is what `Port.connect` takes. */
+  | { readonly kind: "address"; readonly name: string; readonly address: string }
+  /** A host name, to be resolved again and again. */
+  | { readonly kind: "host"; readonly name: string; readonly host: string; readonly port: number };
+
+export interface HealthConfiguration {
+  readonly kind: "off" | "tcp" | "http";
+  /** Request target of an HTTP check. */
+  readonly path: string;
+  /**
+   * Which answers to an HTTP check mean "up". `success`: 2xx and 3xx. `any`: also 4xx and 501, for a path that nobody
+   * asked for: a backend that says 404 there has no such page, but it works.
+   */
+  readonly expect: "success" | "any";
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+  /** Failed checks in a row that take a backend out. */
+  readonly fall: number;
+  /** Good checks in a row that bring it back. */
+  readonly rise: number;
+}
+
+export interface LogConfiguration {
+  readonly level: LogLevel;
+  readonly format: "text" | "json";
+}
+
+export const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "silent"] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];

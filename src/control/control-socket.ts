@@ -1,0 +1,148 @@
+/**
+ * The control socket: HTTP with JSON over a unix socket that only its owner may open, where `hp-proxy stats` asks a running proxy.
+ *
+ * Places, by default: a folder `hp-proxy` in $XDG_RUNTIME_DIR, in /run for root, else `hp-proxy-UID` in the folder for
+ * temporary files; in it one socket for each process, named by its number.
+ */
+import { chmod, lstat, mkdir, readdir, rm } from "node:fs/promises";
+import { createServer, request, type Server } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { StatsReport } from "./stats-report.ts";
+
+/** The control socket cannot be opened, or nothing answers there. `message` is a sentence for people. */
+export class ControlUnavailable extends Error {
+  override readonly name = "ControlUnavailable";
+}
+
+const ANSWER_TIMEOUT_MS = 2_000;
+const USER_ONLY = 0o700;
+
+/** The folder of the default sockets. */
+export function controlFolder(environment: Readonly<Record<string, string | undefined>>): string {
+  if (process.platform === "win32") return "\\\\.\\pipe";
+  const runtime = environment.XDG_RUNTIME_DIR;
+  if (runtime !== undefined && runtime !== "") return join(runtime, "hp-proxy");
+  const user = process.getuid?.() ?? 0;
+  return user === 0 ? "/run/hp-proxy" : join(tmpdir(), `hp-proxy-${user}`);
+}
+
+/** Where the process with number `pid` listens by default. */
+export function defaultControlPath(folder: string, pid: number): string {
+  return process.platform === "win32" ? `${folder}\\hp-proxy-${pid}` : join(folder, `${pid}.sock`);
+}
+
+export interface ControlSocket {
+  readonly path: string;
+  close(): Promise<void>;
+}
+
+/** Opens the control socket at `path`, or at the default place for "". A dead socket in the way is removed. */
+export async function openControlSocket(
+  path: string,
+  folder: string,
+  report: () => StatsReport,
+): Promise<ControlSocket> {
+  const where = path === "" ? defaultControlPath(folder, process.pid) : path;
+  if (path === "" && process.platform !== "win32") await makeFolder(folder);
+  const server = createServer((question, answer) => {
+    const known = question.method === "GET" && question.url === "/stats";
+    answer.writeHead(known ? 200 : 404, { "content-type": "application/json", connection: "close" });
+    answer.end(JSON.stringify(known ? report() : { error: "ask GET /stats" }));
+  });
+  await removeDead(where);
+  await listen(server, where);
+  server.unref();
+  return {
+    path: where,
+    async close() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+/** The folder may stand where others can write: what is there already must be ours, and a folder. */
+async function makeFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { mode: USER_ONLY, recursive: true });
+    const found = await lstat(folder);
+    if (found.isDirectory() && found.uid === process.getuid?.()) return;
+  } catch (error) {
+    throw new ControlUnavailable(`cannot make ${folder}: ${codeOf(error)}; choose a place with --control`);
+  }
+  throw new ControlUnavailable(`${folder} belongs to somebody else; choose a place with --control`);
+}
+
+async function removeDead(path: string): Promise<void> {
+  if (process.platform === "win32") return;
+  const found = await lstat(path).catch(() => undefined);
+  if (found === undefined) return;
+  if (!found.isSocket())
+    throw new ControlUnavailable(`${path} is there and is not a socket; choose another --control`);
+  const answer = await readStats(path).catch(() => undefined);
+  if (answer !== undefined)
+    throw new ControlUnavailable(`process ${answer.pid} has its control socket at ${path}`);
+  await rm(path, { force: true });
+}
+
+async function listen(server: Server, path: string): Promise<void> {
+  // The socket file gets its mode as it is made: nobody can slip in before chmod.
+  const mask = process.umask(0o177);
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen(path, resolve);
+    });
+  } catch (error) {
+    throw new ControlUnavailable(
+      `cannot open the control socket ${path}: ${codeOf(error)}; choose a place with --control`,
+    );
+  } finally {
+    process.umask(mask);
+  }
+  if (process.platform !== "win32") await chmod(path, 0o600);
+}
+
+/** Asks the proxy at `path` for its figures. Rejects with `ControlUnavailable`. */
+export function readStats(path: string): Promise<StatsReport> {
+  return new Promise((resolve, reject) => {
+    const failed = (why: string) => reject(new ControlUnavailable(`no proxy answers at ${path}: ${why}`));
+    const question = request({ socketPath: path, path: "/stats", agent: false, timeout: ANSWER_TIMEOUT_MS });
+    question.on("timeout", () => question.destroy(new Error("no answer")));
+    question.on("error", (error) => failed(codeOf(error)));
+    question.on("response", (answer) => {
+      let text = "";
+      answer.setEncoding("utf8");
+      answer.on("data", (piece: string) => {
+        text += piece;
+      });
+      answer.on("error", (error) => failed(codeOf(error)));
+      answer.on("end", () => {
+        if (answer.statusCode === 200) resolve(JSON.parse(text) as StatsReport);
+        else failed(`status ${answer.statusCode}`);
+      });
+    });
+    question.end();
+  });
+}
+
+/** The proxies that answer at the default places, in no order. */
+export async function findProxies(folder: string): Promise<{ path: string; report: StatsReport }[]> {
+  const pattern = process.platform === "win32" ? /^hp-proxy-\d+$/ : /^\d+\.sock$/;
+  const names = await readdir(folder).catch(() => []);
+  const found = await Promise.all(
+    names
+      .filter((name) => pattern.test(name))
+      .map(async (name) => {
+        const path = process.platform === "win32" ? `${folder}\\${name}` : join(folder, name);
+        const report = await readStats(path).catch(() => undefined);
+        return report === undefined ? [] : [{ path, report }];
+      }),
+  );
+  return found.flat();
+}
+
+function codeOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? (error as Error).message;
+}

@@ -1,0 +1,114 @@
+/**
+ * Reads the workers' counter blocks once a second and keeps the last samples, so that rates and recent times can be told.
+ * The blocks are shared memory, or copies that the workers send.
+ */
+import { BLOCK_BYTES, blockOf, Counter } from "../contract/counters.ts";
+import { errorsTotal, type Samples, type WorkerStats, workerStats } from "./stats-report.ts";
+
+const SAMPLE_MS = 1_000;
+/** Samples kept: the oldest is ten seconds old. */
+const SAMPLES_MAX = 11;
+
+interface Sample {
+  readonly atMs: number;
+  /** One block for each worker, then their sum. */
+  readonly blocks: readonly Float64Array[];
+}
+
+/** What `--stats-interval` prints, since the line before. */
+export interface Line {
+  readonly requestsPerSecond: number;
+  readonly requests: number;
+  readonly clientsOpen: number;
+  readonly errors: number;
+  readonly bytesPerSecond: number;
+}
+
+export class Figures {
+  readonly #blocks: readonly Float64Array[];
+  #samples: Sample[] = [];
+  #timer: NodeJS.Timeout | undefined;
+  #lineSample: Sample;
+
+  /** Over the blocks in `segment`, for `workers` workers. */
+  constructor(segment: ArrayBufferLike, workers: number) {
+    this.#blocks = Array.from({ length: workers }, (_, index) => blockOf(segment, index));
+    this.#lineSample = this.#sample();
+    this.#samples.push(this.#lineSample);
+  }
+
+  /** Begins to sample. */
+  start(): void {
+    this.#timer = setInterval(() => {
+      this.#samples.push(this.#sample());
+      if (this.#samples.length > SAMPLES_MAX) this.#samples.shift();
+    }, SAMPLE_MS);
+    this.#timer.unref();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  /** Takes a block that a worker sent because it shares no memory with us. */
+  put(index: number, cells: Float64Array): void {
+    this.#blocks[index]?.set(cells);
+  }
+
+  /** By worker, and all together. `pids` are the process numbers, 0 where there is none. */
+  report(pids: readonly number[]): { workers: WorkerStats[]; total: WorkerStats } {
+    const now = this.#sample();
+    const before = this.#samples.at(-1)!;
+    // A sample that is just made tells no rate.
+    const recent = now.atMs - before.atMs < SAMPLE_MS / 2 ? (this.#samples.at(-2) ?? before) : before;
+    const longBefore = this.#samples[0]!;
+    const samples = (index: number): Samples => ({
+      now: now.blocks[index]!,
+      before: recent.blocks[index]!,
+      beforeMs: now.atMs - recent.atMs,
+      longBefore: longBefore.blocks[index]!,
+    });
+    return {
+      workers: pids.map((pid, index) => workerStats(pid, samples(index))),
+      total: workerStats(0, samples(this.#blocks.length)),
+    };
+  }
+
+  /** Figures since the last call. */
+  line(): Line {
+    const now = this.#sample();
+    const before = this.#lineSample;
+    this.#lineSample = now;
+    const cells = now.blocks.at(-1)!;
+    const cellsBefore = before.blocks.at(-1)!;
+    const seconds = Math.max(0.001, (now.atMs - before.atMs) / 1000);
+    const since = (counter: Counter) => cells[counter]! - cellsBefore[counter]!;
+    return {
+      requestsPerSecond: since(Counter.requests) / seconds,
+      requests: cells[Counter.requests]!,
+      clientsOpen: cells[Counter.clientsOpen]!,
+      errors: errorsTotal(cells),
+      bytesPerSecond: (since(Counter.clientBytesIn) + since(Counter.clientBytesOut)) / seconds,
+    };
+  }
+
+  #sample(): Sample {
+    const blocks = this.#blocks.map((block) => block.slice());
+    const sum = new Float64Array(BLOCK_BYTES / 8);
+    for (const block of blocks) for (let cell = 0; cell < sum.length; cell++) sum[cell]! += block[cell]!;
+    return { atMs: performance.now(), blocks: [...blocks, sum] };
+  }
+}
+
+/** `12,345 rps | 1,234,567 total | 64 conns | 0 errors | 12.3 MB/s` */
+export function lineText({ requestsPerSecond, requests, clientsOpen, errors, bytesPerSecond }: Line): string {
+  const whole = (value: number) => Math.round(value).toLocaleString("en");
+  const megabytes = (bytesPerSecond / 1e6).toFixed(1);
+  return [
+    `${whole(requestsPerSecond)} RPS`,
+    `${whole(requests)} total`,
+    `${whole(clientsOpen)} conns`,
+    `${whole(errors)} errors`,
+    `${megabytes} MB/s`,
+  ].join(" | ");
+}

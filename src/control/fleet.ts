@@ -1,0 +1,212 @@
+/**
+ * The worker processes together: starts them, replaces those that die, passes messages to all, ends all.
+ *
+ * A worker that dies is replaced at once, because connections wait in its listening socket's queue. One that dies again as soon as
+ * it has begun is started again with growing pauses.
+ */
+import type { FromWorker, ToWorker } from "../contract/worker-messages.ts";
+import type { Log } from "./log.ts";
+import { WorkerProcess } from "./worker-process.ts";
+
+/** What a worker in this place is started with. Asked for at each start. */
+export interface WorkerPlan {
+  readonly descriptors: readonly number[];
+  readonly boot: ToWorker;
+}
+
+export interface FleetEvents {
+  plan(index: number): WorkerPlan;
+  /** A worker accepts connections: at first, and after each replacement. */
+  ready(index: number, message: ReadyMessage): void;
+  /** Anything else that a worker says. */
+  message(index: number, message: FromWorker): void;
+  /** A worker is gone; its place is filled again unless the fleet is ending. */
+  gone(index: number): void;
+}
+
+export type ReadyMessage = Extract<FromWorker, { type: "ready" }>;
+
+/** A worker could not begin when the fleet was first started. */
+export class BootFailed extends Error {
+  override readonly name = "BootFailed";
+}
+
+const BOOT_TIMEOUT_MS = 15_000;
+/** A worker that lived so long was well. */
+const WELL_MS = 1_000;
+const PAUSE_FIRST_MS = 100;
+const PAUSE_MAX_MS = 5_000;
+/** Between being told to stop and being killed. */
+const STOP_MS = 500;
+
+/** Pause before a place is filled again, after so many short lives in a row. */
+export function restartPauseMs(shortLives: number): number {
+  return shortLives <= 1 ? 0 : Math.min(PAUSE_MAX_MS, PAUSE_FIRST_MS * 2 ** (shortLives - 2));
+}
+
+export class Fleet {
+  readonly #events: FleetEvents;
+  readonly #log: Log;
+  readonly #places: Place[] = [];
+  #ending = false;
+  #allGone: (() => void) | undefined;
+
+  constructor(events: FleetEvents, log: Log) {
+    this.#events = events;
+    this.#log = log;
+  }
+
+  get ending(): boolean {
+    return this.#ending;
+  }
+
+  get size(): number {
+    return this.#places.length;
+  }
+
+  /** Workers that live now. */
+  get livingCount(): number {
+    return this.#places.filter(({ process }) => process !== undefined).length;
+  }
+
+  /** Process number of the worker at `index`; 0 while there is none. */
+  pid(index: number): number {
+    return this.#places[index]?.process?.pid ?? 0;
+  }
+
+  /** Adds one place and starts its worker. Rejects with `BootFailed` when that cannot begin; `stop` is then the caller's to call. */
+  add(): Promise<ReadyMessage> {
+    const place = new Place(this.#places.length);
+    this.#places.push(place);
+    return new Promise((resolve, reject) => {
+      place.firstBoot = { resolve, reject };
+      this.#start(place);
+    });
+  }
+
+  /** To one worker, if it lives. */
+  send(index: number, message: ToWorker): void {
+    this.#places[index]?.process?.send(message);
+  }
+
+  broadcast(message: ToWorker): void {
+    for (const { process, ready } of this.#places) if (ready) process?.send(message);
+  }
+
+  /** Lets every worker finish; resolves when all are gone, with the number of those that had to be cut after `timeoutMs`. */
+  async drain(timeoutMs: number): Promise<number> {
+    this.#end();
+    for (const { process } of this.#places) process?.send({ type: "drain" });
+    const late = new Promise<"late">((resolve) => {
+      const timer = setTimeout(() => resolve("late"), timeoutMs);
+      timer.unref();
+    });
+    if ((await Promise.race([this.#gone(), late])) !== "late") return 0;
+    const cut = this.livingCount;
+    await this.stop();
+    return cut;
+  }
+
+  /** Ends every worker now. */
+  async stop(): Promise<void> {
+    this.#end();
+    for (const { process } of this.#places) process?.send({ type: "stop" });
+    const timer = setTimeout(() => {
+      for (const { process } of this.#places) process?.kill();
+    }, STOP_MS);
+    await this.#gone();
+    clearTimeout(timer);
+  }
+
+  #end(): void {
+    this.#ending = true;
+    for (const place of this.#places) clearTimeout(place.timer);
+  }
+
+  #gone(): Promise<void> {
+    if (this.livingCount === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const before = this.#allGone;
+      this.#allGone = () => {
+        before?.();
+        resolve();
+      };
+    });
+  }
+
+  #start(place: Place): void {
+    const { descriptors, boot } = this.#events.plan(place.index);
+    const process = new WorkerProcess(descriptors, {
+      message: (message) => this.#heard(place, message),
+      printed: (line) => this.#log.warn({ worker: place.index }, `worker printed: ${line}`),
+      exited: (status, signal) => this.#exited(place, status, signal),
+    });
+    place.process = process;
+    place.ready = false;
+    place.failure = "";
+    place.readyAtMs = -1;
+    place.timer = setTimeout(() => {
+      place.failure = `did not begin within ${BOOT_TIMEOUT_MS / 1000} s`;
+      process.kill();
+    }, BOOT_TIMEOUT_MS);
+    process.send(boot);
+  }
+
+  #heard(place: Place, message: FromWorker): void {
+    if (message.type === "boot-failed") {
+      place.failure = message.reason;
+    } else if (message.type === "ready") {
+      clearTimeout(place.timer);
+      place.ready = true;
+      place.readyAtMs = performance.now();
+      this.#events.ready(place.index, message);
+      place.firstBoot?.resolve(message);
+      place.firstBoot = undefined;
+    } else {
+      this.#events.message(place.index, message);
+    }
+  }
+
+  #exited(place: Place, status: number | null, signal: string | null): void {
+    clearTimeout(place.timer);
+    const pid = place.process?.pid ?? 0;
+    const lived = place.readyAtMs < 0 ? 0 : performance.now() - place.readyAtMs;
+    place.process = undefined;
+    place.ready = false;
+    this.#events.gone(place.index);
+    const end = signal !== null ? `killed by ${signal}` : `exit status ${status ?? "unknown"}`;
+    const reason = place.failure === "" ? end : place.failure;
+    if (place.firstBoot !== undefined) {
+      const { reject } = place.firstBoot;
+      place.firstBoot = undefined;
+      reject(new BootFailed(reason));
+    } else if (!this.#ending) {
+      place.shortLives = lived >= WELL_MS ? 0 : place.shortLives + 1;
+      const pauseMs = restartPauseMs(place.shortLives);
+      this.#log.error({ worker: place.index, pid, reason, pauseMs }, "worker died, replacing it");
+      place.timer = setTimeout(() => this.#start(place), pauseMs);
+    } else if (status !== 0) {
+      this.#log.warn({ worker: place.index, pid, reason }, "worker ended before it had finished");
+    }
+    if (this.#ending && this.livingCount === 0) this.#allGone?.();
+  }
+}
+
+/** Where one worker after another lives. */
+class Place {
+  readonly index: number;
+  process: WorkerProcess | undefined = undefined;
+  ready = false;
+  readyAtMs = -1;
+  /** Why it says it cannot begin. */
+  failure = "";
+  /** Workers in a row that died before they were well. */
+  shortLives = 0;
+  /** Of the boot deadline while it begins, of the pause while it is dead. */
+  timer: NodeJS.Timeout | undefined = undefined;
+  firstBoot: { resolve(message: ReadyMessage): void; reject(error: Error): void } | undefined = undefined;
+
+  constructor(index: number) {
+    this.index = index;
+  }
+}

@@ -1,0 +1,65 @@
+/** The help text, made from the schema of the options. */
+import { flagOf, OPTION_NAMES, optionText, variableOf } from "./options.ts";
+
+const TEXT_COLUMN = 32;
+
+const HEAD = `hp-proxy: an HTTP reverse proxy and load balancer
+
+  hp-proxy --port 8080 --backends "localhost:3001,localhost:3002"
+  hp-proxy demo [flags]              a proxy on :8080 over three backends of its own
+  hp-proxy stats [--watch]           figures of a running proxy, live with --watch
+
+Every flag is also an environment variable: --pool-size is HP_PROXY_POOL_SIZE. The flag wins.
+`;
+
+const TAIL = `
+Signals
+  SIGTERM, SIGINT   accept no more, finish what is in flight, exit; a second one ends at once
+
+  -h, --help                  this text
+  -v, --version               the version
+`;
+
+/** Help of the proxy: every option by group, with its default. At most `columns` wide where words allow it. */
+export function helpText(columns = 100): string {
+  const groups = new Map<string, string[]>();
+  for (const name of OPTION_NAMES) {
+    const { group, value, text, initial } = optionText(name);
+    const shown = initial === undefined ? text : `${text} (${initial})`;
+    const lines = optionLines(`${flagOf(name)} ${value}`, shown, columns);
+    groups.set(group, [...(groups.get(group) ?? []), ...lines]);
+  }
+  const sections = [...groups].map(([group, lines]) => `\n${group}\n${lines.join("\n")}\n`);
+  return HEAD + sections.join("") + TAIL;
+}
+
+/** The options as a Markdown table, for the manual. */
+export function optionsMarkdown(): string {
+  const rows = OPTION_NAMES.map((name) => {
+    const { value, text, initial } = optionText(name);
+    const cells = [`\`${flagOf(name)} ${value}\``, `\`${variableOf(name)}\``, initial ?? "", text];
+    return `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
+  });
+  return ["| flag | variable | default | meaning |", "|---|---|---|---|", ...rows].join("\n");
+}
+
+function optionLines(left: string, text: string, columns: number): string[] {
+  const lines: string[] = [];
+  let line = `  ${left}`.padEnd(TEXT_COLUMN);
+  if (line.length >= TEXT_COLUMN) {
+    lines.push(line);
+    line = " ".repeat(TEXT_COLUMN);
+  }
+  let empty = true;
+  for (const word of text.split(" ")) {
+    if (!empty && line.length + 1 + word.length > columns) {
+      lines.push(line);
+      line = " ".repeat(TEXT_COLUMN);
+      empty = true;
+    }
+    line += empty ? word : ` ${word}`;
+    empty = false;
+  }
+  lines.push(line);
+  return lines;
+}

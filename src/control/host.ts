@@ -1,0 +1,38 @@
+/**
+ * What the supervisor asks of the operating system beyond Node: listening sockets without an event loop, shared memory,
+ * CPU numbers. There by FFI on Linux; elsewhere the supervisor does without (`listeners.ts`).
+ */
+
+export interface Host {
+  /** A listening socket, not accepted from here. Throws an error with a `code`, as node:net's listen does. */
+  openListener(address: { host: string; port: number }, options: { reusePort: boolean }): number;
+  /** Where it is bound, in `Port.connect`'s form. */
+  listenerAddress(fd: number): string;
+  createSharedSegment(bytes: number): { fd: number; buffer: ArrayBufferLike };
+  /** CPUs that this process may run on. */
+  allowedCpus(): readonly number[];
+  /** Raises RLIMIT_NOFILE as far as allowed; returns it. */
+  raiseFileLimit(): number;
+}
+
+/** The host, or the reason why there is none, in words. */
+export async function loadHost(): Promise<Host | string> {
+  try {
+    const [sockets, processes, memory] = await Promise.all([
+      import("../engine/native/sockets.ts"),
+      import("../engine/native/process.ts"),
+      import("../engine/native/shared-memory.ts"),
+    ]);
+    const host: Host = {
+      openListener: sockets.openListener,
+      listenerAddress: sockets.listenerAddress,
+      createSharedSegment: memory.createSharedSegment,
+      allowedCpus: processes.allowedCpus,
+      raiseFileLimit: processes.raiseFileLimit,
+    };
+    host.raiseFileLimit();
+    return host;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}

@@ -1,0 +1,102 @@
+/** Runs a proxy until a signal ends it: the life of `hp-proxy` as a program. */
+
+import { NoAddress } from "./backends.ts";
+import type { Configuration } from "./configuration.ts";
+import { ControlUnavailable } from "./control-socket.ts";
+import { lineText } from "./figures.ts";
+import { BootFailed } from "./fleet.ts";
+import { ListenFailed } from "./listeners.ts";
+import { type Log, openLog } from "./log.ts";
+import { Supervisor } from "./supervisor.ts";
+import { TooManyWorkers } from "./worker-count.ts";
+
+/** Exit statuses of the program. */
+export const ExitStatus = { done: 0, failed: 1, forced: 2 } as const;
+
+export interface RunOptions {
+  readonly version: string;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Called once, when the proxy accepts connections. */
+  readonly up?: (supervisor: Supervisor) => void;
+}
+
+/**
+ * Starts a proxy and runs it until SIGTERM or SIGINT. Resolves to the exit status: 0 after a drain, 1 when it could not
+ * start (the log says why), 2 when a second signal cut the drain short.
+ */
+export async function runProxy(configuration: Configuration, options: RunOptions): Promise<number> {
+  const log = openLog(configuration.log);
+  const signals = new Signals();
+  let supervisor: Supervisor;
+  try {
+    supervisor = await Supervisor.start(configuration, log, options.version, options.environment);
+  } catch (error) {
+    signals.stop();
+    return failed(error);
+  }
+  options.up?.(supervisor);
+  const lines = printLines(supervisor, configuration.statsIntervalMs);
+  const status = await untilEnd(supervisor, signals, log);
+  clearInterval(lines);
+  signals.stop();
+  return status;
+}
+
+async function untilEnd(supervisor: Supervisor, signals: Signals, log: Log): Promise<number> {
+  const first = await signals.next();
+  log.info(`${first}: finishing what is in flight; a second signal ends at once`);
+  const drained = supervisor.drain();
+  const second = await Promise.race([drained, signals.next()]);
+  if (second === undefined) {
+    log.info("ended");
+    return ExitStatus.done;
+  }
+  log.warn(`${second} again: ending at once`);
+  await supervisor.stop();
+  return ExitStatus.forced;
+}
+
+function printLines(supervisor: Supervisor, intervalMs: number): NodeJS.Timeout | undefined {
+  if (intervalMs === 0) return undefined;
+  return setInterval(() => process.stdout.write(`${lineText(supervisor.figures.line())}\n`), intervalMs);
+}
+
+const EXPECTED = [BootFailed, ControlUnavailable, ListenFailed, NoAddress, TooManyWorkers];
+
+/** A start that failed for a reason that we know is a sentence; anything else is our mistake and shows its trace. */
+function failed(error: unknown): number {
+  const known = EXPECTED.find((kind) => error instanceof kind);
+  if (known === undefined) throw error;
+  const text = (error as Error).message;
+  process.stderr.write(`hp-proxy: ${known === BootFailed ? `a worker could not start: ${text}` : text}\n`);
+  return ExitStatus.failed;
+}
+
+/** The signals that end the program, one after another, also those that came before somebody waited. */
+class Signals {
+  readonly #came: NodeJS.Signals[] = [];
+  #waiting: ((signal: NodeJS.Signals) => void) | undefined;
+  readonly #listener = (signal: NodeJS.Signals) => {
+    if (this.#waiting === undefined) this.#came.push(signal);
+    else this.#waiting(signal);
+    this.#waiting = undefined;
+  };
+
+  constructor() {
+    process.on("SIGTERM", this.#listener);
+    process.on("SIGINT", this.#listener);
+  }
+
+  next(): Promise<NodeJS.Signals> {
+    const signal = this.#came.shift();
+    if (signal !== undefined) return Promise.resolve(signal);
+    return new Promise((resolve) => {
+      this.#waiting = resolve;
+    });
+  }
+
+  stop(): void {
+    process.off("SIGTERM", this.#listener);
+    process.off("SIGINT", this.#listener);
+  }
+}

@@ -1,0 +1,49 @@
+/**
+ * The program of a worker process. Its first message is the boot message; then it obeys.
+ *
+ * SIGINT from a terminal and SIGTERM from a service manager reach every process of the group: here they mean nothing,
+ * since the supervisor hears them too and says what is to be done.
+ */
+import type { FromWorker, ToWorker } from "../contract/worker-messages.ts";
+import { type Surroundings, Worker } from "./worker.ts";
+
+process.on("SIGINT", () => {});
+process.on("SIGTERM", () => {});
+
+const surroundings: Surroundings = {
+  send(message: FromWorker) {
+    if (process.connected) process.send?.(message);
+  },
+  exit(status: number) {
+    setImmediate(() => process.exit(status));
+  },
+};
+
+let worker: Promise<Worker> | undefined;
+
+async function begin(message: ToWorker): Promise<Worker> {
+  if (message.type !== "boot") throw new Error(`the first message is "boot", not "${message.type}"`);
+  return await Worker.start(message, surroundings);
+}
+
+process.on("message", async (message: ToWorker) => {
+  if (worker !== undefined) {
+    (await worker).take(message);
+    return;
+  }
+  worker = begin(message);
+  try {
+    await worker;
+  } catch (error) {
+    surroundings.send({
+      type: "boot-failed",
+      reason: error instanceof Error ? error.message : String(error),
+    });
+    surroundings.exit(1);
+  }
+});
+
+process.on("disconnect", async () => {
+  if (worker === undefined) process.exit(0);
+  (await worker).orphaned();
+});

@@ -1,0 +1,101 @@
+/**
+ * A worker: one engine, one data plane over it, and the supervisor's orders. It decides nothing itself.
+ *
+ * Why it is so thin: whatever lives here lives once per worker and in the process that must not stall. Names, health,
+ * logs and figures are the supervisor's.
+ */
+import { BLOCK_BYTES, blockOf, Counter } from "../contract/counters.ts";
+import type { Engine } from "../contract/port.ts";
+import type { BootMessage, FromWorker, ToWorker } from "../contract/worker-messages.ts";
+import { chooseEngine } from "../engine/choose.ts";
+import { createHttpSession } from "../session/http-session.ts";
+import { createRelaySession } from "../session/relay-session.ts";
+import type { Session } from "../session/session.ts";
+import { NoticeSender } from "./notice-sender.ts";
+
+const COUNTERS_MS = 1_000;
+
+/** What the worker needs of its process. */
+export interface Surroundings {
+  send(message: FromWorker): void;
+  /** Called once, when the worker has ended: what it sent must still go out. */
+  exit(status: number): void;
+}
+
+export class Worker {
+  readonly #surroundings: Surroundings;
+  readonly #engine: Engine;
+  readonly #session: Session;
+  readonly #drainTimeoutMs: number;
+  #draining = false;
+  #ended = false;
+
+  /** Begins to accept. Rejects with a reason in words when it cannot. */
+  static async start(boot: BootMessage, surroundings: Surroundings): Promise<Worker> {
+    if (boot.cpu >= 0) await pin(boot.cpu);
+    const cells = await counterCells(boot);
+    const { engine, passedOver } = await chooseEngine(boot.engine, boot.options);
+    const worker = new Worker(boot, surroundings, engine, cells);
+    if (boot.segment === null) {
+      setInterval(() => surroundings.send({ type: "counters", cells: cells.slice() }), COUNTERS_MS).unref();
+    }
+    const { name, listenerAddresses } = engine;
+    surroundings.send({ type: "ready", engine: name, passedOver, listenerAddresses });
+    return worker;
+  }
+
+  private constructor(boot: BootMessage, surroundings: Surroundings, engine: Engine, cells: Float64Array) {
+    this.#surroundings = surroundings;
+    this.#engine = engine;
+    this.#drainTimeoutMs = boot.drainTimeoutMs;
+    cells[Counter.workerPid] = process.pid;
+    const notices = new NoticeSender(
+      (message) => surroundings.send(message),
+      () => void this.#end("drained"),
+    );
+    const create = boot.snapshot.mode === "http" ? createHttpSession : createRelaySession;
+    this.#session = create(engine, boot.snapshot, cells, notices, performance.timeOrigin);
+    engine.start(this.#session);
+  }
+
+  /** Carries out an order. */
+  take(message: ToWorker): void {
+    if (message.type === "snapshot") this.#session.replaceSnapshot(message.snapshot);
+    else if (message.type === "drain") this.#drain();
+    else if (message.type === "stop") void this.#end("stopped");
+    this.#engine.wake();
+  }
+
+  /** The supervisor is gone: nobody would replace this worker or tell it to stop. Finishes what is in flight and exits. */
+  orphaned(): void {
+    this.#drain();
+    setTimeout(() => void this.#end("stopped"), this.#drainTimeoutMs);
+    this.#engine.wake();
+  }
+
+  #drain(): void {
+    if (this.#draining || this.#ended) return;
+    this.#draining = true;
+    this.#engine.stopAccepting();
+    this.#session.drain();
+  }
+
+  async #end(how: "drained" | "stopped"): Promise<void> {
+    if (this.#ended) return;
+    this.#ended = true;
+    if (how === "drained") this.#surroundings.send({ type: "drained" });
+    await this.#engine.stop();
+    this.#surroundings.exit(0);
+  }
+}
+
+async function pin(cpu: number): Promise<void> {
+  const { setAffinity } = await import("../engine/native/process.ts");
+  setAffinity([cpu]);
+}
+
+async function counterCells({ segment, index }: BootMessage): Promise<Float64Array> {
+  if (segment === null) return new Float64Array(BLOCK_BYTES / 8);
+  const { mapSharedSegment } = await import("../engine/native/shared-memory.ts");
+  return blockOf(mapSharedSegment(segment.fd, segment.bytes), index);
+}
