@@ -1,0 +1,72 @@
+/**
+ * What one worker knows of one backend address: what the snapshot says, what this worker has seen, and its idle
+ * connections. Outlives snapshots: its identity is the address.
+ *
+ * @hot
+ */
+import { assert } from "../base/assert.ts";
+
+/** How long a worker avoids an endpoint that refused a connection, unless no other is left. */
+const SUSPECT_MS = 1_000;
+
+export class EndpointState {
+  readonly address: string;
+  /** As configured, for people. */
+  name: string;
+  /** What active health checks say. */
+  healthy: boolean;
+  /** In the current snapshot. A removed endpoint keeps its record until its last connection is gone. */
+  listed = true;
+  /** Connecting failed lately: not chosen before this moment while another will do. 0: not suspect. */
+  suspectUntilMs = 0;
+  /** Idle connections, the last used on top: it is the warmest, and the rest may age out. */
+  readonly #idle: Int32Array;
+  #idleCount = 0;
+
+  constructor(address: string, name: string, healthy: boolean, poolSize: number) {
+    this.address = address;
+    this.name = name;
+    this.healthy = healthy;
+    this.#idle = new Int32Array(poolSize);
+  }
+
+  get idleCount(): number {
+    return this.#idleCount;
+  }
+
+  /** Keeps `connection` for reuse. `false`: the pool is full, the caller closes it. */
+  park(connection: number): boolean {
+    if (this.#idleCount === this.#idle.length) return false;
+    this.#idle[this.#idleCount++] = connection;
+    return true;
+  }
+
+  /** The idle connection that was used last, or -1. */
+  takeIdle(): number {
+    return this.#idleCount === 0 ? -1 : this.#idle[--this.#idleCount]!;
+  }
+
+  /** An idle connection has died or aged: it leaves the pool. */
+  removeIdle(connection: number): void {
+    const last = this.#idleCount - 1;
+    let index = last;
+    while (index >= 0 && this.#idle[index] !== connection) index--;
+    assert(index >= 0, "an idle connection stands in its endpoint's pool");
+    this.#idle.copyWithin(index, index + 1, this.#idleCount);
+    this.#idleCount = last;
+  }
+
+  /** Connecting has failed at `nowMs`. `true` when this is news. */
+  suspect(nowMs: number): boolean {
+    const news = this.suspectUntilMs === 0;
+    this.suspectUntilMs = nowMs + SUSPECT_MS;
+    return news;
+  }
+
+  /** A connection stands. `true` when that is news. */
+  trust(): boolean {
+    const news = this.suspectUntilMs !== 0;
+    this.suspectUntilMs = 0;
+    return news;
+  }
+}

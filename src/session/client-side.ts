@@ -1,0 +1,405 @@
+/**
+ * Client connections speaking HTTP/1.1: reads requests from them and decides when they end. What is sent to them is
+ * `response-writer.ts`'s.
+ *
+ * Strategy: input is consumed where it lies, one request at a time. What cannot be used yet (the next pipelined request, a
+ * body whose backend is not ready) waits in the leg's `pending` queue, and the connection is not read meanwhile. A head in
+ * pieces is put together in a slot of its own.
+ *
+ * @hot
+ */
+import { assert } from "../base/assert.ts";
+import { Counter } from "../contract/counters.ts";
+import { PEER_ADDRESS_BYTES } from "../contract/port.ts";
+import type { Fault } from "../http1/fault.ts";
+import { FAULTS } from "../http1/fault.ts";
+import { MessageHead, NEED_MORE } from "../http1/message-head.ts";
+import { parseRequestHead } from "../http1/request-head.ts";
+import type { Exchanges } from "./exchanges.ts";
+import { type Failure, Failures } from "./failure.ts";
+import { ClientLeg, ClientState } from "./legs.ts";
+import { dropPartial, growPartial, isTooEarlyToParse, NO_SLOT, parseLater } from "./partial-head.ts";
+import { ConnectionKind, type Plane } from "./plane.ts";
+import type { ResponseWriter } from "./response-writer.ts";
+
+const { closed, idle, head, body, waiting, flushing, lingering } = ClientState;
+
+/** Peer texts per small slot. */
+const PEERS_PER_SLOT = 80;
+const PEER_STRIDE = 48;
+/** When draining, a client connection without a request is closed after this: one that is on its way still finds it open. */
+const DRAIN_GRACE_MS = 500;
+
+export class ClientSide {
+  readonly #plane: Plane;
+  readonly #exchanges: Exchanges;
+  readonly #writer: ResponseWriter;
+  /** By connection. */
+  readonly #legs: (ClientLeg | null)[];
+  readonly #free: ClientLeg[] = [];
+  /** The head being read; nothing keeps it beyond the call that read it. */
+  readonly #head = new MessageHead();
+  /** Small slots that hold the text of peer addresses, by connection number / `PEERS_PER_SLOT`; -1: not needed yet. */
+  readonly #peerSlots: Int32Array;
+
+  constructor(plane: Plane, exchanges: Exchanges, writer: ResponseWriter) {
+    this.#plane = plane;
+    this.#exchanges = exchanges;
+    this.#writer = writer;
+    this.#legs = new Array<ClientLeg | null>(plane.port.connectionsMax).fill(null);
+    this.#peerSlots = new Int32Array(Math.ceil(plane.port.connectionsMax / PEERS_PER_SLOT)).fill(-1);
+  }
+
+  legOf(connection: number): ClientLeg {
+    const leg = this.#legs[connection]!;
+    assert(leg !== null, "a client connection has its leg");
+    return leg;
+  }
+
+  accepted(connection: number, listener: number): void {
+    const plane = this.#plane;
+    if (plane.counters[Counter.clientsOpen]! >= plane.snapshot.limits.clientsMax) {
+      plane.count(Counter.clientsRefused, 1);
+      plane.port.reset(connection);
+      return;
+    }
+    plane.count(Counter.clientsAccepted, 1);
+    plane.count(Counter.clientsOpen, 1);
+    plane.kinds[connection] = ConnectionKind.client;
+    const leg = this.#free.length > 0 ? this.#free.pop()! : new ClientLeg();
+    this.#legs[connection] = leg;
+    leg.connection = connection;
+    leg.listener = listener;
+    leg.state = idle;
+    leg.blocked = false;
+    leg.paused = false;
+    leg.consuming = false;
+    leg.peerStart = -1;
+    leg.peerEnd = -1;
+    leg.queuedBytes = -1;
+    leg.exchange = null;
+    const idleMs = plane.draining ? DRAIN_GRACE_MS : plane.snapshot.timeouts.clientIdleMs;
+    plane.deadlines.set(connection, plane.nowMs + idleMs);
+  }
+
+  /** Takes over the range's reference. */
+  received(leg: ClientLeg, start: number, end: number): void {
+    const plane = this.#plane;
+    plane.counters[Counter.clientBytesIn] = plane.counters[Counter.clientBytesIn]! + (end - start);
+    if (leg.state >= flushing) {
+      plane.buffers.release(start);
+      return;
+    }
+    if (!plane.ranges.isEmpty(leg.pending)) {
+      plane.ranges.push(leg.pending, start, end);
+      this.#pause(leg);
+      return;
+    }
+    leg.consuming = true;
+    const pos = this.#consume(leg, start, end);
+    leg.consuming = false;
+    if (pos === end || leg.state >= flushing || leg.state === closed) {
+      plane.buffers.release(start);
+      return;
+    }
+    plane.ranges.push(leg.pending, pos, end);
+    this.#pause(leg);
+  }
+
+  /** Goes on with input that had to wait: an exchange has ended, or its backend is ready for more body. */
+  pump(leg: ClientLeg): void {
+    if (leg.consuming) return;
+    const { ranges, buffers, port } = this.#plane;
+    leg.consuming = true;
+    while (!ranges.isEmpty(leg.pending)) {
+      const start = ranges.firstStart(leg.pending);
+      const end = ranges.firstEnd(leg.pending);
+      const pos = this.#consume(leg, start, end);
+      if (leg.state >= flushing || leg.state === closed) break;
+      if (pos < end) {
+        ranges.advanceFirst(leg.pending, pos);
+        break;
+      }
+      ranges.shift(leg.pending);
+      buffers.release(start);
+    }
+    leg.consuming = false;
+    if (leg.paused && leg.state !== closed && ranges.isEmpty(leg.pending)) {
+      leg.paused = false;
+      port.resume(leg.connection);
+    }
+  }
+
+  /** FIN. A client that ends while its response is not complete has left: RFC 9112 §9.5 allows half-close, but nothing tells it
+   *  from leaving, and a backend must not go on working for nobody. */
+  ended(leg: ClientLeg): void {
+    if (leg.state === flushing) return;
+    if (leg.exchange !== null) {
+      this.#exchanges.clientGone(leg.exchange);
+      this.#close(leg, true);
+    } else this.closeBehindQueue(leg);
+  }
+
+  failed(leg: ClientLeg): void {
+    if (leg.exchange !== null) this.#exchanges.clientGone(leg.exchange);
+    this.#close(leg, false);
+  }
+
+  /** The client has taken everything that was queued for it. */
+  drained(leg: ClientLeg): void {
+    if (leg.state === flushing) {
+      this.#close(leg, false);
+      return;
+    }
+    if (leg.state === waiting) {
+      leg.queuedBytes = -1;
+      this.#plane.deadlines.clear(leg.connection);
+    }
+    if (leg.exchange !== null) this.#exchanges.clientDrained(leg.exchange);
+  }
+
+  /** The leg's deadline has passed. */
+  due(leg: ClientLeg): void {
+    switch (leg.state) {
+      case head:
+        this.refuse(leg, Failures.requestTimeout);
+        break;
+      case body:
+        this.#exchanges.fail(leg.exchange!, Failures.bodyTimeout);
+        break;
+      case waiting:
+        this.#slow(leg);
+        break;
+      case flushing:
+        this.#close(leg, true);
+        break;
+      default:
+        this.#close(leg, false);
+    }
+  }
+
+  /** The response is complete and queued: on to the next request, or to the end. */
+  exchangeEnded(leg: ClientLeg, keepAlive: boolean): void {
+    leg.exchange = null;
+    if (!keepAlive || this.#plane.draining) {
+      if (leg.state === body || !this.#plane.ranges.isEmpty(leg.pending)) this.linger(leg);
+      else this.closeBehindQueue(leg);
+      return;
+    }
+    leg.state = idle;
+    leg.blocked = false;
+    this.#becomeIdle(leg);
+    if (!this.#plane.ranges.isEmpty(leg.pending)) this.pump(leg);
+  }
+
+  /** The origin connection has room for (more of) the body. */
+  unblock(leg: ClientLeg): void {
+    leg.blocked = false;
+    this.pump(leg);
+  }
+
+  /** Answers a request that has no exchange, and ends the connection. */
+  refuse(leg: ClientLeg, failure: Failure): void {
+    this.#writer.answerFailure(leg, failure, false, true);
+    this.#exchanges.notice(failure, leg, failure.status, "");
+    this.linger(leg);
+  }
+
+  /** Answers what could not be read, and ends the connection. */
+  refuseFault(leg: ClientLeg, fault: Fault, phase: "request-head" | "request-body"): void {
+    const { name, status } = FAULTS[fault];
+    this.#plane.count(Counter.errorBadRequest, 1);
+    this.#writer.answerFault(leg, fault);
+    this.#exchanges.noticeFault(name, phase, leg, status);
+    this.linger(leg);
+  }
+
+  /** Our last byte is queued: FIN behind it, then read and throw away until the peer's FIN, so that the peer can read our answer
+   *  (closing with unread input would reset it away). RFC 9112 §9.6. */
+  linger(leg: ClientLeg): void {
+    const plane = this.#plane;
+    leg.state = lingering;
+    leg.exchange = null;
+    this.#dropInput(leg);
+    plane.port.shutdown(leg.connection);
+    if (leg.paused) {
+      leg.paused = false;
+      plane.port.resume(leg.connection);
+    }
+    plane.deadlines.set(leg.connection, plane.nowMs + plane.snapshot.timeouts.lingerMs);
+  }
+
+  /** Closes once what is queued has left. */
+  closeBehindQueue(leg: ClientLeg): void {
+    const plane = this.#plane;
+    leg.exchange = null;
+    if (plane.port.queuedBytes(leg.connection) === 0) {
+      this.#close(leg, false);
+      return;
+    }
+    leg.state = flushing;
+    plane.port.wantDrained(leg.connection);
+    plane.deadlines.set(leg.connection, plane.nowMs + plane.snapshot.timeouts.clientSendIdleMs);
+  }
+
+  /** The response cannot be completed: the client must see that it was cut. */
+  cut(leg: ClientLeg): void {
+    leg.exchange = null;
+    this.#close(leg, true);
+  }
+
+  /** The connection becomes one half of a tunnel: the leg goes, the connection stays. */
+  detach(leg: ClientLeg): void {
+    assert(this.#plane.ranges.isEmpty(leg.pending), "input is passed on before a leg goes");
+    dropPartial(this.#plane, leg.partial);
+    this.#recycle(leg);
+  }
+
+  /** Closes what is between requests, now or, where a request may be on its way, after a moment; the rest closes with its response. */
+  drain(): void {
+    const { deadlines, nowMs } = this.#plane;
+    for (let connection = 0; connection < this.#legs.length; connection++) {
+      const leg = this.#legs[connection]!;
+      if (leg !== null && leg.state === idle) deadlines.set(connection, nowMs + DRAIN_GRACE_MS);
+    }
+  }
+
+  /** The text of the client's address, in memory until the connection closes. */
+  ensurePeer(leg: ClientLeg): void {
+    if (leg.peerStart >= 0) return;
+    const { buffers, port } = this.#plane;
+    const index = (leg.connection / PEERS_PER_SLOT) | 0;
+    let slot = this.#peerSlots[index]!;
+    if (slot < 0) {
+      slot = buffers.acquireSmall();
+      if (slot < 0) return;
+      this.#peerSlots[index] = slot;
+    }
+    leg.peerStart = slot + (leg.connection - index * PEERS_PER_SLOT) * PEER_STRIDE;
+    leg.peerEnd = port.writePeerAddress(leg.connection, leg.peerStart);
+    assert(leg.peerEnd - leg.peerStart <= PEER_ADDRESS_BYTES, "an address fits its place");
+  }
+
+  /** A client that takes something of its response in each period is slow; one that takes nothing is gone. */
+  #slow(leg: ClientLeg): void {
+    const { port, deadlines, nowMs, snapshot } = this.#plane;
+    const queuedBytes = port.queuedBytes(leg.connection);
+    if (leg.queuedBytes >= 0 && queuedBytes >= leg.queuedBytes) {
+      this.#exchanges.fail(leg.exchange!, Failures.clientStalled);
+      return;
+    }
+    leg.queuedBytes = queuedBytes;
+    deadlines.set(leg.connection, nowMs + snapshot.timeouts.clientSendIdleMs);
+  }
+
+  #becomeIdle(leg: ClientLeg): void {
+    const { deadlines, nowMs, snapshot } = this.#plane;
+    deadlines.set(leg.connection, nowMs + snapshot.timeouts.clientIdleMs);
+  }
+
+  /** Uses bytes of `[start, end)` as far as the leg's state allows. Returns where it stopped. Takes over no reference. */
+  #consume(leg: ClientLeg, start: number, end: number): number {
+    let pos = start;
+    while (pos < end) {
+      const state = leg.state;
+      if (state === idle) pos = this.#readHead(leg, pos, end);
+      else if (state === body && !leg.blocked) pos = this.#readBody(leg, pos, end);
+      else if (state === head) pos = this.#readMoreHead(leg, pos, end);
+      else break;
+    }
+    return pos;
+  }
+
+  #readHead(leg: ClientLeg, pos: number, end: number): number {
+    const { memory, snapshot, deadlines, nowMs } = this.#plane;
+    const result = parseRequestHead(memory, pos, end, this.#head, snapshot.limits);
+    if (result >= 0) return this.#exchanges.begin(leg, this.#head, result, end);
+    if (result !== NEED_MORE) {
+      this.refuseFault(leg, result as Fault, "request-head");
+      return end;
+    }
+    leg.state = head;
+    deadlines.set(leg.connection, nowMs + snapshot.timeouts.requestHeadMs);
+    const next = growPartial(this.#plane, leg.partial, pos, end, snapshot.limits.headBytesMax);
+    if (next === NO_SLOT) this.refuse(leg, Failures.overload);
+    else parseLater(leg.partial);
+    return end;
+  }
+
+  #readMoreHead(leg: ClientLeg, pos: number, end: number): number {
+    const { memory, snapshot } = this.#plane;
+    const { partial } = leg;
+    const next = growPartial(this.#plane, partial, pos, end, snapshot.limits.headBytesMax);
+    if (next === NO_SLOT) {
+      this.refuse(leg, Failures.overload);
+      return end;
+    }
+    if (isTooEarlyToParse(partial)) return next;
+    const result = parseRequestHead(memory, partial.start, partial.end, this.#head, snapshot.limits);
+    if (result === NEED_MORE) {
+      parseLater(partial);
+      return next;
+    }
+    if (result < 0) {
+      this.refuseFault(leg, result as Fault, "request-head");
+      return end;
+    }
+    leg.state = idle;
+    const after = this.#exchanges.begin(leg, this.#head, next, end);
+    dropPartial(this.#plane, partial);
+    return after;
+  }
+
+  #readBody(leg: ClientLeg, pos: number, end: number): number {
+    const plane = this.#plane;
+    plane.deadlines.set(leg.connection, plane.nowMs + plane.snapshot.timeouts.requestBodyIdleMs);
+    const exchange = leg.exchange!;
+    const reader = exchange.requestBody;
+    const next = reader.feed(plane.memory, plane.view, pos, end);
+    if (next < 0) {
+      this.#exchanges.badBody(exchange, next as Fault);
+      return end;
+    }
+    if (reader.done) {
+      leg.state = waiting;
+      plane.deadlines.clear(leg.connection);
+    }
+    this.#exchanges.requestBytes(exchange, reader.outStart, reader.outEnd, reader.done);
+    return next;
+  }
+
+  #pause(leg: ClientLeg): void {
+    if (leg.paused) return;
+    leg.paused = true;
+    this.#plane.port.pause(leg.connection);
+  }
+
+  #dropInput(leg: ClientLeg): void {
+    const { ranges, buffers } = this.#plane;
+    dropPartial(this.#plane, leg.partial);
+    while (!ranges.isEmpty(leg.pending)) {
+      buffers.release(ranges.firstStart(leg.pending));
+      ranges.shift(leg.pending);
+    }
+  }
+
+  #close(leg: ClientLeg, broken: boolean): void {
+    const plane = this.#plane;
+    const { connection } = leg;
+    this.#dropInput(leg);
+    plane.count(Counter.clientsOpen, -1);
+    plane.deadlines.clear(connection);
+    if (broken) plane.port.reset(connection);
+    else plane.port.close(connection);
+    plane.kinds[connection] = ConnectionKind.none;
+    this.#recycle(leg);
+  }
+
+  #recycle(leg: ClientLeg): void {
+    this.#legs[leg.connection] = null;
+    leg.state = closed;
+    leg.exchange = null;
+    leg.connection = -1;
+    this.#free.push(leg);
+  }
+}

@@ -1,0 +1,97 @@
+/**
+ * One request and its response: a client stream joined to an origin stream. The unit of proxying: what is forwarded, retried,
+ * timed and counted is an exchange, whatever the protocol on either side.
+ *
+ * @hot
+ */
+import type { RoundRobin } from "../balance/round-robin.ts";
+import { BodyReader } from "../http1/body.ts";
+import type { ClientLeg, OriginLeg } from "./legs.ts";
+
+/** How a response body leaves towards the client. */
+export const Outgoing = {
+  /** As it is: a length, or nothing. */
+  plain: 0,
+  /** Chunked in, chunked out. */
+  rechunked: 1,
+  /** Until-close in, chunked out: we write the chunk lines. */
+  chunked: 2,
+  /** The end of the connection ends the body (an HTTP/1.0 client). */
+  untilClose: 3,
+} as const;
+export type Outgoing = (typeof Outgoing)[keyof typeof Outgoing];
+
+export class Exchange {
+  client: ClientLeg | null = null;
+  origin: OriginLeg | null = null;
+  cluster: RoundRobin | null = null;
+  /** Index in `cluster.endpoints` of the endpoint in use. */
+  endpointIndex = -1;
+  /** Endpoints that failed it, as `RoundRobin.next` takes them. */
+  tried = 0;
+  attempts = 0;
+  /** An idle connection has failed it: only a new one will do. */
+  freshOnly = false;
+
+  method = 0;
+  /** The rewritten request as it is sent: the head, and the body too if `wholeInSlot`. One reference. -1: given back. */
+  requestStart = -1;
+  requestEnd = -1;
+  wholeInSlot = false;
+  /** Every byte of the request has been given to the origin connection. */
+  requestSent = false;
+  upgrade = false;
+  readonly requestBody = new BodyReader();
+
+  /** The client connection goes on after this exchange. */
+  keepAlive = false;
+  /** Minor version of the client's HTTP/1. */
+  clientMinor = 1;
+  /** The final response head has been sent. Nothing can be retried or answered by us any more. */
+  responseStarted = false;
+  outgoing: Outgoing = Outgoing.plain;
+  /** The origin connection may be used again. */
+  originKeepAlive = false;
+  /** No chunk line has been written yet. */
+  firstChunk = true;
+  /** No limit on silence: an event stream. */
+  eventStream = false;
+  status = 0;
+  readonly responseBody = new BodyReader();
+  /** A slot that is still being filled with what goes to the client next; -1: none. */
+  slotStart = -1;
+  slotAt = -1;
+  slotLimit = -1;
+
+  /** When the request head was complete. */
+  startMs = 0;
+
+  /** As made, but for the two readers, which are begun anew for each body. */
+  clear(): void {
+    this.client = null;
+    this.origin = null;
+    this.cluster = null;
+    this.endpointIndex = -1;
+    this.tried = 0;
+    this.attempts = 0;
+    this.freshOnly = false;
+    this.method = 0;
+    this.requestStart = -1;
+    this.requestEnd = -1;
+    this.wholeInSlot = false;
+    this.requestSent = false;
+    this.upgrade = false;
+    this.keepAlive = false;
+    this.clientMinor = 1;
+    this.responseStarted = false;
+    this.outgoing = Outgoing.plain;
+    this.originKeepAlive = false;
+    this.firstChunk = true;
+    this.eventStream = false;
+    this.status = 0;
+    this.slotStart = -1;
+    this.slotAt = -1;
+    this.slotLimit = -1;
+    this.startMs = 0;
+  }
+}

@@ -1,0 +1,348 @@
+/**
+ * The rules of forwarding, written once: which backend gets a request, what is tried again, how an exchange ends, who is told.
+ *
+ * Strategy: the two sides read and write their protocols and report here; nothing here knows how bytes are framed. A
+ * request's head is rewritten once, into a slot that is kept until a response head comes: as long as it is there, and
+ * nothing was said to the client, the request can be sent again without the client. A request is repeated when
+ * nothing of it was sent, or when it is idempotent (RFC 9110 §9.2.2) and lies in the slot whole; never otherwise.
+ *
+ * @hot
+ */
+import { RoundRobin } from "../balance/round-robin.ts";
+import { assert } from "../base/assert.ts";
+import { copy, textOf } from "../base/bytes.ts";
+import { histogramRecord } from "../base/histogram.ts";
+import { Counter, HistogramCell } from "../contract/counters.ts";
+import type { FailureNotice } from "../contract/notices.ts";
+import { BodyMode } from "../http1/body.ts";
+import type { Fault } from "../http1/fault.ts";
+import { Framing, requestFraming } from "../http1/framing.ts";
+import { type MessageHead, Method, persists, upgrades } from "../http1/message-head.ts";
+import type { ClientSide } from "./client-side.ts";
+import { Exchange } from "./exchange.ts";
+import { connectFailure, type Failure, Failures } from "./failure.ts";
+import { type ClientLeg, ClientState } from "./legs.ts";
+import type { OriginSide } from "./origin-side.ts";
+import type { Plane } from "./plane.ts";
+import type { Relays } from "./relay.ts";
+import type { RequestWriter } from "./request-writer.ts";
+import { isHead, type ResponseWriter } from "./response-writer.ts";
+
+const NONE = Framing.none;
+const LENGTH = Framing.length;
+const CHUNKED = Framing.chunked;
+/** Backends (or connections) that one request may meet. */
+const ATTEMPTS_MAX = 4;
+const REQUEST_TEXT_BYTES = 256;
+
+export class Exchanges {
+  readonly #plane: Plane;
+  readonly #requests: RequestWriter;
+  readonly #responses: ResponseWriter;
+  readonly #relays: Relays;
+  readonly #free: Exchange[] = [];
+  #clients!: ClientSide;
+  #origins!: OriginSide;
+  /** By cluster index of the snapshot. */
+  #clusters: readonly RoundRobin[] = [];
+
+  constructor(plane: Plane, requests: RequestWriter, responses: ResponseWriter, relays: Relays) {
+    this.#plane = plane;
+    this.#requests = requests;
+    this.#responses = responses;
+    this.#relays = relays;
+  }
+
+  /** Joins the two sides; once, before the first event. */
+  join(clients: ClientSide, origins: OriginSide): void {
+    this.#clients = clients;
+    this.#origins = origins;
+  }
+
+  /** Exchanges that begin from now on choose from these. */
+  useClusters(clusters: readonly RoundRobin[]): void {
+    this.#clusters = clusters;
+  }
+
+  /**
+   * A request head was read from `leg`; `[pos, end)` of the same input follows it. Returns up to where the input was used: a small
+   * body is taken along at once. The leg is `idle` when this is called, and `body`, `waiting` or further when it returns.
+   */
+  begin(leg: ClientLeg, head: MessageHead, pos: number, end: number): number {
+    const plane = this.#plane;
+    plane.counters[Counter.requests] = plane.counters[Counter.requests]! + 1;
+    const framing = requestFraming(head);
+    if (framing < 0) {
+      this.#clients.refuseFault(leg, framing as Fault, "request-head");
+      return end;
+    }
+    if (head.method === Method.CONNECT) {
+      this.#clients.refuse(leg, Failures.connectMethod);
+      return end;
+    }
+    this.#clients.ensurePeer(leg);
+    const exchange = this.#free.length > 0 ? this.#free.pop()! : new Exchange();
+    exchange.client = leg;
+    exchange.startMs = plane.nowMs;
+    exchange.method = head.method;
+    exchange.clientMinor = head.versionMinor;
+    exchange.keepAlive = persists(head);
+    exchange.upgrade = framing === NONE && upgrades(head);
+    exchange.cluster = this.#clusters[plane.snapshot.listeners[leg.listener]!.cluster]!;
+    leg.exchange = exchange;
+    plane.count(Counter.requestsInFlight, 1);
+    if (leg.peerStart < 0 || !this.#requests.render(exchange, head)) {
+      leg.state = ClientState.waiting;
+      this.fail(exchange, Failures.overload);
+      return end;
+    }
+    const after = this.#takeSmallBody(exchange, framing, head.contentLength, pos, end);
+    if (exchange.wholeInSlot) {
+      leg.state = ClientState.waiting;
+      plane.deadlines.clear(leg.connection);
+    } else {
+      leg.state = ClientState.body;
+      leg.blocked = true;
+      exchange.requestBody.begin(
+        framing,
+        head.contentLength,
+        framing === CHUNKED ? BodyMode.wire : BodyMode.payload,
+      );
+      plane.deadlines.set(leg.connection, plane.nowMs + plane.snapshot.timeouts.requestBodyIdleMs);
+    }
+    this.#dispatch(exchange, Failures.noEndpoint);
+    return after;
+  }
+
+  /** A piece of the request body, framed as it goes to the origin; the last when `done`. Borrows the range. */
+  requestBytes(exchange: Exchange, start: number, end: number, done: boolean): void {
+    this.#origins.sendBody(exchange, start, end, done);
+  }
+
+  /** The request body cannot be understood. */
+  badBody(exchange: Exchange, fault: Fault): void {
+    const leg = exchange.client!;
+    const started = exchange.responseStarted;
+    this.#abandon(exchange);
+    if (started) this.#clients.cut(leg);
+    else this.#clients.refuseFault(leg, fault, "request-body");
+  }
+
+  /** The client has left, or broken off. */
+  clientGone(exchange: Exchange): void {
+    const leg = exchange.client!;
+    this.#report(exchange, Failures.clientGone, 0);
+    this.#abandon(exchange);
+    leg.exchange = null;
+  }
+
+  /** The client's queue is empty again. */
+  clientDrained(exchange: Exchange): void {
+    if (exchange.origin !== null) this.#origins.resume(exchange.origin);
+  }
+
+  /** A connection for the exchange stands: the request goes out. */
+  originReady(exchange: Exchange): void {
+    if (!exchange.wholeInSlot) this.#clients.unblock(exchange.client!);
+  }
+
+  /** Connecting for the exchange failed: nothing was sent, any method may go elsewhere. */
+  connectFailed(exchange: Exchange, errno: number): void {
+    const failure = connectFailure(errno);
+    this.#plane.count(failure.counter, 1);
+    exchange.tried = RoundRobin.markTried(exchange.tried, exchange.endpointIndex);
+    exchange.origin = null;
+    this.#dispatch(exchange, failure);
+  }
+
+  /** The connection broke before a response head came. */
+  originLost(exchange: Exchange, failure: Failure): void {
+    exchange.origin = null;
+    const repeatable = exchange.wholeInSlot && isIdempotent(exchange.method);
+    if (!repeatable || exchange.attempts >= ATTEMPTS_MAX) {
+      this.fail(exchange, failure);
+      return;
+    }
+    this.#plane.count(Counter.retries, 1);
+    // The only endpoint may be fine: connections die when a backend restarts. Others come first.
+    if (exchange.cluster!.endpoints.length > 1) {
+      exchange.tried = RoundRobin.markTried(exchange.tried, exchange.endpointIndex);
+    }
+    exchange.freshOnly = true;
+    this.#dispatch(exchange, failure);
+  }
+
+  /** The final response head has been read: the request will not be sent again. */
+  responseBegun(exchange: Exchange): void {
+    const { counters, nowMs } = this.#plane;
+    this.#dropRequest(exchange);
+    histogramRecord(counters, HistogramCell.originUs, (nowMs - exchange.startMs) * 1000);
+  }
+
+  /** The response is complete and queued for the client; the origin connection is taken care of. */
+  finish(exchange: Exchange): void {
+    const { counters, nowMs } = this.#plane;
+    histogramRecord(counters, HistogramCell.requestUs, (nowMs - exchange.startMs) * 1000);
+    const leg = exchange.client!;
+    const keepAlive = exchange.keepAlive;
+    this.#release(exchange);
+    this.#clients.exchangeEnded(leg, keepAlive);
+  }
+
+  /** Ends the exchange without (the rest of) a response from a backend. */
+  fail(exchange: Exchange, failure: Failure): void {
+    const leg = exchange.client!;
+    if (exchange.responseStarted || failure.status === 0) {
+      this.#report(exchange, failure, 0);
+      this.#abandon(exchange);
+      this.#clients.cut(leg);
+      return;
+    }
+    this.#report(exchange, failure, failure.status);
+    const headOnly = isHead(exchange.method);
+    const keepAlive =
+      exchange.keepAlive &&
+      leg.state === ClientState.waiting &&
+      exchange.clientMinor === 1 &&
+      !this.#plane.draining;
+    this.#abandon(exchange);
+    this.#responses.answerFailure(leg, failure, headOnly, !keepAlive);
+    this.#clients.exchangeEnded(leg, keepAlive);
+  }
+
+  /** The backend has switched protocols (RFC 9110 §15.2.2): from here on bytes are relayed. `[pos, end)` came behind the 101;
+   *  borrowed. */
+  tunnel(exchange: Exchange, pos: number, end: number): void {
+    const plane = this.#plane;
+    const { ranges, port } = plane;
+    const client = exchange.client!;
+    const origin = exchange.origin!;
+    const clientConnection = client.connection;
+    const originConnection = origin.connection;
+    const paused = client.paused;
+    this.#release(exchange);
+    this.#origins.detach(origin);
+    this.#relays.join(clientConnection, originConnection);
+    if (pos < end) {
+      plane.buffers.retain(pos);
+      this.#relays.received(originConnection, pos, end);
+    }
+    while (!ranges.isEmpty(client.pending)) {
+      const start = ranges.firstStart(client.pending);
+      const rangeEnd = ranges.firstEnd(client.pending);
+      ranges.shift(client.pending);
+      this.#relays.received(clientConnection, start, rangeEnd);
+    }
+    this.#clients.detach(client);
+    if (paused) port.resume(clientConnection);
+  }
+
+  /** Tells the control plane that a request without an exchange failed. */
+  notice(failure: Failure, leg: ClientLeg, status: number, request: string): void {
+    this.#plane.count(failure.counter, 1);
+    this.#tell(failure.by, failure.phase, failure.reason, status, leg, "", request);
+  }
+
+  /** Tells the control plane that input was refused. */
+  noticeFault(reason: string, phase: FailureNotice["phase"], leg: ClientLeg, status: number): void {
+    this.#tell("client", phase, reason, status, leg, "", "");
+  }
+
+  /** Sends the request to the next endpoint that may have it; `failure` is the answer when there is none. */
+  #dispatch(exchange: Exchange, failure: Failure): void {
+    const { nowMs } = this.#plane;
+    const cluster = exchange.cluster!;
+    let verdict = failure;
+    while (exchange.attempts < ATTEMPTS_MAX) {
+      const index = cluster.next(nowMs, exchange.tried);
+      if (index < 0) break;
+      exchange.attempts++;
+      exchange.endpointIndex = index;
+      const errno = this.#origins.open(exchange, cluster.endpoints[index]!);
+      if (errno === 0) return;
+      verdict = connectFailure(errno);
+      this.#plane.count(verdict.counter, 1);
+      exchange.tried = RoundRobin.markTried(exchange.tried, index);
+    }
+    this.fail(exchange, verdict);
+  }
+
+  /** Copies a body that is here whole and small behind its head: one range to send, and to send again. */
+  #takeSmallBody(
+    exchange: Exchange,
+    framing: number,
+    contentLength: number,
+    pos: number,
+    end: number,
+  ): number {
+    exchange.wholeInSlot = framing === NONE;
+    if (framing !== LENGTH || contentLength > end - pos) return pos;
+    const { buffers, view, memory } = this.#plane;
+    if (exchange.requestEnd + contentLength > buffers.slotEnd(exchange.requestStart)) return pos;
+    copy(view, memory, pos, pos + contentLength, exchange.requestEnd);
+    exchange.requestEnd += contentLength;
+    exchange.wholeInSlot = true;
+    return pos + contentLength;
+  }
+
+  #dropRequest(exchange: Exchange): void {
+    if (exchange.requestStart < 0) return;
+    this.#plane.buffers.release(exchange.requestStart);
+    exchange.requestStart = -1;
+  }
+
+  /** The exchange is over before its time: nothing more is sent for it, its origin connection is not used again. */
+  #abandon(exchange: Exchange): void {
+    const leg = exchange.client!;
+    if (exchange.origin !== null) this.#origins.abort(exchange.origin);
+    this.#responses.drop(exchange);
+    this.#release(exchange);
+    leg.exchange = null;
+  }
+
+  #release(exchange: Exchange): void {
+    assert(exchange.client !== null, "an exchange ends once");
+    this.#dropRequest(exchange);
+    this.#plane.count(Counter.requestsInFlight, -1);
+    exchange.clear();
+    this.#free.push(exchange);
+  }
+
+  #report(exchange: Exchange, failure: Failure, status: number): void {
+    // What a backend did was counted where it was seen, once per attempt.
+    if (failure.phase !== "connect" || failure === Failures.noEndpoint) this.#plane.count(failure.counter, 1);
+    const endpoint =
+      exchange.endpointIndex < 0 ? "" : exchange.cluster!.endpoints[exchange.endpointIndex]!.name;
+    const leg = exchange.client!;
+    this.#tell(failure.by, failure.phase, failure.reason, status, leg, endpoint, this.#requestText(exchange));
+  }
+
+  #requestText(exchange: Exchange): string {
+    if (exchange.requestStart < 0) return "";
+    const end = Math.min(exchange.requestEnd, exchange.requestStart + REQUEST_TEXT_BYTES);
+    const text = textOf(this.#plane.memory, exchange.requestStart, end);
+    const line = text.indexOf(" HTTP/1.1\r\n");
+    return line < 0 ? text : text.slice(0, line);
+  }
+
+  #tell(
+    by: FailureNotice["by"],
+    phase: FailureNotice["phase"],
+    reason: string,
+    status: number,
+    leg: ClientLeg,
+    endpoint: string,
+    request: string,
+  ): void {
+    this.#clients.ensurePeer(leg);
+    const client = leg.peerStart < 0 ? "" : textOf(this.#plane.memory, leg.peerStart, leg.peerEnd);
+    this.#plane.notices.failure({ by, phase, reason, status, client, endpoint, request });
+  }
+}
+
+/** RFC 9110 §9.2.2. An extension method is not known to be. */
+function isIdempotent(method: number): boolean {
+  return (
+    method !== Method.other && method !== Method.POST && method !== Method.PATCH && method !== Method.CONNECT
+  );
+}

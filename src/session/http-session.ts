@@ -1,0 +1,142 @@
+/**
+ * The HTTP data plane of one worker: receives the engine's events and hands each to the side its connection belongs to.
+ * What happens then is in `client-side.ts`, `origin-side.ts`, `exchanges.ts` and `relay.ts`.
+ *
+ * @hot
+ */
+import { EndpointState } from "../balance/endpoint.ts";
+import { RoundRobin } from "../balance/round-robin.ts";
+import { asciiBytes } from "../base/bytes.ts";
+import type { Notices } from "../contract/notices.ts";
+import type { Port } from "../contract/port.ts";
+import type { Snapshot } from "../contract/snapshot.ts";
+import { ClientSide } from "./client-side.ts";
+import { Exchanges } from "./exchanges.ts";
+import { OriginSide } from "./origin-side.ts";
+import { ConnectionKind, Plane } from "./plane.ts";
+import { Relays } from "./relay.ts";
+import { RequestWriter } from "./request-writer.ts";
+import { ResponseWriter } from "./response-writer.ts";
+import type { Session } from "./session.ts";
+
+const CLIENT = ConnectionKind.client;
+const ORIGIN = ConnectionKind.origin;
+const RELAY = ConnectionKind.relay;
+
+/** `counters` is the worker's block of the shared segment; `epochOffsetMs` added to the engine's clock gives Unix time. */
+export function createHttpSession(
+  port: Port,
+  snapshot: Snapshot,
+  counters: Float64Array,
+  notices: Notices,
+  epochOffsetMs: number,
+): Session {
+  return new HttpSession(new Plane(port, snapshot, counters, notices, epochOffsetMs));
+}
+
+class HttpSession implements Session {
+  readonly #plane: Plane;
+  readonly #clients: ClientSide;
+  readonly #origins: OriginSide;
+  readonly #exchanges: Exchanges;
+  readonly #relays: Relays;
+  /** By address; only endpoints of the current snapshot. */
+  #endpoints = new Map<string, EndpointState>();
+  /** `drain` was called, and waits for a batch: outside of one the clock stands still. */
+  #drainPending = false;
+
+  constructor(plane: Plane) {
+    const via = asciiBytes(`Via: 1.1 ${plane.snapshot.viaName}\r\n`);
+    const responses = new ResponseWriter(plane, via);
+    this.#plane = plane;
+    this.#relays = new Relays(plane);
+    this.#exchanges = new Exchanges(plane, new RequestWriter(plane, via), responses, this.#relays);
+    this.#clients = new ClientSide(plane, this.#exchanges, responses);
+    this.#origins = new OriginSide(plane, this.#exchanges, responses);
+    this.#exchanges.join(this.#clients, this.#origins);
+    this.replaceSnapshot(plane.snapshot);
+  }
+
+  replaceSnapshot(snapshot: Snapshot): void {
+    const endpoints = new Map<string, EndpointState>();
+    const clusters = snapshot.clusters.map((cluster) => {
+      const members = cluster.endpoints.map(({ address, name, healthy }) => {
+        const known = endpoints.get(address) ?? this.#endpoints.get(address);
+        const endpoint =
+          known ?? new EndpointState(address, name, healthy, snapshot.limits.poolSizePerEndpoint);
+        endpoint.healthy = healthy;
+        endpoints.set(address, endpoint);
+        return endpoint;
+      });
+      return new RoundRobin(members, snapshot.version);
+    });
+    for (const [address, endpoint] of this.#endpoints) {
+      if (endpoints.has(address)) continue;
+      endpoint.listed = false;
+      this.#origins.closeIdleOf(endpoint);
+    }
+    this.#endpoints = endpoints;
+    this.#plane.snapshot = snapshot;
+    this.#exchanges.useClusters(clusters);
+  }
+
+  drain(): void {
+    this.#plane.draining = true;
+    this.#drainPending = true;
+  }
+
+  begin(nowMs: number): void {
+    this.#plane.nowMs = nowMs;
+    if (!this.#drainPending) return;
+    this.#drainPending = false;
+    this.#clients.drain();
+  }
+
+  accepted(connection: number, listener: number): void {
+    this.#clients.accepted(connection, listener);
+  }
+
+  connected(connection: number): void {
+    this.#origins.connected(this.#origins.legOf(connection));
+  }
+
+  received(connection: number, start: number, end: number): void {
+    const kind = this.#plane.kinds[connection];
+    if (kind === CLIENT) this.#clients.received(this.#clients.legOf(connection), start, end);
+    else if (kind === ORIGIN) this.#origins.received(this.#origins.legOf(connection), start, end);
+    else this.#relays.received(connection, start, end);
+  }
+
+  ended(connection: number): void {
+    const kind = this.#plane.kinds[connection];
+    if (kind === CLIENT) this.#clients.ended(this.#clients.legOf(connection));
+    else if (kind === ORIGIN) this.#origins.ended(this.#origins.legOf(connection));
+    else this.#relays.ended(connection);
+  }
+
+  drained(connection: number): void {
+    const kind = this.#plane.kinds[connection];
+    if (kind === CLIENT) this.#clients.drained(this.#clients.legOf(connection));
+    else if (kind === ORIGIN) this.#origins.drained(this.#origins.legOf(connection));
+    else this.#relays.drained(connection);
+  }
+
+  failed(connection: number, errno: number): void {
+    const kind = this.#plane.kinds[connection];
+    if (kind === CLIENT) this.#clients.failed(this.#clients.legOf(connection));
+    else if (kind === ORIGIN) this.#origins.failed(this.#origins.legOf(connection), errno);
+    else this.#relays.failed(connection);
+  }
+
+  end(): number {
+    const { deadlines, kinds, nowMs } = this.#plane;
+    for (let due = deadlines.takeDue(nowMs); due >= 0; due = deadlines.takeDue(nowMs)) {
+      const kind = kinds[due];
+      if (kind === CLIENT) this.#clients.due(this.#clients.legOf(due));
+      else if (kind === ORIGIN) this.#origins.due(this.#origins.legOf(due));
+      else if (kind === RELAY) this.#relays.close(due);
+    }
+    this.#plane.settle();
+    return deadlines.waitMs(nowMs);
+  }
+}

@@ -1,0 +1,84 @@
+/**
+ * The two sides of an exchange as HTTP/1.1 connections: a record each, made once and used again.
+ *
+ * @hot
+ */
+import type { EndpointState } from "../balance/endpoint.ts";
+import { RangeQueue } from "../base/range-queue.ts";
+import type { Exchange } from "./exchange.ts";
+
+/** Where a client connection is in its current request. */
+export const ClientState = {
+  /** Not in use. */
+  closed: 0,
+  /** Between requests: not a byte of the next one has come. */
+  idle: 1,
+  /** A head has begun. */
+  head: 2,
+  /** The head is read, the body is not, or not all of it. */
+  body: 3,
+  /** The request is read whole; its response is not sent whole. */
+  waiting: 4,
+  /** The last response is queued: close once it has left. */
+  flushing: 5,
+  /** FIN is sent, or will be behind the last response; what still comes is thrown away until the peer's FIN. */
+  lingering: 6,
+} as const;
+export type ClientState = (typeof ClientState)[keyof typeof ClientState];
+
+/** A head that came in pieces, being put together in a slot of its own. */
+export class PartialHead {
+  /** -1: there is none. */
+  start = -1;
+  end = -1;
+  /** Up to here no end of the head was found. */
+  scanned = -1;
+  /** Bytes at which it is parsed again although incomplete: refuses garbage early, and looks at no byte more than a few times. */
+  parseAgainBytes = 0;
+}
+
+export class ClientLeg {
+  connection = -1;
+  listener = 0;
+  state: ClientState = ClientState.closed;
+  /** Request body bytes cannot be passed on now: the backend connection is not there yet, or its queue is long. */
+  blocked = false;
+  /** We asked the engine not to read. */
+  paused = false;
+  /** `received` is on the stack: who finishes an exchange leaves the rest of the input to it. */
+  consuming = false;
+  /** Text of the peer's address in memory; -1 until it is needed. */
+  peerStart = -1;
+  peerEnd = -1;
+  /** What was queued for it when its patience was last extended; -1: not yet. */
+  queuedBytes = -1;
+  exchange: Exchange | null = null;
+  readonly partial = new PartialHead();
+  /** Bytes that came too early: the next requests, or a body that has nowhere to go yet. */
+  readonly pending = new RangeQueue();
+}
+
+export const OriginState = {
+  closed: 0,
+  connecting: 1,
+  /** In its endpoint's pool. */
+  idle: 2,
+  /** The request is being sent or has been; no response head yet. */
+  head: 3,
+  /** Reading the response body. */
+  body: 4,
+} as const;
+export type OriginState = (typeof OriginState)[keyof typeof OriginState];
+
+export class OriginLeg {
+  connection = -1;
+  state: OriginState = OriginState.closed;
+  /** It has served an exchange before this one: it may have died while it was idle. */
+  reused = false;
+  paused = false;
+  /** When connecting began. */
+  bornMs = 0;
+  endpoint: EndpointState | null = null;
+  exchange: Exchange | null = null;
+  readonly partial = new PartialHead();
+}

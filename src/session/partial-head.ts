@@ -1,0 +1,79 @@
+/**
+ * Puts a head together that arrives in pieces. The common head comes whole and never gets here.
+ *
+ * Strategy: the pieces are copied into a slot of their own (small first, large when it grows), and only new bytes are
+ * searched for the end of the head. A full parse happens when the end is there, and each time the size has
+ * doubled: garbage is refused early, and no byte is looked at more than a few times however thin the trickle is.
+ */
+import { RECEIVE_BYTES, SMALL_SLOT_BYTES } from "../base/buffer-pool.ts";
+import { copy } from "../base/bytes.ts";
+import { NEED_MORE } from "../http1/message-head.ts";
+import { findHeadEnd } from "../http1/request-head.ts";
+import type { PartialHead } from "./legs.ts";
+import type { Plane } from "./plane.ts";
+
+/** There is no slot left to keep a head in. */
+export const NO_SLOT = -1;
+
+/** Adds what belongs to the head from `[pos, end)` by copying; at most one byte more than `headBytesMax` is kept, so that the
+ *  parser sees an excess. Returns the position of the first byte not taken, or `NO_SLOT`. */
+export function growPartial(
+  plane: Plane,
+  partial: PartialHead,
+  pos: number,
+  end: number,
+  headBytesMax: number,
+): number {
+  const have = partial.start < 0 ? 0 : partial.end - partial.start;
+  const take = Math.min(end - pos, Math.min(headBytesMax, RECEIVE_BYTES) + 1 - have);
+  if (!makeRoom(plane, partial, take)) return NO_SLOT;
+  copy(plane.view, plane.memory, pos, pos + take, partial.end);
+  partial.end += take;
+  const headEnd = findHeadEnd(plane.memory, Math.max(partial.start, partial.scanned - 3), partial.end);
+  if (headEnd === NEED_MORE) {
+    partial.scanned = partial.end;
+    return pos + take;
+  }
+  const surplus = partial.end - headEnd;
+  partial.end = headEnd;
+  partial.parseAgainBytes = 0;
+  return pos + take - surplus;
+}
+
+/** Nothing new can be learnt by parsing: the end is not there and the size has not doubled. */
+export function isTooEarlyToParse(partial: PartialHead): boolean {
+  return partial.end - partial.start < partial.parseAgainBytes;
+}
+
+/** The parser wants more: not again before the size has doubled (or the end is found). */
+export function parseLater(partial: PartialHead): void {
+  partial.parseAgainBytes = 2 * (partial.end - partial.start);
+}
+
+/** Gives the slot back. Idempotent. */
+export function dropPartial(plane: Plane, partial: PartialHead): void {
+  if (partial.start >= 0) plane.buffers.release(partial.start);
+  partial.start = -1;
+  partial.end = -1;
+  partial.scanned = -1;
+  partial.parseAgainBytes = 0;
+}
+
+function makeRoom(plane: Plane, partial: PartialHead, bytes: number): boolean {
+  const { buffers } = plane;
+  if (partial.start < 0) {
+    partial.start = bytes <= SMALL_SLOT_BYTES ? buffers.acquireSmall() : buffers.acquireLarge();
+    partial.end = partial.start;
+    partial.scanned = partial.start;
+    return partial.start >= 0;
+  }
+  if (partial.end + bytes <= buffers.slotEnd(partial.start)) return true;
+  const roomier = buffers.acquireLarge();
+  if (roomier < 0) return false;
+  copy(plane.view, plane.memory, partial.start, partial.end, roomier);
+  buffers.release(partial.start);
+  partial.end += roomier - partial.start;
+  partial.scanned += roomier - partial.start;
+  partial.start = roomier;
+  return true;
+}

@@ -1,0 +1,276 @@
+/**
+ * The TCP data plane of one worker (mode tcp): a backend connection for each client connection, bytes relayed as they come.
+ *
+ * Strategy: a client is not read before its backend connection stands; what had come by then waits. A backend that cannot be
+ * reached is left for the next one, as nothing was sent yet. When none is left the client is reset: there is no protocol
+ * in which to tell it why.
+ *
+ * @hot
+ */
+import { EndpointState } from "../balance/endpoint.ts";
+import { RoundRobin } from "../balance/round-robin.ts";
+import { assert } from "../base/assert.ts";
+import { textOf } from "../base/bytes.ts";
+import { histogramRecord } from "../base/histogram.ts";
+import { RangeQueue } from "../base/range-queue.ts";
+import { Counter, HistogramCell } from "../contract/counters.ts";
+import { Errno } from "../contract/errno.ts";
+import type { Notices } from "../contract/notices.ts";
+import { PEER_ADDRESS_BYTES, type Port } from "../contract/port.ts";
+import type { Snapshot } from "../contract/snapshot.ts";
+import { connectFailure, type Failure, Failures } from "./failure.ts";
+import { ConnectionKind, Plane } from "./plane.ts";
+import { Relays } from "./relay.ts";
+import type { Session } from "./session.ts";
+
+/** Backends that one client connection may meet. */
+const ATTEMPTS_MAX = 4;
+
+/** A client whose backend connection does not stand yet. */
+class Waiting {
+  client = -1;
+  origin = -1;
+  cluster: RoundRobin | null = null;
+  endpointIndex = -1;
+  tried = 0;
+  attempts = 0;
+  connectStartMs = 0;
+  /** FIN came meanwhile. */
+  ended = false;
+  readonly input = new RangeQueue();
+}
+
+/** Parameters as for `createHttpSession`. */
+export function createRelaySession(
+  port: Port,
+  snapshot: Snapshot,
+  counters: Float64Array,
+  notices: Notices,
+  epochOffsetMs: number,
+): Session {
+  return new RelaySession(new Plane(port, snapshot, counters, notices, epochOffsetMs));
+}
+
+class RelaySession implements Session {
+  readonly #plane: Plane;
+  readonly #relays: Relays;
+  /** By connection, client and origin alike, until they are joined. */
+  readonly #waiting: (Waiting | null)[];
+  readonly #free: Waiting[] = [];
+  #endpoints = new Map<string, EndpointState>();
+  #clusters: readonly RoundRobin[] = [];
+
+  constructor(plane: Plane) {
+    this.#plane = plane;
+    this.#relays = new Relays(plane);
+    this.#waiting = new Array<Waiting | null>(plane.port.connectionsMax).fill(null);
+    this.replaceSnapshot(plane.snapshot);
+  }
+
+  replaceSnapshot(snapshot: Snapshot): void {
+    const endpoints = new Map<string, EndpointState>();
+    this.#clusters = snapshot.clusters.map((cluster) => {
+      const members = cluster.endpoints.map(({ address, name, healthy }) => {
+        const known = endpoints.get(address) ?? this.#endpoints.get(address);
+        const endpoint = known ?? new EndpointState(address, name, healthy, 0);
+        endpoint.healthy = healthy;
+        endpoints.set(address, endpoint);
+        return endpoint;
+      });
+      return new RoundRobin(members, snapshot.version);
+    });
+    this.#endpoints = endpoints;
+    this.#plane.snapshot = snapshot;
+  }
+
+  drain(): void {
+    this.#plane.draining = true;
+  }
+
+  begin(nowMs: number): void {
+    this.#plane.nowMs = nowMs;
+  }
+
+  accepted(connection: number, listener: number): void {
+    const plane = this.#plane;
+    const { snapshot } = plane;
+    if (plane.counters[Counter.clientsOpen]! >= snapshot.limits.clientsMax) {
+      plane.count(Counter.clientsRefused, 1);
+      plane.port.reset(connection);
+      return;
+    }
+    plane.count(Counter.clientsAccepted, 1);
+    plane.count(Counter.clientsOpen, 1);
+    plane.kinds[connection] = ConnectionKind.client;
+    plane.port.pause(connection);
+    const waiting = this.#free.length > 0 ? this.#free.pop()! : new Waiting();
+    waiting.client = connection;
+    waiting.cluster = this.#clusters[snapshot.listeners[listener]!.cluster]!;
+    this.#waiting[connection] = waiting;
+    this.#connect(waiting, Failures.noEndpoint);
+  }
+
+  connected(connection: number): void {
+    const plane = this.#plane;
+    const { port, ranges, counters, nowMs } = plane;
+    const waiting = this.#waitingOf(connection);
+    const { client, ended } = waiting;
+    const endpoint = waiting.cluster!.endpoints[waiting.endpointIndex]!;
+    plane.count(Counter.originsOpened, 1);
+    histogramRecord(counters, HistogramCell.connectUs, (nowMs - waiting.connectStartMs) * 1000);
+    if (endpoint.trust()) plane.notices.endpoint(endpoint.address, 0);
+    plane.deadlines.clear(connection);
+    this.#waiting[client] = null;
+    this.#waiting[connection] = null;
+    this.#relays.join(client, connection);
+    while (!ranges.isEmpty(waiting.input)) {
+      const start = ranges.firstStart(waiting.input);
+      const end = ranges.firstEnd(waiting.input);
+      ranges.shift(waiting.input);
+      this.#relays.received(client, start, end);
+    }
+    this.#recycle(waiting);
+    port.resume(client);
+    if (ended) this.#relays.ended(client);
+  }
+
+  received(connection: number, start: number, end: number): void {
+    const plane = this.#plane;
+    if (plane.kinds[connection] === ConnectionKind.relay) this.#relays.received(connection, start, end);
+    else plane.ranges.push(this.#waitingOf(connection).input, start, end);
+  }
+
+  ended(connection: number): void {
+    if (this.#plane.kinds[connection] === ConnectionKind.relay) this.#relays.ended(connection);
+    else this.#waitingOf(connection).ended = true;
+  }
+
+  drained(connection: number): void {
+    if (this.#plane.kinds[connection] === ConnectionKind.relay) this.#relays.drained(connection);
+  }
+
+  failed(connection: number, errno: number): void {
+    if (this.#plane.kinds[connection] === ConnectionKind.relay) {
+      this.#relays.failed(connection);
+      return;
+    }
+    const waiting = this.#waitingOf(connection);
+    if (connection === waiting.origin) this.#connectFailed(waiting, errno);
+    else this.#giveUp(waiting, Failures.clientGone);
+  }
+
+  end(): number {
+    const { deadlines, kinds, nowMs } = this.#plane;
+    for (let due = deadlines.takeDue(nowMs); due >= 0; due = deadlines.takeDue(nowMs)) {
+      if (kinds[due] === ConnectionKind.relay) this.#relays.close(due);
+      else this.#connectFailed(this.#waitingOf(due), Errno.ETIMEDOUT);
+    }
+    this.#plane.settle();
+    return deadlines.waitMs(nowMs);
+  }
+
+  #waitingOf(connection: number): Waiting {
+    const waiting = this.#waiting[connection]!;
+    assert(waiting !== null, "a connection waits or is relayed");
+    return waiting;
+  }
+
+  /** Tries the next endpoint; `failure` is the reason to give up when there is none. */
+  #connect(waiting: Waiting, failure: Failure): void {
+    const plane = this.#plane;
+    const cluster = waiting.cluster!;
+    let verdict = failure;
+    while (waiting.attempts < ATTEMPTS_MAX) {
+      const index = cluster.next(plane.nowMs, waiting.tried);
+      if (index < 0) break;
+      waiting.attempts++;
+      waiting.endpointIndex = index;
+      const connection = plane.port.connect(cluster.endpoints[index]!.address);
+      if (connection >= 0) {
+        waiting.origin = connection;
+        waiting.connectStartMs = plane.nowMs;
+        this.#waiting[connection] = waiting;
+        plane.kinds[connection] = ConnectionKind.origin;
+        plane.count(Counter.originsOpen, 1);
+        plane.deadlines.set(connection, plane.nowMs + plane.snapshot.timeouts.connectMs);
+        return;
+      }
+      verdict = connectFailure(connection);
+      plane.count(verdict.counter, 1);
+      waiting.tried = RoundRobin.markTried(waiting.tried, index);
+    }
+    this.#giveUp(waiting, verdict);
+  }
+
+  #connectFailed(waiting: Waiting, errno: number): void {
+    const plane = this.#plane;
+    const endpoint = waiting.cluster!.endpoints[waiting.endpointIndex]!;
+    const failure = connectFailure(errno);
+    plane.count(failure.counter, 1);
+    if (endpoint.suspect(plane.nowMs)) plane.notices.endpoint(endpoint.address, errno);
+    waiting.tried = RoundRobin.markTried(waiting.tried, waiting.endpointIndex);
+    this.#closeOrigin(waiting);
+    this.#connect(waiting, failure);
+  }
+
+  #closeOrigin(waiting: Waiting): void {
+    const plane = this.#plane;
+    const { origin } = waiting;
+    if (origin < 0) return;
+    plane.deadlines.clear(origin);
+    plane.count(Counter.originsOpen, -1);
+    plane.kinds[origin] = ConnectionKind.none;
+    this.#waiting[origin] = null;
+    plane.port.close(origin);
+    waiting.origin = -1;
+  }
+
+  /** No relay comes of this client. */
+  #giveUp(waiting: Waiting, failure: Failure): void {
+    const plane = this.#plane;
+    const { client } = waiting;
+    const endpoint = waiting.endpointIndex < 0 ? "" : waiting.cluster!.endpoints[waiting.endpointIndex]!.name;
+    if (failure.phase !== "connect" || failure === Failures.noEndpoint) plane.count(failure.counter, 1);
+    plane.notices.failure({
+      by: failure.by,
+      phase: "connect",
+      reason: failure.reason,
+      status: 0,
+      client: this.#peerText(client),
+      endpoint,
+      request: "",
+    });
+    this.#closeOrigin(waiting);
+    while (!plane.ranges.isEmpty(waiting.input)) {
+      plane.buffers.release(plane.ranges.firstStart(waiting.input));
+      plane.ranges.shift(waiting.input);
+    }
+    plane.count(Counter.clientsOpen, -1);
+    plane.kinds[client] = ConnectionKind.none;
+    this.#waiting[client] = null;
+    plane.port.reset(client);
+    this.#recycle(waiting);
+  }
+
+  #peerText(client: number): string {
+    const { buffers, port, memory } = this.#plane;
+    const slot = buffers.acquireSmall();
+    if (slot < 0) return "";
+    const end = port.writePeerAddress(client, slot);
+    assert(end - slot <= PEER_ADDRESS_BYTES, "an address fits its place");
+    const text = textOf(memory, slot, end);
+    buffers.release(slot);
+    return text;
+  }
+
+  #recycle(waiting: Waiting): void {
+    waiting.client = -1;
+    waiting.origin = -1;
+    waiting.cluster = null;
+    waiting.endpointIndex = -1;
+    waiting.tried = 0;
+    waiting.attempts = 0;
+    waiting.ended = false;
+    this.#free.push(waiting);
+  }
+}

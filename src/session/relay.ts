@@ -1,0 +1,133 @@
+/**
+ * Pairs of connections whose bytes are passed on as they come: an upgraded exchange (RFC 9110 §7.8), and every connection in
+ * mode tcp.
+ *
+ * Strategy: a received range is sent as it lies. A side that takes its bytes slowly pauses the other. FIN is
+ * passed on behind the bytes before it, and the pair ends when both directions have. What breaks one side resets the other,
+ * so that a cut stream never looks like a finished one.
+ *
+ * @hot
+ */
+import { assert } from "../base/assert.ts";
+import { Counter } from "../contract/counters.ts";
+import { ConnectionKind, type Plane } from "./plane.ts";
+
+const NO_PARTNER = -1;
+const IS_CLIENT = 1;
+/** This side has sent FIN. */
+const ENDED = 2;
+/** This side is not read, because its partner's queue is long. */
+const PAUSED = 4;
+
+export class Relays {
+  readonly #plane: Plane;
+  readonly #partner: Int32Array;
+  readonly #flags: Uint8Array;
+
+  constructor(plane: Plane) {
+    this.#plane = plane;
+    this.#partner = new Int32Array(plane.port.connectionsMax).fill(NO_PARTNER);
+    this.#flags = new Uint8Array(plane.port.connectionsMax);
+  }
+
+  /** From now on `client` and `origin` are each other's. Both are open and being read. */
+  join(client: number, origin: number): void {
+    assert(this.#partner[client] === NO_PARTNER, "a client has one partner");
+    assert(this.#partner[origin] === NO_PARTNER, "an origin has one partner");
+    this.#plane.kinds[client] = ConnectionKind.relay;
+    this.#plane.kinds[origin] = ConnectionKind.relay;
+    this.#partner[client] = origin;
+    this.#partner[origin] = client;
+    this.#flags[client] = IS_CLIENT;
+    this.#flags[origin] = 0;
+    this.#plane.count(Counter.tunnels, 1);
+    this.#plane.count(Counter.tunnelsOpen, 1);
+    this.#touch(client);
+  }
+
+  /** Bytes of one side; takes over their reference. */
+  received(connection: number, start: number, end: number): void {
+    const { port, counters } = this.#plane;
+    const partner = this.#partner[connection]!;
+    const fromClient = (this.#flags[connection]! & IS_CLIENT) !== 0;
+    const inCounter = fromClient ? Counter.clientBytesIn : Counter.originBytesIn;
+    const outCounter = fromClient ? Counter.originBytesOut : Counter.clientBytesOut;
+    counters[inCounter] = counters[inCounter]! + (end - start);
+    counters[outCounter] = counters[outCounter]! + (end - start);
+    port.send(partner, start, end);
+    if (port.queuedBytes(partner) > this.#plane.snapshot.limits.queuedBytesMax)
+      this.#pause(connection, partner);
+    this.#touch(connection);
+  }
+
+  /** FIN from one side. */
+  ended(connection: number): void {
+    const { port } = this.#plane;
+    const partner = this.#partner[connection]!;
+    this.#flags[connection] = this.#flags[connection]! | ENDED;
+    port.shutdown(partner);
+    if ((this.#flags[partner]! & ENDED) === 0) return;
+    // Both directions are over, but either queue may still hold bytes: `drained` comes for each.
+    port.wantDrained(connection);
+    port.wantDrained(partner);
+  }
+
+  /** A queue has run empty. */
+  drained(connection: number): void {
+    const { port } = this.#plane;
+    const partner = this.#partner[connection]!;
+    if ((this.#flags[partner]! & PAUSED) !== 0) {
+      this.#flags[partner] = this.#flags[partner]! & ~PAUSED;
+      port.resume(partner);
+    }
+    if ((this.#flags[connection]! & this.#flags[partner]! & ENDED) === 0) return;
+    if (port.queuedBytes(connection) === 0 && port.queuedBytes(partner) === 0) this.#part(connection, false);
+  }
+
+  /** One side is broken. */
+  failed(connection: number): void {
+    this.#part(connection, true);
+  }
+
+  /** The pair has been silent for too long, or must go now. */
+  close(connection: number): void {
+    this.#part(connection, false);
+  }
+
+  #pause(connection: number, partner: number): void {
+    const { port } = this.#plane;
+    if ((this.#flags[connection]! & PAUSED) !== 0) return;
+    this.#flags[connection] = this.#flags[connection]! | PAUSED;
+    port.pause(connection);
+    port.wantDrained(partner);
+  }
+
+  /** The idle deadline of a pair stands with its client. */
+  #touch(connection: number): void {
+    const { deadlines, nowMs, snapshot } = this.#plane;
+    const client = (this.#flags[connection]! & IS_CLIENT) !== 0 ? connection : this.#partner[connection]!;
+    deadlines.set(client, nowMs + snapshot.timeouts.tunnelIdleMs);
+  }
+
+  #part(connection: number, broken: boolean): void {
+    const plane = this.#plane;
+    const partner = this.#partner[connection]!;
+    assert(partner !== NO_PARTNER, "a pair ends once");
+    this.#partner[connection] = NO_PARTNER;
+    this.#partner[partner] = NO_PARTNER;
+    plane.kinds[connection] = ConnectionKind.none;
+    plane.kinds[partner] = ConnectionKind.none;
+    plane.deadlines.clear(connection);
+    plane.deadlines.clear(partner);
+    plane.count(Counter.tunnelsOpen, -1);
+    plane.count(Counter.clientsOpen, -1);
+    plane.count(Counter.originsOpen, -1);
+    if (broken) {
+      plane.port.reset(connection);
+      plane.port.reset(partner);
+    } else {
+      plane.port.close(connection);
+      plane.port.close(partner);
+    }
+  }
+}

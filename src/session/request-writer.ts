@@ -1,0 +1,50 @@
+/**
+ * Renders a request as it goes to a backend, into a slot of its own, where it stays until it need not be repeated any more.
+ *
+ * @hot
+ */
+import { asciiBytes } from "../base/bytes.ts";
+import { NO_ROOM, RequestPolicy, writeRequestHead } from "../http1/head-writer.ts";
+import type { MessageHead } from "../http1/message-head.ts";
+import type { Exchange } from "./exchange.ts";
+import type { Plane } from "./plane.ts";
+
+const HTTP = asciiBytes("http");
+/** For an HTTP/1.0 request without Host: RFC 9112 §3.2 wants the field, and an empty value where the authority is not known. */
+const UNKNOWN_HOST = new Uint8Array(0);
+
+export class RequestWriter {
+  readonly #plane: Plane;
+  readonly #policy: RequestPolicy;
+
+  constructor(plane: Plane, viaLine: Uint8Array) {
+    this.#plane = plane;
+    this.#policy = new RequestPolicy(viaLine, HTTP, UNKNOWN_HOST);
+  }
+
+  /** Writes the head and leaves its range, with one reference, in the exchange. `false`: out of slots. */
+  render(exchange: Exchange, head: MessageHead): boolean {
+    const { buffers, memory, view } = this.#plane;
+    const policy = this.#policy;
+    const client = exchange.client!;
+    policy.peerStart = client.peerStart;
+    policy.peerEnd = client.peerEnd;
+    policy.upgrade = exchange.upgrade;
+    let slot = buffers.acquireSmall();
+    let end = NO_ROOM;
+    if (slot >= 0) end = writeRequestHead(memory, view, slot, buffers.slotEnd(slot), head, policy);
+    if (end === NO_ROOM) {
+      if (slot >= 0) buffers.release(slot);
+      slot = buffers.acquireLarge();
+      if (slot < 0) return false;
+      end = writeRequestHead(memory, view, slot, buffers.slotEnd(slot), head, policy);
+      if (end === NO_ROOM) {
+        buffers.release(slot);
+        return false;
+      }
+    }
+    exchange.requestStart = slot;
+    exchange.requestEnd = end;
+    return true;
+  }
+}

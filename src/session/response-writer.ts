@@ -1,0 +1,204 @@
+/**
+ * Everything that is sent to an HTTP/1.1 client: heads, bodies, local answers.
+ *
+ * Strategy: a response begins in a slot that takes the head and what small pieces of body fit behind it, so that a small
+ * response leaves in one piece and its receive buffer is free at once; larger pieces leave from where they arrived. What is
+ * in the slot is sent when something must follow that does not fit, and at the end of each piece of input: nothing waits.
+ *
+ * @hot
+ */
+import { assert } from "../base/assert.ts";
+import { copy, writeBytes } from "../base/bytes.ts";
+import { Counter } from "../contract/counters.ts";
+import { LAST_CHUNK, prefixChunk, writeLastChunk } from "../http1/chunk-writer.ts";
+import type { Fault } from "../http1/fault.ts";
+import { Framing } from "../http1/framing.ts";
+import { NO_ROOM, ResponseFraming, ResponsePolicy, writeResponseHead } from "../http1/head-writer.ts";
+import { type MessageHead, Method } from "../http1/message-head.ts";
+import { type Answer, Answers } from "./answers.ts";
+import { DateLine } from "./date-line.ts";
+import { type Exchange, Outgoing } from "./exchange.ts";
+import type { Failure } from "./failure.ts";
+import { type ClientLeg, ClientState } from "./legs.ts";
+import type { Plane } from "./plane.ts";
+
+const { plain, rechunked, chunked, untilClose } = Outgoing;
+
+/** Body pieces up to this size are copied behind what is in the slot: cheaper than one more range to send. */
+const COPIED_BYTES_MAX = 2048;
+const NOTHING = new Uint8Array(0);
+
+export class ResponseWriter {
+  readonly #plane: Plane;
+  readonly #answers = new Answers();
+  readonly #policy: ResponsePolicy;
+  readonly #date = new DateLine();
+
+  constructor(plane: Plane, viaLine: Uint8Array) {
+    this.#plane = plane;
+    this.#policy = new ResponsePolicy(viaLine);
+  }
+
+  /** Passes an interim response on (RFC 9110 §15.2); 101 too, when `upgrade`. `false`: out of slots. */
+  interim(exchange: Exchange, head: MessageHead, upgrade: boolean): boolean {
+    // RFC 9110 §15.2: an HTTP/1.0 client gets no interim response.
+    if (exchange.clientMinor === 0) return true;
+    const policy = this.#policy;
+    policy.framing = ResponseFraming.keep;
+    policy.date = NOTHING;
+    policy.close = false;
+    policy.keepAliveHint = false;
+    policy.upgrade = upgrade;
+    if (!this.#writeHead(exchange, head)) return false;
+    this.#countResponse(upgrade ? 101 : 100);
+    this.flush(exchange);
+    return true;
+  }
+
+  /** Writes the final head. Decides how the body leaves and whether the connection goes on. `false`: out of slots. */
+  begin(exchange: Exchange, head: MessageHead, framing: number): boolean {
+    const plane = this.#plane;
+    const client = exchange.client!;
+    const modern = exchange.clientMinor === 1;
+    if (framing === Framing.chunked) exchange.outgoing = modern ? rechunked : untilClose;
+    else if (framing === Framing.untilClose) exchange.outgoing = modern ? chunked : untilClose;
+    else exchange.outgoing = plain;
+    // An answer that overtakes its request's body ends the connection: the rest of the body is not worth reading (RFC 9112 §9.6).
+    if (exchange.outgoing === untilClose || client.state === ClientState.body || plane.draining) {
+      exchange.keepAlive = false;
+    }
+    const policy = this.#policy;
+    policy.framing =
+      exchange.outgoing === untilClose
+        ? ResponseFraming.close
+        : exchange.outgoing === plain
+          ? ResponseFraming.keep
+          : ResponseFraming.chunked;
+    policy.date = head.dateIndex < 0 ? this.#date.at(plane.nowMs + plane.epochOffsetMs) : NOTHING;
+    policy.close = !exchange.keepAlive;
+    policy.keepAliveHint = exchange.keepAlive && !modern;
+    policy.upgrade = false;
+    if (!this.#writeHead(exchange, head)) return false;
+    exchange.responseStarted = true;
+    exchange.status = head.status;
+    this.#countResponse(head.status);
+    return true;
+  }
+
+  /** Sends `[start, end)` of the body, framed as `outgoing` says. Borrows the range: what must stay takes its own reference. */
+  body(exchange: Exchange, start: number, end: number): void {
+    if (start === end) return;
+    let from = start;
+    if (exchange.outgoing === chunked) {
+      from = prefixChunk(this.#plane.memory, start, end - start, exchange.firstChunk);
+      exchange.firstChunk = false;
+    }
+    const bytes = end - from;
+    if (exchange.slotStart >= 0) {
+      if (bytes <= COPIED_BYTES_MAX && exchange.slotAt + bytes <= exchange.slotLimit) {
+        copy(this.#plane.view, this.#plane.memory, from, end, exchange.slotAt);
+        exchange.slotAt += bytes;
+        return;
+      }
+      this.flush(exchange);
+    }
+    this.#plane.buffers.retain(from);
+    this.#send(exchange.client!, from, end);
+  }
+
+  /** The body is complete: the last chunk where there is one, and everything out. `false`: out of slots. */
+  end(exchange: Exchange): boolean {
+    if (exchange.outgoing === chunked) {
+      if (exchange.slotStart < 0 && !this.#openSlot(exchange)) return false;
+      if (exchange.slotAt + LAST_CHUNK.length + 2 > exchange.slotLimit) {
+        this.flush(exchange);
+        if (!this.#openSlot(exchange)) return false;
+      }
+      exchange.slotAt = writeLastChunk(this.#plane.memory, exchange.slotAt, exchange.firstChunk);
+    }
+    this.flush(exchange);
+    return true;
+  }
+
+  /** Sends what is in the slot. */
+  flush(exchange: Exchange): void {
+    if (exchange.slotStart < 0) return;
+    this.#send(exchange.client!, exchange.slotStart, exchange.slotAt);
+    exchange.slotStart = -1;
+  }
+
+  /** Gives the slot back unsent: the client is gone. */
+  drop(exchange: Exchange): void {
+    if (exchange.slotStart < 0) return;
+    this.#plane.buffers.release(exchange.slotStart);
+    exchange.slotStart = -1;
+  }
+
+  /** Sends the local answer to `failure`. `headOnly`: the request was a HEAD. */
+  answerFailure(leg: ClientLeg, failure: Failure, headOnly: boolean, close: boolean): void {
+    this.#answer(leg, this.#answers.ofFailure(failure, close), headOnly);
+  }
+
+  /** Sends the local answer to a message that could not be read. */
+  answerFault(leg: ClientLeg, fault: Fault): void {
+    this.#answer(leg, this.#answers.ofFault(fault), false);
+  }
+
+  #answer(leg: ClientLeg, answer: Answer, headOnly: boolean): void {
+    const start = this.#plane.buffers.acquireSmall();
+    // Without a slot the client learns it from the end of the connection.
+    if (start < 0) return;
+    const end = writeBytes(this.#plane.memory, start, answer.bytes);
+    this.#countResponse(answer.status);
+    this.#send(leg, start, headOnly ? start + answer.headBytes : end);
+  }
+
+  #writeHead(exchange: Exchange, head: MessageHead): boolean {
+    assert(exchange.slotStart < 0, "a head begins a slot");
+    const { buffers, memory, view } = this.#plane;
+    let slot = buffers.acquireSmall();
+    let end = NO_ROOM;
+    if (slot >= 0) end = writeResponseHead(memory, view, slot, buffers.slotEnd(slot), head, this.#policy);
+    if (end === NO_ROOM) {
+      if (slot >= 0) buffers.release(slot);
+      slot = buffers.acquireLarge();
+      if (slot < 0) return false;
+      end = writeResponseHead(memory, view, slot, buffers.slotEnd(slot), head, this.#policy);
+      if (end === NO_ROOM) {
+        buffers.release(slot);
+        return false;
+      }
+    }
+    exchange.slotStart = slot;
+    exchange.slotAt = end;
+    exchange.slotLimit = buffers.slotEnd(slot);
+    return true;
+  }
+
+  #openSlot(exchange: Exchange): boolean {
+    const { buffers } = this.#plane;
+    const slot = buffers.acquireSmall();
+    if (slot < 0) return false;
+    exchange.slotStart = slot;
+    exchange.slotAt = slot;
+    exchange.slotLimit = buffers.slotEnd(slot);
+    return true;
+  }
+
+  #send(leg: ClientLeg, start: number, end: number): void {
+    const { counters, port } = this.#plane;
+    counters[Counter.clientBytesOut] = counters[Counter.clientBytesOut]! + (end - start);
+    port.send(leg.connection, start, end);
+  }
+
+  #countResponse(status: number): void {
+    const { counters } = this.#plane;
+    const cell = Counter.responses1xx + ((status / 100) | 0) - 1;
+    counters[cell] = counters[cell]! + 1;
+  }
+}
+
+/** Whether `method` is one whose response has no body (RFC 9110 §9.3.2). */
+export function isHead(method: number): boolean {
+  return method === Method.HEAD;
+}
