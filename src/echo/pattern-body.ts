@@ -1,0 +1,60 @@
+/**
+ * A body of any length that costs no memory: byte number `i` is `i mod 251`, so a client can check it by
+ * hash, and a byte that is lost, doubled or moved shows (251 is prime, and no buffer size is a multiple of
+ * it).
+ */
+import type { BufferPool } from "../base/buffer-pool.ts";
+import type { Port } from "../contract/port.ts";
+import { SharedBytes } from "./shared-bytes.ts";
+
+export const PATTERN_PERIOD = 251;
+/** What one slot holds. */
+const BLOCK_BYTES = PATTERN_PERIOD * 256;
+/** Sending stops here and goes on when all has left. */
+const QUEUED_BYTES_MAX = 4 * BLOCK_BYTES;
+
+/** The first `count` bytes of the pattern. */
+export function patternBytes(count: number): Buffer {
+  const bytes = Buffer.alloc(count);
+  for (let i = 0; i < count; i++) bytes[i] = i % PATTERN_PERIOD;
+  return bytes;
+}
+
+/** The pattern's block; one for all bodies of an engine. */
+export function patternBlock(buffers: BufferPool): SharedBytes {
+  return new SharedBytes(buffers, patternBytes(BLOCK_BYTES));
+}
+
+export class PatternBody {
+  readonly #port: Port;
+  readonly #connection: number;
+  readonly #block: SharedBytes;
+  #remaining: number;
+
+  constructor(port: Port, connection: number, block: SharedBytes, bodyBytes: number) {
+    this.#port = port;
+    this.#connection = connection;
+    this.#block = block;
+    this.#remaining = bodyBytes;
+  }
+
+  /**
+   * Sends what may be queued now. Returns true at the end of the body; otherwise call again at `drained`,
+   * which is asked for.
+   */
+  pump(): boolean {
+    while (this.#remaining > 0 && this.#port.queuedBytes(this.#connection) < QUEUED_BYTES_MAX) {
+      const start = this.#block.share();
+      if (start < 0) break;
+      const bytes = Math.min(this.#remaining, BLOCK_BYTES);
+      this.#port.send(this.#connection, start, start + bytes);
+      this.#remaining -= bytes;
+    }
+    if (this.#remaining > 0) this.#port.wantDrained(this.#connection);
+    return this.#remaining === 0;
+  }
+
+  stop(): void {
+    this.#remaining = 0;
+  }
+}
