@@ -7,7 +7,7 @@
 import { assert } from "../base/assert.ts";
 
 /** How long a worker avoids an endpoint that refused a connection, unless no other is left. */
-const SUSPECT_MS = 1_000;
+const SUSPECT_S = 1;
 
 export class EndpointState {
   readonly address: string;
@@ -17,8 +17,8 @@ export class EndpointState {
   healthy: boolean;
   /** In the current snapshot. A removed endpoint keeps its record until its last connection is gone. */
   listed = true;
-  /** Connecting failed lately: not chosen before this moment while another will do. 0: not suspect. */
-  suspectUntilMs = 0;
+  /** Connecting failed lately: not chosen up to this second while another will do. -1: not suspect. */
+  suspectUntilS = -1;
   /** Idle connections, the last used on top: it is the warmest, and the rest may age out. */
   readonly #idle: Int32Array;
   #idleCount = 0;
@@ -56,17 +56,17 @@ export class EndpointState {
     this.#idleCount = last;
   }
 
-  /** Connecting has failed at `nowMs`. `true` when this is news. */
-  suspect(nowMs: number): boolean {
-    const news = this.suspectUntilMs === 0;
-    this.suspectUntilMs = nowMs + SUSPECT_MS;
+  /** Connecting has failed in second `nowS` of the session's clock. `true` when this is news. */
+  suspect(nowS: number): boolean {
+    const news = this.suspectUntilS < 0;
+    this.suspectUntilS = nowS + SUSPECT_S;
     return news;
   }
 
   /** A connection stands. `true` when that is news. */
   trust(): boolean {
-    const news = this.suspectUntilMs !== 0;
-    this.suspectUntilMs = 0;
+    const news = this.suspectUntilS >= 0;
+    this.suspectUntilS = -1;
     return news;
   }
 }

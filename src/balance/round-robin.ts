@@ -19,8 +19,8 @@ export class RoundRobin {
     this.#cursor = endpoints.length === 0 ? 0 : cursor % endpoints.length;
   }
 
-  /** Index of the next endpoint at `nowMs`, or -1. `tried`: bit i set means endpoint i failed this exchange before (i < 31). */
-  next(nowMs: number, tried: number): number {
+  /** Index of the next endpoint in second `nowS`, or -1. `tried`: bit i set means endpoint i failed this exchange before (i < 31). */
+  next(nowS: number, tried: number): number {
     const count = this.endpoints.length;
     let suspect = -1;
     for (let step = 0; step < count; step++) {
@@ -29,7 +29,7 @@ export class RoundRobin {
       const endpoint = this.endpoints[index]!;
       if (!endpoint.healthy) continue;
       if (index < TRIED_MAX && (tried & (1 << index)) !== 0) continue;
-      if (endpoint.suspectUntilMs <= nowMs) return index;
+      if (endpoint.suspectUntilS < nowS) return index;
       if (suspect < 0) suspect = index;
     }
     return suspect;

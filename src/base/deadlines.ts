@@ -32,6 +32,8 @@ export class Deadlines {
   #current = -1;
   /** No owner stands before this tick. */
   #earliest = 0;
+  /** In a typed array: a number field that is written from outside would be a new heap number each time. */
+  readonly #now = new Float64Array(1);
 
   constructor(owners: number) {
     this.#at = new Float64Array(owners).fill(NEVER_MS);
@@ -40,8 +42,14 @@ export class Deadlines {
     this.#previous = new Int32Array(owners).fill(NOWHERE);
   }
 
-  /** `owner` is due at `atMs` (any time scale, the same in every call, not negative). Replaces its earlier deadline. */
-  set(owner: number, atMs: number): void {
+  /** It is `nowMs` from here on: milliseconds with fraction, any origin, not negative, never less than before. */
+  advance(nowMs: number): void {
+    this.#now[0] = nowMs;
+  }
+
+  /** `owner` is due in `spanMs` milliseconds (whole, so that nothing is allocated per call). Replaces its earlier deadline. */
+  set(owner: number, spanMs: number): void {
+    const atMs = this.#now[0]! + spanMs;
     this.#at[owner] = atMs;
     const tick = Math.floor(atMs / TICK_MS) + 1;
     const standing = this.#tick[owner]!;
@@ -63,10 +71,11 @@ export class Deadlines {
   }
 
   /**
-   * One owner that is due at `nowMs`, its deadline cleared; or -1 when there is none left. Call until -1. Deadlines may be
-   * set and cleared between the calls.
+   * One owner that is due now, its deadline cleared; or -1 when there is none left. Call until -1. Deadlines may be set
+   * and cleared between the calls.
    */
-  takeDue(nowMs: number): number {
+  takeDue(): number {
+    const nowMs = this.#now[0]!;
     const nowTick = Math.floor(nowMs / TICK_MS);
     if (this.#current < 0) this.#current = Math.min(nowTick, this.#earliest);
     if (this.#count === 0) {
@@ -97,9 +106,9 @@ export class Deadlines {
   }
 
   /** Milliseconds until `takeDue` should be called, -1 for never. An owner whose deadline has moved later may cause an empty call. */
-  waitMs(nowMs: number): number {
+  waitMs(): number {
     if (this.#count === 0) return -1;
-    return Math.max(0, this.#earliest * TICK_MS - nowMs);
+    return Math.max(0, this.#earliest * TICK_MS - this.#now[0]!);
   }
 
   /** The first tick from `#current` on in whose list somebody stands: a lower bound of what is due next. */

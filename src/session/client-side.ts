@@ -79,7 +79,7 @@ export class ClientSide {
     leg.queuedBytes = -1;
     leg.exchange = null;
     const idleMs = plane.draining ? DRAIN_GRACE_MS : plane.snapshot.timeouts.clientIdleMs;
-    plane.deadlines.set(connection, plane.nowMs + idleMs);
+    plane.deadlines.set(connection, idleMs);
   }
 
   /** Takes over the range's reference. */
@@ -226,7 +226,7 @@ export class ClientSide {
       leg.paused = false;
       plane.port.resume(leg.connection);
     }
-    plane.deadlines.set(leg.connection, plane.nowMs + plane.snapshot.timeouts.lingerMs);
+    plane.deadlines.set(leg.connection, plane.snapshot.timeouts.lingerMs);
   }
 
   /** Closes once what is queued has left. */
@@ -239,7 +239,7 @@ export class ClientSide {
     }
     leg.state = flushing;
     plane.port.wantDrained(leg.connection);
-    plane.deadlines.set(leg.connection, plane.nowMs + plane.snapshot.timeouts.clientSendIdleMs);
+    plane.deadlines.set(leg.connection, plane.snapshot.timeouts.clientSendIdleMs);
   }
 
   /** The response cannot be completed: the client must see that it was cut. */
@@ -257,10 +257,10 @@ export class ClientSide {
 
   /** Closes what is between requests, now or, where a request may be on its way, after a moment; the rest closes with its response. */
   drain(): void {
-    const { deadlines, nowMs } = this.#plane;
+    const { deadlines } = this.#plane;
     for (let connection = 0; connection < this.#legs.length; connection++) {
       const leg = this.#legs[connection]!;
-      if (leg !== null && leg.state === idle) deadlines.set(connection, nowMs + DRAIN_GRACE_MS);
+      if (leg !== null && leg.state === idle) deadlines.set(connection, DRAIN_GRACE_MS);
     }
   }
 
@@ -282,19 +282,19 @@ export class ClientSide {
 
   /** A client that takes something of its response in each period is slow; one that takes nothing is gone. */
   #slow(leg: ClientLeg): void {
-    const { port, deadlines, nowMs, snapshot } = this.#plane;
+    const { port, deadlines, snapshot } = this.#plane;
     const queuedBytes = port.queuedBytes(leg.connection);
     if (leg.queuedBytes >= 0 && queuedBytes >= leg.queuedBytes) {
       this.#exchanges.fail(leg.exchange!, Failures.clientStalled);
       return;
     }
     leg.queuedBytes = queuedBytes;
-    deadlines.set(leg.connection, nowMs + snapshot.timeouts.clientSendIdleMs);
+    deadlines.set(leg.connection, snapshot.timeouts.clientSendIdleMs);
   }
 
   #becomeIdle(leg: ClientLeg): void {
-    const { deadlines, nowMs, snapshot } = this.#plane;
-    deadlines.set(leg.connection, nowMs + snapshot.timeouts.clientIdleMs);
+    const { deadlines, snapshot } = this.#plane;
+    deadlines.set(leg.connection, snapshot.timeouts.clientIdleMs);
   }
 
   /** Uses bytes of `[start, end)` as far as the leg's state allows. Returns where it stopped. Takes over no reference. */
@@ -311,7 +311,7 @@ export class ClientSide {
   }
 
   #readHead(leg: ClientLeg, pos: number, end: number): number {
-    const { memory, snapshot, deadlines, nowMs } = this.#plane;
+    const { memory, snapshot, deadlines } = this.#plane;
     const result = parseRequestHead(memory, pos, end, this.#head, snapshot.limits);
     if (result >= 0) return this.#exchanges.begin(leg, this.#head, result, end);
     if (result !== NEED_MORE) {
@@ -319,7 +319,7 @@ export class ClientSide {
       return end;
     }
     leg.state = head;
-    deadlines.set(leg.connection, nowMs + snapshot.timeouts.requestHeadMs);
+    deadlines.set(leg.connection, snapshot.timeouts.requestHeadMs);
     const next = growPartial(this.#plane, leg.partial, pos, end, snapshot.limits.headBytesMax);
     if (next === NO_SLOT) this.refuse(leg, Failures.overload);
     else parseLater(leg.partial);
@@ -352,7 +352,7 @@ export class ClientSide {
 
   #readBody(leg: ClientLeg, pos: number, end: number): number {
     const plane = this.#plane;
-    plane.deadlines.set(leg.connection, plane.nowMs + plane.snapshot.timeouts.requestBodyIdleMs);
+    plane.deadlines.set(leg.connection, plane.snapshot.timeouts.requestBodyIdleMs);
     const exchange = leg.exchange!;
     const reader = exchange.requestBody;
     const next = reader.feed(plane.memory, plane.view, pos, end);

@@ -23,7 +23,7 @@ import { Exchange } from "./exchange.ts";
 import { connectFailure, type Failure, Failures } from "./failure.ts";
 import { type ClientLeg, ClientState } from "./legs.ts";
 import type { OriginSide } from "./origin-side.ts";
-import type { Plane } from "./plane.ts";
+import { microseconds, type Plane } from "./plane.ts";
 import type { Relays } from "./relay.ts";
 import type { RequestWriter } from "./request-writer.ts";
 import { isHead, type ResponseWriter } from "./response-writer.ts";
@@ -108,7 +108,7 @@ export class Exchanges {
         head.contentLength,
         framing === CHUNKED ? BodyMode.wire : BodyMode.payload,
       );
-      plane.deadlines.set(leg.connection, plane.nowMs + plane.snapshot.timeouts.requestBodyIdleMs);
+      plane.deadlines.set(leg.connection, plane.snapshot.timeouts.requestBodyIdleMs);
     }
     this.#dispatch(exchange, Failures.noEndpoint);
     return after;
@@ -176,13 +176,13 @@ export class Exchanges {
   responseBegun(exchange: Exchange): void {
     const { counters, nowMs } = this.#plane;
     this.#dropRequest(exchange);
-    histogramRecord(counters, HistogramCell.originUs, (nowMs - exchange.startMs) * 1000);
+    histogramRecord(counters, HistogramCell.originUs, microseconds(nowMs - exchange.startMs));
   }
 
   /** The response is complete and queued for the client; the origin connection is taken care of. */
   finish(exchange: Exchange): void {
     const { counters, nowMs } = this.#plane;
-    histogramRecord(counters, HistogramCell.requestUs, (nowMs - exchange.startMs) * 1000);
+    histogramRecord(counters, HistogramCell.requestUs, microseconds(nowMs - exchange.startMs));
     const leg = exchange.client!;
     const keepAlive = exchange.keepAlive;
     this.#release(exchange);
@@ -250,11 +250,11 @@ export class Exchanges {
 
   /** Sends the request to the next endpoint that may have it; `failure` is the answer when there is none. */
   #dispatch(exchange: Exchange, failure: Failure): void {
-    const { nowMs } = this.#plane;
+    const { nowS } = this.#plane;
     const cluster = exchange.cluster!;
     let verdict = failure;
     while (exchange.attempts < ATTEMPTS_MAX) {
-      const index = cluster.next(nowMs, exchange.tried);
+      const index = cluster.next(nowS, exchange.tried);
       if (index < 0) break;
       exchange.attempts++;
       exchange.endpointIndex = index;

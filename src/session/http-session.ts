@@ -86,7 +86,7 @@ class HttpSession implements Session {
   }
 
   begin(nowMs: number): void {
-    this.#plane.nowMs = nowMs;
+    this.#plane.advance(nowMs);
     if (!this.#drainPending) return;
     this.#drainPending = false;
     this.#clients.drain();
@@ -129,14 +129,14 @@ class HttpSession implements Session {
   }
 
   end(): number {
-    const { deadlines, kinds, nowMs } = this.#plane;
-    for (let due = deadlines.takeDue(nowMs); due >= 0; due = deadlines.takeDue(nowMs)) {
+    const { deadlines, kinds } = this.#plane;
+    for (let due = deadlines.takeDue(); due >= 0; due = deadlines.takeDue()) {
       const kind = kinds[due];
       if (kind === CLIENT) this.#clients.due(this.#clients.legOf(due));
       else if (kind === ORIGIN) this.#origins.due(this.#origins.legOf(due));
       else if (kind === RELAY) this.#relays.close(due);
     }
     this.#plane.settle();
-    return deadlines.waitMs(nowMs);
+    return deadlines.waitMs();
   }
 }

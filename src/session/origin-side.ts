@@ -21,7 +21,7 @@ import type { Exchanges } from "./exchanges.ts";
 import { Failures } from "./failure.ts";
 import { OriginLeg, OriginState } from "./legs.ts";
 import { dropPartial, growPartial, isTooEarlyToParse, NO_SLOT, parseLater } from "./partial-head.ts";
-import { ConnectionKind, type Plane } from "./plane.ts";
+import { ConnectionKind, microseconds, type Plane } from "./plane.ts";
 import type { ResponseWriter } from "./response-writer.ts";
 
 const { closed, connecting, idle, head, body } = OriginState;
@@ -77,14 +77,14 @@ export class OriginSide {
     leg.endpoint = endpoint;
     leg.exchange = exchange;
     exchange.origin = leg;
-    plane.deadlines.set(connection, plane.nowMs + plane.snapshot.timeouts.connectMs);
+    plane.deadlines.set(connection, plane.snapshot.timeouts.connectMs);
     return 0;
   }
 
   connected(leg: OriginLeg): void {
     const { counters, nowMs, notices } = this.#plane;
     this.#plane.count(Counter.originsOpened, 1);
-    histogramRecord(counters, HistogramCell.connectUs, (nowMs - leg.bornMs) * 1000);
+    histogramRecord(counters, HistogramCell.connectUs, microseconds(nowMs - leg.bornMs));
     const endpoint = leg.endpoint!;
     if (endpoint.trust()) notices.endpoint(endpoint.address, 0);
     this.#send(leg, leg.exchange!);
@@ -231,14 +231,14 @@ export class OriginSide {
   }
 
   #awaitResponse(leg: OriginLeg): void {
-    const { deadlines, nowMs, snapshot } = this.#plane;
-    deadlines.set(leg.connection, nowMs + snapshot.timeouts.responseHeadMs);
+    const { deadlines, snapshot } = this.#plane;
+    deadlines.set(leg.connection, snapshot.timeouts.responseHeadMs);
   }
 
   #expectBody(leg: OriginLeg, exchange: Exchange): void {
-    const { deadlines, nowMs, snapshot } = this.#plane;
+    const { deadlines, snapshot } = this.#plane;
     if (exchange.eventStream) deadlines.clear(leg.connection);
-    else deadlines.set(leg.connection, nowMs + snapshot.timeouts.responseBodyIdleMs);
+    else deadlines.set(leg.connection, snapshot.timeouts.responseBodyIdleMs);
   }
 
   /** Reads interim heads and the final one. Returns where the body begins, or -1: nothing more to do with this input. */
@@ -352,9 +352,9 @@ export class OriginSide {
 
   /** The client is slow: its backend waits, and the client's own silence is what is timed. */
   #pause(leg: OriginLeg, client: number): void {
-    const { port, deadlines, nowMs, snapshot } = this.#plane;
+    const { port, deadlines, snapshot } = this.#plane;
     deadlines.clear(leg.connection);
-    deadlines.set(client, nowMs + snapshot.timeouts.clientSendIdleMs);
+    deadlines.set(client, snapshot.timeouts.clientSendIdleMs);
     if (leg.paused) return;
     leg.paused = true;
     port.pause(leg.connection);
@@ -382,7 +382,7 @@ export class OriginSide {
     dropPartial(plane, leg.partial);
     leg.state = idle;
     plane.count(Counter.originsIdle, 1);
-    plane.deadlines.set(leg.connection, plane.nowMs + timeouts.originIdleMs);
+    plane.deadlines.set(leg.connection, timeouts.originIdleMs);
     if (leg.paused) {
       leg.paused = false;
       plane.port.resume(leg.connection);
@@ -397,10 +397,10 @@ export class OriginSide {
   }
 
   #connectFailed(leg: OriginLeg, errno: number): void {
-    const { notices, nowMs } = this.#plane;
+    const { notices, nowS } = this.#plane;
     const exchange = leg.exchange!;
     const endpoint = leg.endpoint!;
-    if (endpoint.suspect(nowMs)) notices.endpoint(endpoint.address, errno);
+    if (endpoint.suspect(nowS)) notices.endpoint(endpoint.address, errno);
     this.#close(leg);
     this.#exchanges.connectFailed(exchange, errno);
   }

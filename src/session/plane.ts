@@ -34,6 +34,8 @@ export class Plane {
   snapshot: Snapshot;
   /** Clock of the current batch, as the engine gave it. */
   nowMs = 0;
+  /** The same in whole seconds: a small integer, which can be passed on without allocating. */
+  nowS = 0;
   draining = false;
   #drainedTold = false;
 
@@ -61,6 +63,13 @@ export class Plane {
     counters[Counter.tunnelsOpen] = 0;
   }
 
+  /** A batch begins at `nowMs`. */
+  advance(nowMs: number): void {
+    this.nowMs = nowMs;
+    this.nowS = Math.floor(nowMs / 1000);
+    this.deadlines.advance(nowMs);
+  }
+
   /** Adds `delta` to a counter. */
   count(counter: Counter, delta: number): void {
     this.counters[counter] = this.counters[counter]! + delta;
@@ -75,4 +84,9 @@ export class Plane {
     this.#drainedTold = true;
     this.notices.drained();
   }
+}
+
+/** A span as a whole number of microseconds, for the histograms; at most what a small integer holds (35 minutes). */
+export function microseconds(spanMs: number): number {
+  return Math.min(spanMs * 1000, 0x7fff_ffff) | 0;
 }

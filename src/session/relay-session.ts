@@ -19,7 +19,7 @@ import type { Notices } from "../contract/notices.ts";
 import { PEER_ADDRESS_BYTES, type Port } from "../contract/port.ts";
 import type { Snapshot } from "../contract/snapshot.ts";
 import { connectFailure, type Failure, Failures } from "./failure.ts";
-import { ConnectionKind, Plane } from "./plane.ts";
+import { ConnectionKind, microseconds, Plane } from "./plane.ts";
 import { Relays } from "./relay.ts";
 import type { Session } from "./session.ts";
 
@@ -88,7 +88,7 @@ class RelaySession implements Session {
   }
 
   begin(nowMs: number): void {
-    this.#plane.nowMs = nowMs;
+    this.#plane.advance(nowMs);
   }
 
   accepted(connection: number, listener: number): void {
@@ -117,7 +117,7 @@ class RelaySession implements Session {
     const { client, ended } = waiting;
     const endpoint = waiting.cluster!.endpoints[waiting.endpointIndex]!;
     plane.count(Counter.originsOpened, 1);
-    histogramRecord(counters, HistogramCell.connectUs, (nowMs - waiting.connectStartMs) * 1000);
+    histogramRecord(counters, HistogramCell.connectUs, microseconds(nowMs - waiting.connectStartMs));
     if (endpoint.trust()) plane.notices.endpoint(endpoint.address, 0);
     plane.deadlines.clear(connection);
     this.#waiting[client] = null;
@@ -160,13 +160,13 @@ class RelaySession implements Session {
   }
 
   end(): number {
-    const { deadlines, kinds, nowMs } = this.#plane;
-    for (let due = deadlines.takeDue(nowMs); due >= 0; due = deadlines.takeDue(nowMs)) {
+    const { deadlines, kinds } = this.#plane;
+    for (let due = deadlines.takeDue(); due >= 0; due = deadlines.takeDue()) {
       if (kinds[due] === ConnectionKind.relay) this.#relays.close(due);
       else this.#connectFailed(this.#waitingOf(due), Errno.ETIMEDOUT);
     }
     this.#plane.settle();
-    return deadlines.waitMs(nowMs);
+    return deadlines.waitMs();
   }
 
   #waitingOf(connection: number): Waiting {
@@ -181,7 +181,7 @@ class RelaySession implements Session {
     const cluster = waiting.cluster!;
     let verdict = failure;
     while (waiting.attempts < ATTEMPTS_MAX) {
-      const index = cluster.next(plane.nowMs, waiting.tried);
+      const index = cluster.next(plane.nowS, waiting.tried);
       if (index < 0) break;
       waiting.attempts++;
       waiting.endpointIndex = index;
@@ -192,7 +192,7 @@ class RelaySession implements Session {
         this.#waiting[connection] = waiting;
         plane.kinds[connection] = ConnectionKind.origin;
         plane.count(Counter.originsOpen, 1);
-        plane.deadlines.set(connection, plane.nowMs + plane.snapshot.timeouts.connectMs);
+        plane.deadlines.set(connection, plane.snapshot.timeouts.connectMs);
         return;
       }
       verdict = connectFailure(connection);
@@ -207,7 +207,7 @@ class RelaySession implements Session {
     const endpoint = waiting.cluster!.endpoints[waiting.endpointIndex]!;
     const failure = connectFailure(errno);
     plane.count(failure.counter, 1);
-    if (endpoint.suspect(plane.nowMs)) plane.notices.endpoint(endpoint.address, errno);
+    if (endpoint.suspect(plane.nowS)) plane.notices.endpoint(endpoint.address, errno);
     waiting.tried = RoundRobin.markTried(waiting.tried, waiting.endpointIndex);
     this.#closeOrigin(waiting);
     this.#connect(waiting, failure);

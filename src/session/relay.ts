@@ -104,9 +104,9 @@ export class Relays {
 
   /** The idle deadline of a pair stands with its client. */
   #touch(connection: number): void {
-    const { deadlines, nowMs, snapshot } = this.#plane;
+    const { deadlines, snapshot } = this.#plane;
     const client = (this.#flags[connection]! & IS_CLIENT) !== 0 ? connection : this.#partner[connection]!;
-    deadlines.set(client, nowMs + snapshot.timeouts.tunnelIdleMs);
+    deadlines.set(client, snapshot.timeouts.tunnelIdleMs);
   }
 
   #part(connection: number, broken: boolean): void {
