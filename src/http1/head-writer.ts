@@ -30,13 +30,13 @@ export class RequestPolicy {
   upgrade = false;
   /** Host for an HTTP/1.0 request that has none: the endpoint's own `host:port`. */
   hostFallback: Uint8Array;
-  /** From behind the client's address to in front of the host. */
+  /** From behind the client's address to in front of the value of X-Forwarded-Host. */
   readonly middle: Uint8Array;
 
   /** `viaLine` is a whole line with CRLF (`Via: 1.1 name`), `scheme` is `http` or `https`. */
   constructor(viaLine: Uint8Array, scheme: Uint8Array, hostFallback: Uint8Array = new Uint8Array(0)) {
     this.hostFallback = hostFallback;
-    this.middle = concat([CRLF, asciiBytes("X-Forwarded-Proto: "), scheme, CRLF, viaLine]);
+    this.middle = concat([CRLF, asciiBytes("X-Forwarded-Proto: "), scheme, CRLF, viaLine, FORWARDED_HOST]);
   }
 }
 
@@ -65,6 +65,7 @@ export class ResponsePolicy {
 }
 
 const CRLF = asciiBytes("\r\n");
+const CRLF_WORD = 0x0a0d;
 const FORWARDED_FOR = asciiBytes("X-Forwarded-For: ");
 const FORWARDED_HOST = asciiBytes("X-Forwarded-Host: ");
 const HOST_PREFIX = asciiBytes("Host: ");
@@ -162,7 +163,7 @@ export function writeRequestHead(
     at = writeBytes(memory, at, HOST_PREFIX);
     if (absolute) at = copy(view, memory, hostStart, hostEnd, at);
     else at = writeBytes(memory, at, policy.hostFallback);
-    at = writeBytes(memory, at, CRLF);
+    at = writeCrlf(view, at);
   } else if (head.versionMinor === 0) {
     at = copy(view, memory, runStart, head.targetEnd, at);
     at = writeBytes(memory, at, VERSION_END);
@@ -175,12 +176,9 @@ export function writeRequestHead(
   at = writeBytes(memory, at, FORWARDED_FOR);
   at = copy(view, memory, policy.peerStart, policy.peerEnd, at);
   at = writeBytes(memory, at, policy.middle);
-  if (hostEnd > hostStart) {
-    at = writeBytes(memory, at, FORWARDED_HOST);
-    at = copy(view, memory, hostStart, hostEnd, at);
-    at = writeBytes(memory, at, CRLF);
-  }
-  return writeBytes(memory, at, CRLF);
+  if (hostEnd === hostStart) at -= FORWARDED_HOST.length;
+  else at = writeCrlf(view, copy(view, memory, hostStart, hostEnd, at));
+  return writeCrlf(view, at);
 }
 
 /** The request line anew: absolute-form becomes origin-form (RFC 9112 §3.2.1), or `*` (§3.2.4). */
@@ -242,7 +240,12 @@ export function writeResponseHead(
     if (policy.close) at = writeBytes(memory, at, CLOSE_LINE);
     else if (policy.keepAliveHint) at = writeBytes(memory, at, KEEP_ALIVE_LINE);
   }
-  return writeBytes(memory, at, CRLF);
+  return writeCrlf(view, at);
+}
+
+function writeCrlf(view: DataView, at: number): number {
+  view.setInt16(at, CRLF_WORD, true);
+  return at + 2;
 }
 
 /** Copies the field lines that pass, in runs of which the first begins at `runStart`. */

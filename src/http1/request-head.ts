@@ -48,7 +48,6 @@ const WORD_GET = 0x2054_4547;
 const WORD_HTTP = 0x5054_5448;
 const WORD_1_1 = 0x312e_312f;
 const WORD_1_0 = 0x302e_312f;
-/** " HTTP/1.1" and CRLF behind the target. */
 const VERSION_BYTES = asciiBytes("HTTP/");
 
 /**
@@ -155,7 +154,9 @@ function partialVersion(memory: Uint8Array, pos: number, limit: number): number 
   for (let i = 0; i < VERSION_BYTES.length && pos + i < limit; i++) {
     if (memory[pos + i] !== VERSION_BYTES[i]) return Fault.badRequestLine;
   }
-  for (let i = pos + VERSION_BYTES.length; i < limit; i++) if (memory[i] === LF) return Fault.badRequestLine;
+  for (let i = pos + VERSION_BYTES.length; i < limit; i++) {
+    if (memory[i] === LF) return i === pos + 8 ? Fault.bareLf : Fault.badRequestLine;
+  }
   return MORE;
 }
 
