@@ -8,7 +8,7 @@
 import { type ScaleContinuousNumeric, scaleLinear, scaleLog } from "d3-scale";
 import { area, curveStepAfter, curveStepBefore, line } from "d3-shape";
 import { writeCount, writeDuration, writeMicroseconds } from "./quantities.ts";
-import type { CellList, LatencyFigures, Result } from "./result.ts";
+import type { CellList, LatencyFigures, Result, SecondFigures } from "./result.ts";
 
 type Scale = ScaleContinuousNumeric<number, number>;
 type Point = readonly [x: number, y: number];
@@ -22,8 +22,8 @@ interface Frame {
 
 const WIDTH = 960;
 const HEIGHT = 660;
-const LATENCY: Frame = { left: 84, right: 908, top: 112, bottom: 424 };
-const THROUGHPUT: Frame = { left: 84, right: 908, top: 512, bottom: 612 };
+const LATENCY: Frame = { left: 84, right: 908, top: 126, bottom: 430 };
+const THROUGHPUT: Frame = { left: 84, right: 908, top: 516, bottom: 616 };
 const INK = "#1f2328";
 const FAINT_INK = "#59636e";
 const GRID = "#e4e7eb";
@@ -33,6 +33,10 @@ const RED = "#c62828";
 const TITLE_LENGTH_MAX = 76;
 /** From a tail so many times the median on, latency is drawn on a log scale. */
 const LOG_RATIO = 12;
+/** Room for the label of the maximum, at the right edge. */
+const MAX_LABEL_WIDTH = 100;
+/** A last entry of the series shorter than this is not drawn by itself. */
+const STUB_MS = 500;
 /** Percentile positions, as 1/(1-p). */
 const PERCENTILES: readonly [x: number, name: string][] = [
   [2, "p50"],
@@ -90,7 +94,7 @@ ${drawThroughput(result)}
 
 function drawLatency(result: Result): string {
   const { latencyUs, serviceUs, cells } = result;
-  const xMax = Math.min(1e6, Math.max(1e3, 10 ** Math.ceil(Math.log10(latencyUs.count))));
+  const xMax = Math.min(1e6, Math.max(1e3, latencyUs.count));
   const x: Scale = scaleLog().domain([1, xMax]).range([LATENCY.left, LATENCY.right]);
   const lowest = Math.max(
     1,
@@ -106,7 +110,7 @@ function drawLatency(result: Result): string {
   ];
   return [
     heading(LATENCY, "Latency by percentile", serviceUs === null ? [] : LEGEND),
-    ...ticks.map((us) => gridLine(LATENCY, y(us), writeMicroseconds(us))),
+    ...ticks.map((us) => gridLine(LATENCY, y(us), tickText(us))),
     ...PERCENTILES.filter(([at]) => at <= xMax).map(([at, name]) => xTick(LATENCY, x(at), name)),
     axis(LATENCY),
     ...curves,
@@ -132,6 +136,11 @@ function latencyScale(lowestUs: number, p50: number, max: number): Scale {
   return scaleLinear()
     .domain([0, max * 1.12])
     .range(range);
+}
+
+/** `7 ms`, `250 µs`, `1.5 s`. */
+function tickText(us: number): string {
+  return writeMicroseconds(us).replace(/\.?0+ /, (zeros) => (zeros.startsWith(".") ? " " : zeros));
 }
 
 function isRoundTick(value: number): boolean {
@@ -183,7 +192,7 @@ function thin(points: readonly Point[], x: Scale, y: Scale): Point[] {
 
 function marks(figures: LatencyFigures, x: Scale, y: Scale, xMax: number): string[] {
   // A percentile needs a few responses beyond it to mean something.
-  const shown = MARKED.filter(([at]) => at <= xMax && at <= figures.count);
+  const shown = MARKED.filter(([at]) => at <= figures.count && x(at) < LATENCY.right - MAX_LABEL_WIDTH);
   return [
     ...shown.map(([at, name, key]) =>
       mark(x(at), y(Math.max(1, figures[key])), `${name} ${writeMicroseconds(figures[key])}`),
@@ -193,15 +202,17 @@ function marks(figures: LatencyFigures, x: Scale, y: Scale, xMax: number): strin
 }
 
 function mark(x: number, y: number, label: string): string {
-  const isRight = x > LATENCY.right - 60;
-  const at = text(isRight ? x + 4 : x - 6, y - 9, label, { anchor: "end", weight: 600, halo: true });
+  const isAtLeft = x < LATENCY.left + 100;
+  const isAtRight = x > LATENCY.right - 60;
+  const style = { anchor: isAtLeft ? "middle" : "end", weight: 600, halo: true } as const;
+  const at = text(isAtLeft ? x : isAtRight ? x + 4 : x - 6, y - (isAtLeft ? 14 : 9), label, style);
   return `<circle cx="${n(x)}" cy="${n(y)}" r="3.5" fill="${BLUE}"/>\n${at}`;
 }
 
 // ── Throughput by second ────────────────────────────────────────────────────────────────────────────────────────────
 
 function drawThroughput(result: Result): string {
-  const seconds = result.seconds.filter(({ lengthMs }) => lengthMs > 0);
+  const seconds = withoutStub(result.seconds);
   const endS = Math.max(result.elapsedMs, 1) / 1000;
   const rates = seconds.map(({ responses, lengthMs }) => (responses * 1000) / lengthMs);
   const errorRates = seconds.map(({ errors, lengthMs }) => (errors * 1000) / lengthMs);
@@ -238,6 +249,21 @@ function drawThroughput(result: Result): string {
       : "",
     axis(THROUGHPUT),
   ].join("\n");
+}
+
+/** Adds a short last entry to the one before: a rate over a few milliseconds says nothing. */
+function withoutStub(seconds: readonly SecondFigures[]): readonly SecondFigures[] {
+  const [last, before] = [seconds.at(-1), seconds.at(-2)];
+  if (last === undefined || before === undefined || last.lengthMs >= STUB_MS) {
+    return seconds.filter(({ lengthMs }) => lengthMs > 0);
+  }
+  const joined = {
+    ...before,
+    lengthMs: before.lengthMs + last.lengthMs,
+    responses: before.responses + last.responses,
+    errors: before.errors + last.errors,
+  };
+  return [...seconds.slice(0, -2), joined];
 }
 
 // ── Pieces ──────────────────────────────────────────────────────────────────────────────────────────────────────────
