@@ -23,7 +23,7 @@ Options
 
 Paths
   /health       200 ok                      /status/NNN  an answer with this status
-  /chunked      a chunked body              /bytes/N     N bytes: byte i is i mod 251
+  /chunked      a chunked body              /bytes/N     N bytes: 0x30 + i mod 73
   /events       server-sent events          /slow/MS     answers after MS milliseconds
   /ws           WebSocket echo              /upload      length and SHA-256 of the body
   /close        closes the connection       anything else is echoed as JSON

@@ -46,13 +46,13 @@ export function beginAnswer(context: AnswerContext, connection: EchoConnection):
     case "upload":
       return whole(context, connection, renderJson(request, request.body.finish()));
     case "bytes":
-      return beginBytes(context, connection, route.bytes);
+      return beginBytes(context, connection, route.bytes, "application/octet-stream");
     case "events":
       return beginEvents(context, connection, route.intervalMs, route.count);
     case "ws":
       return beginWebSocket(context, connection);
     case "echo":
-      if (context.bodyBytes >= 0) return beginBytes(context, connection, context.bodyBytes);
+      if (context.bodyBytes >= 0) return beginBytes(context, connection, context.bodyBytes, "text/plain");
       return whole(context, connection, renderEcho(context, request));
   }
 }
@@ -87,9 +87,14 @@ function renderChunked(request: EchoRequest): Buffer {
   return Buffer.from(head + (request.isHead ? "" : chunks.join("")), "latin1");
 }
 
-function beginBytes(context: AnswerContext, connection: EchoConnection, bytes: number): AnswerVerdict {
+function beginBytes(
+  context: AnswerContext,
+  connection: EchoConnection,
+  bytes: number,
+  contentType: string,
+): AnswerVerdict {
   const request = connection.request!;
-  const head = renderHead(request, 200, bytes, ["Content-Type: application/octet-stream"]);
+  const head = renderHead(request, 200, bytes, [`Content-Type: ${contentType}`]);
   whole(context, connection, Buffer.from(head, "latin1"));
   if (request.isHead || connection.request === null) return "whole";
   connection.stream = new PatternBody(context.port, connection.number, context.pattern, bytes);

@@ -82,9 +82,15 @@ export class EchoHandler implements Handler {
     };
   }
 
-  /** Timers must not outlive the engine. @cold */
+  /** Just before the engine stops: no timer of ours goes on, and every slot comes home. @cold */
   stop(): void {
-    for (const connection of this.#connections) connection?.reset(CLOSED);
+    for (const connection of this.#connections) {
+      if (connection === undefined) continue;
+      this.#releaseWaiting(connection);
+      connection.reset(CLOSED);
+    }
+    this.#plain?.stop();
+    this.#pattern.release();
   }
 
   begin(nowMs: number): void {

@@ -1,22 +1,23 @@
 /**
- * A body of any length that costs no memory: byte number `i` is `i mod 251`, so a client can check it by
- * hash, and a byte that is lost, doubled or moved shows (251 is prime, and no buffer size is a multiple of
- * it).
+ * A body of any length that costs no memory. Byte number `i` is `0x30 + i mod 73`: printable, checked by a
+ * client without knowing more, and a byte that is lost, doubled or moved shows (73 is prime: no buffer size
+ * is a multiple of it).
  */
 import type { BufferPool } from "../base/buffer-pool.ts";
 import type { Port } from "../contract/port.ts";
 import { SharedBytes } from "./shared-bytes.ts";
 
-export const PATTERN_PERIOD = 251;
+const PATTERN_PERIOD = 73;
+const PATTERN_FIRST = 0x30;
 /** What one slot holds. */
-const BLOCK_BYTES = PATTERN_PERIOD * 256;
+const BLOCK_BYTES = PATTERN_PERIOD * 880;
 /** Sending stops here and goes on when all has left. */
 const QUEUED_BYTES_MAX = 4 * BLOCK_BYTES;
 
 /** The first `count` bytes of the pattern. */
 export function patternBytes(count: number): Buffer {
   const bytes = Buffer.alloc(count);
-  for (let i = 0; i < count; i++) bytes[i] = i % PATTERN_PERIOD;
+  for (let i = 0; i < count; i++) bytes[i] = PATTERN_FIRST + (i % PATTERN_PERIOD);
   return bytes;
 }
 

@@ -48,6 +48,10 @@ export class PlainAnswer {
     port.send(connection, start, start + count * this.#answerBytes);
     return true;
   }
+
+  stop(): void {
+    this.#shared.release();
+  }
 }
 
 /** All have the same length: so has every `Date` (RFC 9110 §5.6.7). @cold */

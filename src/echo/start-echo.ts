@@ -56,8 +56,8 @@ export async function startEcho(options: EchoOptions = {}): Promise<Echo> {
     engine: engine.name,
     passedOver,
     close: async () => {
-      await engine.stop();
       handler.stop();
+      await engine.stop();
     },
   };
 }
