@@ -3,13 +3,24 @@
  * lines and columns stay.
  */
 
-/**
- * `text` with every comment, and what stands between quotes, replaced by spaces. Quotes and line ends stay.
- */
+/** Comments, the three kinds of quotes, and regular expressions where an expression may begin. */
+const OPAQUE = new RegExp(
+  [
+    /\/\*[\s\S]*?\*\//,
+    /\/\/[^\n]*/,
+    /"(?:\\.|[^"\\\n])*"/,
+    /'(?:\\.|[^'\\\n])*'/,
+    /`(?:\\[\s\S]|[^`\\])*`/,
+    /(?<=[=(,:[!&|?{};]\s*)\/(?![*/])(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n[])+\//,
+  ]
+    .map(({ source }) => source)
+    .join("|"),
+  "g",
+);
+
+/** `text` with every comment, and what stands between quotes, as spaces. Quotes and line ends stay. */
 export function blankText(text: string): string {
-  const pattern =
-    /\/\*[\s\S]*?\*\/|\/\/[^\n]*|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|`(?:\\[\s\S]|[^`\\])*`|(?<=[=(,:[!&|?{};]\s*)\/(?![*/])(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n[])+\//g;
-  return text.replace(pattern, (match) => {
+  return text.replace(OPAQUE, (match) => {
     const isQuoted = /^["'`]/.test(match);
     const inner = (isQuoted ? match.slice(1, -1) : match).replace(/[^\n]/g, " ");
     return isQuoted ? match[0] + inner + match[0] : inner;

@@ -126,7 +126,7 @@ function functionFindings(file: SourceFile, findings: Finding[]): void {
     const match = opening.exec(lines[start]!);
     if (match === null || /^\s*(?:if|for|while|switch|test|describe)\b/.test(lines[start]!)) continue;
     const end = lines.indexOf(`${match[1]}}`, start);
-    if (end - start + 1 > FUNCTION_LINES_MAX && !/\.(?:test|fuzz)\.ts$/.test(file.path))
+    if (end - start + 1 > FUNCTION_LINES_MAX && !/^test\/|\.(?:test|fuzz)\.ts$/.test(file.path))
       add(findings, file, start + 1, `a function of more than ${FUNCTION_LINES_MAX} lines`);
   }
 }

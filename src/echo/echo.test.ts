@@ -308,7 +308,8 @@ test("echo: pipelined plain requests are answered each, in one form for all", as
 });
 
 test("echo: the fixed body follows every method, and the paths stay what they are", async () => {
-  const wire = `POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc${GET("/health")}HEAD / HTTP/1.1\r\nHost: h\r\n\r\n${LAST}`;
+  const post = "POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc";
+  const wire = `${post}${GET("/health")}HEAD / HTTP/1.1\r\nHost: h\r\n\r\n${LAST}`;
   const text = (await converse(fixed.port, [wire])).toString("latin1");
   assert.match(
     text,
