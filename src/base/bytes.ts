@@ -1,17 +1,17 @@
 /**
  * Copying and writing on ranges `[start, end)` of one memory.
  *
- * Short ranges are copied in 8-byte words through a `DataView`, long ones by `copyWithin`: a builtin call costs as much as
- * about 300 bytes of words. (Words are BigInt64 and not Float64, which may change the payload of a NaN; optimised code
- * keeps them in registers.)
+ * Short ranges are copied in 8-byte words through a `DataView`, long ones by `copyWithin`: a builtin call
+ * costs as much as about 300 bytes of words. (Words are BigInt64 and not Float64, which may change the
+ * payload of a NaN; optimised code keeps them in registers.)
  *
  * @hot
  */
 const WORDS_MAX_BYTES = 320;
 
 /**
- * Copies `memory[from, end)` to `memory[to, …)` and returns `to + (end - from)`. `view` covers the same bytes as `memory`. The two
- * ranges do not overlap.
+ * Copies `memory[from, end)` to `memory[to, …)` and returns `to + (end - from)`. `view` covers the same bytes
+ * as `memory`. The two ranges do not overlap.
  */
 export function copy(view: DataView, memory: Uint8Array, from: number, end: number, to: number): number {
   const bytes = end - from;
@@ -68,7 +68,9 @@ export function hexDigits(value: number): number {
   return digits;
 }
 
-/** Writes a whole number `0 <= value <= 2^53 - 1` in lower-case hexadecimal; returns the offset just past it. */
+/**
+ * Writes a whole number `0 <= value <= 2^53 - 1` in lower-case hexadecimal; returns the offset just past it.
+ */
 export function writeHex(memory: Uint8Array, at: number, value: number): number {
   const end = at + hexDigits(value);
   for (let pos = end; pos > at; ) {

@@ -2,8 +2,8 @@
 import { asciiBytes } from "../base/bytes.ts";
 
 /**
- * The bytes of a response with `text` as its body, ASCII only. `fields` are whole lines without their CRLF, such as
- * `Retry-After: 1` or `Connection: close`.
+ * The bytes of a response with `text` as its body, ASCII only. `fields` are whole lines without their CRLF,
+ * such as `Retry-After: 1` or `Connection: close`.
  */
 export function renderAnswer(
   status: number,

@@ -1,6 +1,7 @@
 /**
- * Which bytes may name a host: `uri-host [ ":" port ]` (RFC 9110 §7.2, RFC 3986 §3.2.2), without user information.
- * IPv6 literals are checked for their bytes, not for their grammar; IPvFuture and zone ids are refused.
+ * Which bytes may name a host: `uri-host [ ":" port ]` (RFC 9110 §7.2, RFC 3986 §3.2.2), without user
+ * information. IPv6 literals are checked for their bytes, not for their grammar; IPvFuture and zone ids are
+ * refused.
  *
  * @hot
  */
@@ -16,7 +17,10 @@ const BRACKET_CLOSE = 0x5d;
 const DOT = 0x2e;
 const PORT_MAX = 65_535;
 
-/** Where the host part of a valid authority `[start, end)` ends (before `:port`, or at `end`); -1 where it is not valid. */
+/**
+ * Where the host part of a valid authority `[start, end)` ends (before `:port`, or at `end`); -1 where it is
+ * not valid.
+ */
 export function hostEndOf(memory: Uint8Array, start: number, end: number): number {
   let pos = start;
   if (pos < end && memory[pos] === BRACKET_OPEN) {

@@ -1,4 +1,5 @@
-// Invariant: however a chunked body is split into buffers, what is yielded adds up to the canonical framing of its chunks (or their payload).
+// Invariant: however a chunked body is split into buffers, what is yielded adds up to the canonical framing
+// of its chunks (or to their payload).
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";

@@ -1,12 +1,14 @@
 /**
- * Reads the body of one message from the buffers it arrives in, and says which bytes go on (RFC 9112 §6 and §7).
+ * Reads the body of one message from the buffers it arrives in, and says which bytes go on (RFC 9112 §6 and
+ * §7).
  *
- * Strategy: the reader yields ranges of the very memory it is fed, so that a body leaves from where it arrived. Chunked bodies
- * that stay chunked (`wire`) are re-framed by us, never passed on unread: a chunk line in canonical form (lower-case hexadecimal
- * without leading zeros, no extension, all of it in this buffer) goes on as it lies, so that a buffer full of
- * such chunks is one range. Any other line is held back; when it is complete, its canonical form is written directly in
- * front of what follows it, over bytes of its own or, when it began in an earlier buffer, over the headroom in front
- * of this one. Chunk extensions and trailer fields are checked, bounded and dropped.
+ * Strategy: the reader yields ranges of the very memory it is fed, so that a body leaves from where it
+ * arrived. Chunked bodies that stay chunked (`wire`) are re-framed by us, never passed on unread: a chunk
+ * line in canonical form (lower-case hexadecimal without leading zeros, no extension, all of it in this
+ * buffer) goes on as it lies, so that a buffer full of such chunks is one range. Any other line is held back;
+ * when it is complete, its canonical form is written directly in front of what follows it, over bytes of its
+ * own or, when it began in an earlier buffer, over the headroom in front of this one. Chunk extensions and
+ * trailer fields are checked, bounded and dropped.
  *
  *     5;x=1 CRLF hello CRLF 5 CRLF world CRLF 0 CRLF CRLF
  *           ^-- "5" CRLF is written here, right-aligned: one range from there to the end
@@ -21,7 +23,10 @@ import { hexDigits, writeHex } from "../base/bytes.ts";
 import { Fault } from "./fault.ts";
 import { Framing } from "./framing.ts";
 
-/** What is yielded of a chunked body: its payload alone, or payload in canonical chunks. Other bodies are yielded as they are. */
+/**
+ * What is yielded of a chunked body: its payload alone, or payload in canonical chunks. Other bodies are
+ * yielded as they are.
+ */
 export const BodyMode = { payload: 0, wire: 1 } as const;
 export type BodyMode = (typeof BodyMode)[keyof typeof BodyMode];
 
@@ -45,7 +50,10 @@ const COLON = 0x3a;
 const SEMICOLON = 0x3b;
 const LOWER_BIT = 0x20;
 
-/** What the next byte is. Up to `plain`: bodies without chunks; then in the order of a chunk, then of the trailer section. */
+/**
+ * What the next byte is. Up to `plain`: bodies without chunks; then in the order of a chunk, then of the
+ * trailer section.
+ */
 const ENDED = 0;
 const PLAIN = 1;
 const UNTIL_CLOSE = 2;
@@ -86,7 +94,10 @@ export class BodyReader {
   #extensionBytes = 0;
   #trailerBytes = 0;
 
-  /** Begins a body. `contentLength` counts with `Framing.length` only; `mode` (a `BodyMode`) with `Framing.chunked` only. */
+  /**
+   * Begins a body. `contentLength` counts with `Framing.length` only; `mode` (a `BodyMode`) with
+   * `Framing.chunked` only.
+   */
   begin(framing: number, contentLength: number, mode: number): void {
     this.outStart = 0;
     this.outEnd = 0;
@@ -108,9 +119,9 @@ export class BodyReader {
   }
 
   /**
-   * Reads `[pos, end)`, sets `outStart`, `outEnd` and `done`, and returns how far it came, or a `Fault`. Short of `end` without
-   * `done`: forward the range, then feed the rest. May write into the range and, in wire mode, into the `HEADROOM_BYTES` before the
-   * first byte of a buffer.
+   * Reads `[pos, end)`, sets `outStart`, `outEnd` and `done`, and returns how far it came, or a `Fault`.
+   * Short of `end` without `done`: forward the range, then feed the rest. May write into the range and, in
+   * wire mode, into the `HEADROOM_BYTES` before the first byte of a buffer.
    */
   feed(memory: Uint8Array, _view: DataView, pos: number, end: number): number {
     this.outStart = pos;
@@ -166,8 +177,8 @@ export class BodyReader {
   }
 
   /**
-   * The run `[runStart, pos)` grows over all that goes on as it lies. It ends before a line that does not, which is then
-   * owed; the next call begins its run with it.
+   * The run `[runStart, pos)` grows over all that goes on as it lies. It ends before a line that does not,
+   * which is then owed; the next call begins its run with it.
    */
   #feedWire(memory: Uint8Array, pos: number, end: number): number {
     let runStart = pos;
@@ -187,7 +198,8 @@ export class BodyReader {
         const complete = this.#state === DATA || this.#state === TRAILER_START;
         if (complete && whole && this.#canonical && this.#endsAsItLies(memory, pos, end)) continue;
         if (complete) this.#lineOwed = true;
-        // The canonical line is never longer than the one received, so it cannot reach into the range yielded here.
+        // The canonical line is never longer than the one received, so it cannot reach into the range yielded
+        // here.
         if (!complete || runStart < lineStart) return this.#yield(runStart, lineStart, pos);
         if (this.#state === DATA) runStart = this.#writeLine(memory, pos);
         else runStart = pos;
@@ -201,13 +213,19 @@ export class BodyReader {
     return this.#yield(runStart, pos, pos);
   }
 
-  /** Whether what follows a canonical line goes on as it lies: data does; after the last chunk only CRLF, and all of it here. */
+  /**
+   * Whether what follows a canonical line goes on as it lies: data does; after the last chunk only CRLF, and
+   * all of it here.
+   */
   #endsAsItLies(memory: Uint8Array, pos: number, end: number): boolean {
     if (this.#state === DATA) return true;
     return pos + 2 <= end && memory[pos] === CR && memory[pos + 1] === LF;
   }
 
-  /** The end of the body. With the last chunk's line owed nothing is yielded until all is read; else its CRLF ends the run. */
+  /**
+   * The end of the body. With the last chunk's line owed nothing is yielded until all is read; else its CRLF
+   * ends the run.
+   */
   #feedTrailer(memory: Uint8Array, runStart: number, pos: number, end: number): number {
     pos = this.#readEnd(memory, pos, end);
     if (pos < 0) return pos;
@@ -228,7 +246,10 @@ export class BodyReader {
     return pos;
   }
 
-  /** Writes the owed chunk line so that it ends at `at`; returns where it begins. Not for the last chunk, which needs its end. */
+  /**
+   * Writes the owed chunk line so that it ends at `at`; returns where it begins. Not for the last chunk,
+   * which needs its end.
+   */
   #writeLine(memory: Uint8Array, at: number): number {
     if (this.#state >= TRAILER_START) return at;
     this.#lineOwed = false;
@@ -239,7 +260,9 @@ export class BodyReader {
     return start;
   }
 
-  /** A chunk line: `1*HEXDIG [ BWS ";" … ] CRLF`. Ends in `DATA` or, for the last chunk, in `TRAILER_START`. */
+  /**
+   * A chunk line: `1*HEXDIG [ BWS ";" … ] CRLF`. Ends in `DATA` or, for the last chunk, in `TRAILER_START`.
+   */
   #readLine(memory: Uint8Array, pos: number, end: number): number {
     while (pos < end) {
       const byte = memory[pos]!;

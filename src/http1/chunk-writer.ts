@@ -1,6 +1,7 @@
 /**
- * Chunk framing (RFC 9112 §7.1) around payload that arrived without it: each piece gets its chunk line in front, in bytes
- * that belong to nobody, and the CRLF that ends a chunk is written with the line that follows it.
+ * Chunk framing (RFC 9112 §7.1) around payload that arrived without it: each piece gets its chunk line in
+ * front, in bytes that belong to nobody, and the CRLF that ends a chunk is written with the line that follows
+ * it.
  *
  * @hot
  */
@@ -16,8 +17,8 @@ const CR = 0x0d;
 const LF = 0x0a;
 
 /**
- * Writes the chunk line for `payloadBytes > 0` of payload at `payloadStart` directly in front of it, with the CRLF that ends the chunk
- * before unless it is the `first`. Returns where the line begins.
+ * Writes the chunk line for `payloadBytes > 0` of payload at `payloadStart` directly in front of it, with the
+ * CRLF that ends the chunk before unless it is the `first`. Returns where the line begins.
  */
 export function prefixChunk(
   memory: Uint8Array,
@@ -35,7 +36,10 @@ export function prefixChunk(
   return start - 2;
 }
 
-/** Writes the end of a chunked body at `at`, with the CRLF of the chunk before unless there was none. Returns just past it. */
+/**
+ * Writes the end of a chunked body at `at`, with the CRLF of the chunk before unless there was none. Returns
+ * just past it.
+ */
 export function writeLastChunk(memory: Uint8Array, at: number, first: boolean): number {
   if (!first) {
     memory[at] = CR;

@@ -1,9 +1,9 @@
 /**
- * What can be wrong with an HTTP/1.1 message, as negative integers on the way and one table at the end. (-1 is `NEED_MORE`, which is
- * no fault.)
+ * What can be wrong with an HTTP/1.1 message, as negative integers on the way and one table at the end. (-1
+ * is `NEED_MORE`, which is no fault.)
  *
- * `status` is what a client is told about its request. A response with a fault is always answered with 502 to the client,
- * whatever its row says: the client is not to blame.
+ * `status` is what a client is told about its request. A response with a fault is always answered with 502 to
+ * the client, whatever its row says: the client is not to blame.
  */
 
 export const Fault = {

@@ -1,9 +1,10 @@
 /**
- * The field lines of a head, up to and with the empty line (RFC 9112 §5): one pass, for requests and responses.
+ * The field lines of a head, up to and with the empty line (RFC 9112 §5): one pass, for requests and
+ * responses.
  *
- * Names are scanned byte by byte against the token table. Values, the bulk of a head, are scanned in 4-byte words: one
- * subtraction shows whether any byte of a word is a control or DEL. Only what the proxy acts upon is looked at
- * again, and only where its name is known.
+ * Names are scanned byte by byte against the token table. Values, the bulk of a head, are scanned in 4-byte
+ * words: one subtraction shows whether any byte of a word is a control or DEL. Only what the proxy acts upon
+ * is looked at again, and only where its name is known.
  *
  * @hot
  */
@@ -40,8 +41,9 @@ const SPACE_BEFORE_COLON = Fault.spaceBeforeColon;
 const TOO_MANY = Fault.tooManyFields;
 
 /**
- * Reads field lines from `pos`, where a line begins, into `head`; reads nothing at or beyond `limit`. Returns the offset just past the
- * empty line, `NEED_MORE`, or a `Fault`. `isRequest` chooses which fields mean something.
+ * Reads field lines from `pos`, where a line begins, into `head`; reads nothing at or beyond `limit`. Returns
+ * the offset just past the empty line, `NEED_MORE`, or a `Fault`. `isRequest` chooses which fields mean
+ * something.
  */
 export function parseFieldLines(
   memory: Uint8Array,
@@ -102,7 +104,10 @@ export function parseFieldLines(
   }
 }
 
-/** What is wrong with a line whose name `[start, pos)` is followed by neither a colon nor, being empty, by CRLF. */
+/**
+ * What is wrong with a line whose name `[start, pos)` is followed by neither a colon nor, being empty, by
+ * CRLF.
+ */
 function nameFault(memory: Uint8Array, start: number, pos: number, count: number): number {
   const byte = memory[pos]!;
   if (byte === LF) return BARE_LF;

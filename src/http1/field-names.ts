@@ -1,8 +1,9 @@
 /**
  * Field names that the proxy knows, recognised by length, first letter and 4-byte words, never by strings.
  *
- * No two known names share both length and first letter, so these two choose the only candidate from a table; its words
- * then decide. (`| 0x20` folds case exactly within tokens, except that `^` and `_` turn into bytes that no known name has.)
+ * No two known names share both length and first letter, so these two choose the only candidate from a table;
+ * its words then decide. (`| 0x20` folds case exactly within tokens, except that `^` and `_` turn into bytes
+ * that no known name has.)
  *
  * @hot
  */

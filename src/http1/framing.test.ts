@@ -1,4 +1,7 @@
-/** Which length a body has, and every message that is refused because two readers could disagree (RFC 9112 §6). */
+/**
+ * Which length a body has, and every message that is refused because two readers could disagree (RFC 9112
+ * §6).
+ */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { feedAll } from "../../test/http1/feeds.ts";

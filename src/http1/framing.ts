@@ -1,7 +1,8 @@
 /**
- * How long the body of a message is (RFC 9112 §6.3), and every refusal of a message whose length two readers could understand
- * differently. Nothing else decides this. The parser hands each Content-Length and Transfer-Encoding line to
- * `noteContentLength` and `noteTransferEncoding`; the verdict falls in `requestFraming` and `responseFraming`.
+ * How long the body of a message is (RFC 9112 §6.3), and every refusal of a message whose length two readers
+ * could understand differently. Nothing else decides this. The parser hands each Content-Length and
+ * Transfer-Encoding line to `noteContentLength` and `noteTransferEncoding`; the verdict falls in
+ * `requestFraming` and `responseFraming`.
  *
  * Stricter than the RFC where it leaves a choice: equal duplicates of Content-Length, lists in it, and
  * Content-Length beside Transfer-Encoding are refused, not repaired.
@@ -67,7 +68,10 @@ export function noteTransferEncoding(
   }
 }
 
-/** Whether a list of plain codings names `chunked` once, at its end: then the other codings are what we lack (501). */
+/**
+ * Whether a list of plain codings names `chunked` once, at its end: then the other codings are what we lack
+ * (501).
+ */
 function endsInOneChunked(memory: Uint8Array, start: number, end: number): boolean {
   let chunkedCount = 0;
   let lastIsChunked = false;
@@ -92,8 +96,8 @@ export function requestFraming(head: MessageHead): number {
 }
 
 /**
- * The `Framing` of the body of a response to a request with `requestMethod` (a `Method`), or a `Fault`. `none` also for a
- * response that ends in a tunnel (101, and 2xx to CONNECT).
+ * The `Framing` of the body of a response to a request with `requestMethod` (a `Method`), or a `Fault`.
+ * `none` also for a response that ends in a tunnel (101, and 2xx to CONNECT).
  */
 export function responseFraming(head: MessageHead, requestMethod: number): number {
   if (head.framingFault !== 0) return head.framingFault;

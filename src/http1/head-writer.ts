@@ -1,15 +1,16 @@
 /**
- * Outgoing heads: what was received, less what belongs to the other connection, plus what a proxy owes the next reader
- * (RFC 9110 §7.6).
+ * Outgoing heads: what was received, less what belongs to the other connection, plus what a proxy owes the
+ * next reader (RFC 9110 §7.6).
  *
- * Strategy: field lines lie one behind the other, so lines that pass unchanged are copied in runs, and a run begins with the
- * start line whenever that passes too. A plain request is one or two runs and one block of constants. Room is checked
- * once, for the worst case, before the first byte is written.
+ * Strategy: field lines lie one behind the other, so lines that pass unchanged are copied in runs, and a run
+ * begins with the start line whenever that passes too. A plain request is one or two runs and one block of
+ * constants. Room is checked once, for the worst case, before the first byte is written.
  *
- * Dropped on both ways: Connection and every field it nominates, Keep-Alive, Proxy-Connection, TE, Trailer (trailers are
- * not passed on), Transfer-Encoding (written anew), Upgrade (unless the policy upgrades), Proxy-Authenticate and
- * Proxy-Authorization (RFC 9110 §11.7: between a client and a proxy that authenticates, which we are not).
- * A nomination cannot remove Host, Content-Length, Date or Via: without them the message would mean something else.
+ * Dropped on both ways: Connection and every field it nominates, Keep-Alive, Proxy-Connection, TE, Trailer
+ * (trailers are not passed on), Transfer-Encoding (written anew), Upgrade (unless the policy upgrades),
+ * Proxy-Authenticate and Proxy-Authorization (RFC 9110 §11.7: between a client and a proxy that
+ * authenticates, which we are not). A nomination cannot remove Host, Content-Length, Date or Via: without
+ * them the message would mean something else.
  *
  * @hot
  */
@@ -21,7 +22,10 @@ import { ConnectionOption, type MessageHead, Method, TargetForm, TransferCoding 
 /** Returned when `[at, limit)` may be too small. Nothing that was written there matters then. */
 export const NO_ROOM = -1;
 
-/** Decisions about a request head, in a record that is reused: everything but `peer…` and `upgrade` stays as it is made. */
+/**
+ * Decisions about a request head, in a record that is reused: everything but `peer…` and `upgrade` stays as
+ * it is made.
+ */
 export class RequestPolicy {
   /** The client's address as text, in the same memory as the heads. */
   peerStart = 0;
@@ -47,7 +51,9 @@ export type ResponseFraming = (typeof ResponseFraming)[keyof typeof ResponseFram
 /** Decisions about a response head, in a record that is reused. */
 export class ResponsePolicy {
   framing: ResponseFraming = ResponseFraming.keep;
-  /** A `Date` line with CRLF, written when it is not empty and the response has no Date and is not interim. */
+  /**
+   * A `Date` line with CRLF, written when it is not empty and the response has no Date and is not interim.
+   */
   date: Uint8Array;
   /** Writes `Connection: close`. */
   close = false;
@@ -129,8 +135,8 @@ const ASTERISK = 0x2a;
 const DIGIT_ONE = 0x31;
 
 /**
- * Writes `head` as an HTTP/1.1 request in origin-form (or `*`) at `at`. `head` lies in the same memory, outside `[at, limit)`. Returns the
- * end of what is written, or `NO_ROOM`.
+ * Writes `head` as an HTTP/1.1 request in origin-form (or `*`) at `at`. `head` lies in the same memory,
+ * outside `[at, limit)`. Returns the end of what is written, or `NO_ROOM`.
  */
 export function writeRequestHead(
   memory: Uint8Array,
@@ -205,8 +211,8 @@ function writeStart(
 }
 
 /**
- * Writes `head` as an HTTP/1.1 response at `at`; interim responses (1xx) too. `head` lies in the same memory, outside `[at, limit)`. Returns
- * the end of what is written, or `NO_ROOM`.
+ * Writes `head` as an HTTP/1.1 response at `at`; interim responses (1xx) too. `head` lies in the same memory,
+ * outside `[at, limit)`. Returns the end of what is written, or `NO_ROOM`.
  */
 export function writeResponseHead(
   memory: Uint8Array,

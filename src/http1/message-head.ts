@@ -1,8 +1,9 @@
 /**
- * What a parser found in the head of one message: offsets into the memory it was parsed in, and small integers.
+ * What a parser found in the head of one message: offsets into the memory it was parsed in, and small
+ * integers.
  *
- * One record is reused for every message of its owner; a parse overwrites all of it. Offsets stay valid as long as the bytes lie
- * where they were. Absent is -1. The field lines of a head are contiguous: line `i` is
+ * One record is reused for every message of its owner; a parse overwrites all of it. Offsets stay valid as
+ * long as the bytes lie where they were. Absent is -1. The field lines of a head are contiguous: line `i` is
  * `[nameStart(i), nameStart(i + 1))`, and the last one ends where the empty line begins, at `end - 2`.
  *
  * @hot
@@ -34,7 +35,9 @@ export type TargetForm = (typeof TargetForm)[keyof typeof TargetForm];
 export const TransferCoding = { none: 0, chunked: 1, other: 2 } as const;
 export type TransferCoding = (typeof TransferCoding)[keyof typeof TransferCoding];
 
-/** Bits of `connectionOptions` (RFC 9110 §7.6.1). `nominated`: it names a field that is not hop-by-hop anyway. */
+/**
+ * Bits of `connectionOptions` (RFC 9110 §7.6.1). `nominated`: it names a field that is not hop-by-hop anyway.
+ */
 export const ConnectionOption = { close: 1, keepAlive: 2, upgrade: 4, nominated: 8 } as const;
 
 /** Numbers of a field within `fields`. */
@@ -53,8 +56,8 @@ export class MessageHead {
   /** A `TargetForm`. */
   targetForm = 0;
   /**
-   * Where path and query begin: `targetStart` in origin-form; in absolute-form the `/` or `?` behind the authority, or -1 where there is
-   * neither; -1 in the other forms.
+   * Where path and query begin: `targetStart` in origin-form; in absolute-form the `/` or `?` behind the
+   * authority, or -1 where there is neither; -1 in the other forms.
    */
   pathStart = -1;
   /** Authority inside an absolute-form target, or the whole authority-form target. */
@@ -138,7 +141,10 @@ export function persists(head: MessageHead): boolean {
   return head.versionMinor === 1 || (head.connectionOptions & KEEP_ALIVE) !== 0;
 }
 
-/** Whether an Upgrade is asked for (request) or granted (101): the field and its option, not in HTTP/1.0 (RFC 9110 §7.8). */
+/**
+ * Whether an Upgrade is asked for (request) or granted (101): the field and its option, not in HTTP/1.0 (RFC
+ * 9110 §7.8).
+ */
 export function upgrades(head: MessageHead): boolean {
   return head.upgradeIndex >= 0 && (head.connectionOptions & UPGRADE) !== 0 && head.versionMinor === 1;
 }

@@ -1,6 +1,6 @@
 /**
- * What a head costs: nanoseconds per parse and per rewrite, of typical heads. Runs for a moment; prints a checksum, so that the
- * work cannot be optimised away. `node src/http1/parse.bench.ts`
+ * What a head costs: nanoseconds per parse and per rewrite, of typical heads. Runs for a moment; prints a
+ * checksum, so that the work cannot be optimised away. `node src/http1/parse.bench.ts`
  */
 import { asciiBytes } from "../base/bytes.ts";
 import { BodyMode, BodyReader } from "./body.ts";
@@ -83,7 +83,10 @@ function round(work: Work, spanMs: number): void {
 
 let placeNext = 1024;
 
-/** Puts 16 copies of a head into memory. Returns where copy 0 begins and how long each is; the others follow in `STRIDE`s. */
+/**
+ * Puts 16 copies of a head into memory. Returns where copy 0 begins and how long each is; the others follow
+ * in `STRIDE`s.
+ */
 function place(lines: readonly string[]): { at: number; bytes: number } {
   const bytes = asciiBytes(`${lines.join("\r\n")}\r\n\r\n`);
   const at = placeNext;

@@ -1,4 +1,7 @@
-/** Reason phrases of RFC 9110 §15, for the statuses that we answer ourselves and the ones met in tests and demos. */
+/**
+ * Reason phrases of RFC 9110 §15, for the statuses that we answer ourselves and the ones met in tests and
+ * demos.
+ */
 const PHRASES: Readonly<Record<number, string>> = {
   100: "Continue",
   101: "Switching Protocols",

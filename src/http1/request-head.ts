@@ -1,13 +1,13 @@
 /**
  * The head of a request (RFC 9112 §3 and §5), in one pass over bytes that lie in memory.
  *
- * Strategy: the parser keeps no state between calls. A head nearly always arrives whole, and then every byte is looked at
- * once. One that does not is refused at once if what is there is already wrong; otherwise the caller waits, looks for the
- * end with `findHeadEnd` from where it stopped, and parses again when it is there: no byte is looked at more than
- * about three times however a client trickles.
+ * Strategy: the parser keeps no state between calls. A head nearly always arrives whole, and then every byte
+ * is looked at once. One that does not is refused at once if what is there is already wrong; otherwise the
+ * caller waits, looks for the end with `findHeadEnd` from where it stopped, and parses again when it is
+ * there: no byte is looked at more than about three times however a client trickles.
  *
- * Strict where two readers could understand a head differently: CRLF only, one SP between the parts of the request line, no
- * folding, no space before a colon.
+ * Strict where two readers could understand a head differently: CRLF only, one SP between the parts of the
+ * request line, no folding, no space before a colon.
  *
  * @hot
  */
@@ -51,9 +51,10 @@ const WORD_1_0 = 0x302e_312f;
 const VERSION_BYTES = asciiBytes("HTTP/");
 
 /**
- * Reads the head that begins at `start` into `head`, looking at nothing outside `memory[start, end)`. Returns the offset just past the
- * head, `NEED_MORE`, or a `Fault`; `head` is meaningful only in the first case. One empty line before the request line
- * is skipped (RFC 9112 §2.2). Body length is judged apart, by `requestFraming`.
+ * Reads the head that begins at `start` into `head`, looking at nothing outside `memory[start, end)`. Returns
+ * the offset just past the head, `NEED_MORE`, or a `Fault`; `head` is meaningful only in the first case. One
+ * empty line before the request line is skipped (RFC 9112 §2.2). Body length is judged apart, by
+ * `requestFraming`.
  */
 export function parseRequestHead(
   memory: Uint8Array,
@@ -215,8 +216,8 @@ function methodOf(memory: Uint8Array, start: number, end: number): number {
 }
 
 /**
- * Looks for the empty line that ends a head, in `memory[from, end)`. Returns the offset just past it, or `NEED_MORE`. To go on later,
- * begin 3 bytes before the old `end`. (An empty line skipped before a request counts as none: begin past the first CRLF.)
+ * Looks for the empty line that ends a head, in `memory[from, end)`. Returns the offset just past it, or
+ * `NEED_MORE`. To go on later, begin 3 bytes before the old `end`.
  */
 export function findHeadEnd(memory: Uint8Array, from: number, end: number): number {
   // The last byte of CRLFCRLF is looked for first: three bytes of four need no look.

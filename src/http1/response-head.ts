@@ -1,6 +1,6 @@
 /**
- * The head of a response (RFC 9112 §4 and §5). As strict as the request parser, with one concession to origins: the SP between
- * status code and an empty reason may be missing; `writeResponseHead` puts it in.
+ * The head of a response (RFC 9112 §4 and §5). As strict as the request parser, with one concession to
+ * origins: the SP between status code and an empty reason may be missing; `writeResponseHead` puts it in.
  *
  * @hot
  */
@@ -30,9 +30,9 @@ const STATUS_BYTES = 13;
 const PREFIX_BYTES = asciiBytes("HTTP/1.");
 
 /**
- * Reads the head that begins at `start` into `head`, looking at nothing outside `memory[start, end)`. Returns the offset just past the
- * head, `NEED_MORE`, or a `Fault`; `head` is meaningful only in the first case. Body length is judged apart, by
- * `responseFraming`.
+ * Reads the head that begins at `start` into `head`, looking at nothing outside `memory[start, end)`. Returns
+ * the offset just past the head, `NEED_MORE`, or a `Fault`; `head` is meaningful only in the first case. Body
+ * length is judged apart, by `responseFraming`.
  */
 export function parseResponseHead(
   memory: Uint8Array,

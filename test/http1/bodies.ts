@@ -1,6 +1,7 @@
 /**
- * Feeds a body to a reader as a session does: each piece in its own buffer, behind `HEADROOM_BYTES` that may be written, ranges read
- * only when everything is fed, as a kernel reads them late. What the reader writes elsewhere shows.
+ * Feeds a body to a reader as a session does: each piece in its own buffer, behind `HEADROOM_BYTES` that may
+ * be written, ranges read only when everything is fed, as a kernel reads them late. What the reader writes
+ * elsewhere shows.
  */
 import assert from "node:assert/strict";
 import { HEADROOM_BYTES } from "../../src/base/buffer-pool.ts";

@@ -1,6 +1,6 @@
 /**
- * Feeds a head to a parser in the three ways that must not differ: whole, growing byte by byte, and with the next message
- * behind it; always between poison, so that a look outside the range shows.
+ * Feeds a head to a parser in the three ways that must not differ: whole, growing byte by byte, and with the
+ * next message behind it; always between poison, so that a look outside the range shows.
  */
 import assert from "node:assert/strict";
 import { asciiBytes } from "../../src/base/bytes.ts";
@@ -32,8 +32,9 @@ export function surround(wire: string, before: string, after: string): Uint8Arra
 }
 
 /**
- * Parses `wire` in all three ways and returns what the first said: bytes taken, `NEED_MORE` or a fault. The others must agree; a
- * fault may be known early, so byte by byte only the first verdict counts, and for a fault it must be that one.
+ * Parses `wire` in all three ways and returns what the first said: bytes taken, `NEED_MORE` or a fault. The
+ * others must agree; a fault may be known early, so byte by byte only the first verdict counts, and for a
+ * fault it must be that one.
  */
 export function feedAll(
   parse: Parse,
