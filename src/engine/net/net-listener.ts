@@ -5,6 +5,8 @@ import { formatBoundAddress } from "./address.ts";
 
 /** What the kernel queues; it cuts the number down to net.core.somaxconn. */
 const BACKLOG = 4096;
+/** Passes of the event loop that emptying the queue may take. */
+const PASSES_MAX = 1024;
 
 export class NetListener {
   readonly index: number;
@@ -21,11 +23,26 @@ export class NetListener {
     this.isUnix = typeof bound === "string";
   }
 
-  /** Closes after one whole pass of the event loop, in which libuv accepts everything that was waiting. */
+  /**
+   * Closes after the first whole pass of the event loop that brought no connection: libuv takes one per pass. Clients
+   * that never stop coming cannot hold it open for ever.
+   */
   closeWhenQueueIsEmpty(): void {
     if (this.#isClosing) return;
     this.#isClosing = true;
-    setImmediate(() => setImmediate(() => this.server.close()));
+    void this.#closeAfterQueue();
+  }
+
+  async #closeAfterQueue(): Promise<void> {
+    let accepted = 0;
+    this.server.on("connection", () => accepted++);
+    await nextPass();
+    for (let passes = 0; passes < PASSES_MAX; passes++) {
+      const before = accepted;
+      await nextPass();
+      if (accepted === before) break;
+    }
+    this.server.close();
   }
 
   /** Closes at once; resolves when the descriptor is gone. The server's own `close` event waits for its connections. */

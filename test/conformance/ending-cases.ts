@@ -1,0 +1,246 @@
+/** FIN, RST, failures, and giving up: what the peer sees, what the handler is told, and that nothing comes after. */
+import assert from "node:assert/strict";
+import { RECEIVE_BYTES } from "../../src/base/buffer-pool.ts";
+import { Errno } from "../../src/contract/errno.ts";
+import { acceptOne, type Case, WAYS } from "./case.ts";
+import { peerWrites } from "./data-cases.ts";
+import { patternOf, Tally } from "./pattern.ts";
+
+const BROKEN_BY_PEER: readonly number[] = [Errno.ECONNRESET, Errno.EPIPE];
+
+const BOTH_WAYS = WAYS.flatMap(({ way, pairOf }): Case[] => [
+  {
+    name: `${way}: the peer's FIN is ended, and sending goes on`,
+    async run(stage) {
+      const { arena, witness } = stage;
+      const { seen, peer } = await pairOf(stage);
+      peer.end();
+      await arena.until("it ended", () => seen.hasEnded);
+      await arena.pass(5);
+      witness.sendPattern(seen, patternOf(1), 500_000);
+      await arena.until("the peer has it", () => peer.receivedBytes === 500_000);
+      assert.equal(peer.hasEnded, false);
+      witness.shutdown(seen);
+      await arena.until("the peer sees the end", () => peer.hasEnded);
+      assert.equal(peer.failure, "");
+    },
+  },
+  {
+    name: `${way}: after shutdown reading goes on until the peer's FIN`,
+    async run(stage) {
+      const { arena, witness } = stage;
+      const { seen, peer } = await pairOf(stage);
+      witness.shutdown(seen);
+      witness.shutdown(seen);
+      await arena.until("the peer sees the end", () => peer.hasEnded);
+      seen.tally = new Tally(patternOf(2));
+      await peerWrites(stage, peer, 2, 500_000);
+      await arena.until("we have it", () => seen.receivedBytes === 500_000);
+      assert.equal(seen.hasEnded, false);
+      peer.end();
+      await arena.until("it ended", () => seen.hasEnded);
+      assert.equal(seen.tally.wrongAt, -1);
+      await arena.pass(5);
+      witness.wantDrained(seen);
+      await arena.until("it still answers", () => seen.drainedCount === 1);
+    },
+  },
+  {
+    name: `${way}: shutdown waits for what is queued`,
+    async run(stage) {
+      const { arena, witness } = stage;
+      const { seen, peer } = await pairOf(stage);
+      const tally = new Tally(patternOf(3));
+      peer.onBytes = (bytes) => tally.add(bytes, 0, bytes.length);
+      peer.pause();
+      const count = 60 * RECEIVE_BYTES;
+      witness.sendPattern(seen, patternOf(3), count);
+      witness.shutdown(seen);
+      await arena.pass(10);
+      assert.equal(peer.hasEnded, false);
+      peer.resume();
+      await arena.until("the peer sees the end", () => peer.hasEnded);
+      assert.equal(peer.receivedBytes, count);
+      assert.equal(tally.wrongAt, -1);
+    },
+  },
+  {
+    name: `${way}: close is a FIN, and nothing comes any more`,
+    async run(stage) {
+      const { arena, witness } = stage;
+      const { seen, peer } = await pairOf(stage);
+      witness.close(seen);
+      await arena.until("the peer sees the end", () => peer.hasEnded || peer.failure !== "");
+      assert.equal(peer.failure, "");
+      peer.write(patternOf(1).slice(0, 1000));
+      await arena.pass(10);
+      assert.equal(seen.receivedBytes, 0);
+    },
+  },
+  {
+    name: `${way}: close drops what is queued and gives its slots back`,
+    async run(stage) {
+      const { arena, engine, witness } = stage;
+      const { buffers } = engine;
+      const { seen, peer } = await pairOf(stage);
+      peer.pause();
+      witness.sendPattern(seen, patternOf(1), 60 * RECEIVE_BYTES);
+      await arena.pass(10);
+      witness.close(seen);
+      await arena.until("every slot is home", () => buffers.freeLargeCount === buffers.largeCount);
+    },
+  },
+  {
+    name: `${way}: reset is an RST`,
+    async run(stage) {
+      const { arena, witness } = stage;
+      const { seen, peer } = await pairOf(stage);
+      witness.reset(seen);
+      await arena.until("the peer is told", () => peer.hasEnded || peer.failure !== "");
+      assert.equal(peer.failure, "ECONNRESET");
+    },
+  },
+  {
+    name: `${way}: reset drops what is queued; after shutdown too`,
+    async run(stage) {
+      const { arena, engine, witness } = stage;
+      const { buffers } = engine;
+      const { seen, peer } = await pairOf(stage);
+      peer.pause();
+      witness.sendPattern(seen, patternOf(1), 60 * RECEIVE_BYTES);
+      witness.shutdown(seen);
+      await arena.pass(10);
+      witness.reset(seen);
+      await arena.until("every slot is home", () => buffers.freeLargeCount === buffers.largeCount);
+      peer.resume();
+      await arena.until("the peer is told", () => peer.hasEnded || peer.failure !== "");
+      assert.equal(peer.failure, "ECONNRESET");
+    },
+  },
+  {
+    name: `${way}: shutdown and reset in one breath`,
+    async run(stage) {
+      const { arena, witness } = stage;
+      const { seen, peer } = await pairOf(stage);
+      witness.shutdown(seen);
+      witness.reset(seen);
+      await arena.until("the peer is told", () => peer.hasEnded || peer.failure !== "");
+    },
+  },
+  {
+    name: `${way}: the peer's RST is failed, once, as -ECONNRESET`,
+    async run(stage) {
+      const { arena, engine, witness } = stage;
+      const { seen, peer } = await pairOf(stage);
+      peer.reset();
+      await arena.until("it fails", () => seen.errno !== 0);
+      assert.equal(seen.errno, Errno.ECONNRESET);
+      await arena.pass(5);
+      // Until it is closed the connection is the handler's, and what is asked of it is harmless.
+      witness.sendPattern(seen, patternOf(1), 100_000);
+      engine.queuedBytes(seen.connection);
+      witness.pause(seen);
+      witness.resume(seen);
+      witness.shutdown(seen);
+      await arena.pass(5);
+    },
+  },
+  {
+    name: `${way}: the peer's RST while much is queued is failed, and the slots come home`,
+    async run(stage) {
+      const { arena, engine, witness } = stage;
+      const { buffers } = engine;
+      const { seen, peer } = await pairOf(stage);
+      peer.pause();
+      witness.sendPattern(seen, patternOf(1), 60 * RECEIVE_BYTES);
+      await arena.pass(10);
+      peer.reset();
+      await arena.until("it fails", () => seen.errno !== 0);
+      assert.ok(BROKEN_BY_PEER.includes(seen.errno), `errno ${seen.errno}`);
+      witness.close(seen);
+      await arena.until("every slot is home", () => buffers.freeLargeCount === buffers.largeCount);
+    },
+  },
+  {
+    name: `${way}: writing to a peer that is gone is failed`,
+    async run(stage) {
+      const { arena, witness } = stage;
+      const { seen, peer } = await pairOf(stage);
+      peer.end();
+      await arena.until("it ended", () => seen.hasEnded);
+      peer.reset();
+      await arena.until("it fails when written to", () => {
+        if (seen.errno === 0) witness.sendPattern(seen, patternOf(1), 10);
+        return seen.errno !== 0;
+      });
+      assert.ok(BROKEN_BY_PEER.includes(seen.errno), `errno ${seen.errno}`);
+    },
+  },
+  {
+    name: `${way}: close from received, although more is there`,
+    async run(stage) {
+      const { arena, witness } = stage;
+      const { seen, peer } = await pairOf(stage);
+      witness.onReceived = (from, start) => {
+        stage.engine.buffers.release(start);
+        witness.close(from);
+      };
+      peer.write(patternOf(1).slice(0, 2_000_000));
+      await arena.until("the peer is told", () => peer.hasEnded || peer.failure !== "");
+      assert.ok(seen.receivedBytes <= RECEIVE_BYTES);
+    },
+  },
+  {
+    name: `${way}: close from ended, drained and failed`,
+    async run(stage) {
+      const { arena, witness } = stage;
+      const one = await pairOf(stage);
+      const two = await pairOf(stage);
+      const three = await pairOf(stage);
+      witness.onEnded = (seen) => witness.close(seen);
+      witness.onDrained = (seen) => witness.close(seen);
+      witness.onFailed = (seen) => witness.close(seen);
+      one.peer.end();
+      witness.wantDrained(two.seen);
+      three.peer.reset();
+      await arena.until("all are closed", () => witness.openCount === 0);
+      await arena.until("the peer sees the end", () => two.peer.hasEnded);
+    },
+  },
+]);
+
+export const ENDING_CASES: readonly Case[] = [
+  ...BOTH_WAYS,
+  {
+    name: "close from accepted and from connected",
+    async run(stage) {
+      const { arena, engine, witness } = stage;
+      witness.onAccepted = (seen) => witness.close(seen);
+      witness.onConnected = (seen) => witness.close(seen);
+      const peer = arena.dial(engine.listenerAddresses[0]!);
+      await arena.until("the peer sees the end", () => peer.hasEnded || peer.failure !== "");
+      const seen = witness.connect(engine.listenerAddresses[0]!);
+      await arena.until("our own is closed too", () => seen.isClosed && witness.accepts.length === 2);
+    },
+  },
+  {
+    name: "accepted and closed in the same batch: its number may be taken at once, and is nobody else's before",
+    options: { connectionsMax: 8 },
+    async run(stage) {
+      const { arena, engine, witness } = stage;
+      witness.onReceived = (seen, start) => {
+        engine.buffers.release(start);
+        witness.close(seen);
+        const next = witness.tryConnect(engine.listenerAddresses[0]!);
+        if (typeof next !== "number") witness.close(next);
+      };
+      for (let i = 0; i < 30; i++) {
+        const { peer } = await acceptOne(stage);
+        peer.write(patternOf(1).slice(0, 10));
+        await arena.until("the peer is told", () => peer.hasEnded || peer.failure !== "");
+        witness.closeAll();
+        await arena.pass(1);
+      }
+    },
+  },
+];
