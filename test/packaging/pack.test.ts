@@ -1,0 +1,135 @@
+/** What `npm pack` makes, and how it runs where it is installed. */
+import assert from "node:assert/strict";
+import { execFileSync, spawnSync } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { after, before, test } from "node:test";
+import { folderOfOlderNode } from "./other-nodes.ts";
+
+const ROOT = path.join(import.meta.dirname, "../..");
+const COMMANDS = ["hp-proxy", "hp-echo", "hp-bench"];
+const VERSION = (JSON.parse(readFileSync(path.join(ROOT, "package.json"), "utf8")) as { version: string })
+  .version;
+
+const folder = mkdtempSync(path.join(tmpdir(), "hp-pack-"));
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Packs a copy, so that the checkout's dist/ stays as it is. */
+function pack(): { tarball: string; files: string[] } {
+  const copy = path.join(folder, "checkout");
+  const listed = execFileSync("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard"], {
+    cwd: ROOT,
+  });
+  for (const file of listed.toString().split("\0")) {
+    if (!/^(?:src|bin|docs|tools\/pinned-node)\/|^[^/]+$/.test(file) || file === "") continue;
+    mkdirSync(path.dirname(path.join(copy, file)), { recursive: true });
+    cpSync(path.join(ROOT, file), path.join(copy, file));
+  }
+  symlinkSync(path.join(ROOT, "node_modules"), path.join(copy, "node_modules"));
+  const output = npm(copy, "pack", "--json", "--pack-destination", folder);
+  // npm 12 gives an object by package name, earlier ones a list.
+  const reports = Object.values(JSON.parse(output.slice(output.search(/^[[{]/m))) as object);
+  const report = reports[0] as { filename: string; files: { path: string }[] };
+  return { tarball: path.join(folder, report.filename), files: report.files.map((file) => file.path) };
+}
+
+/** Runs npm in `cwd`; returns its standard output. */
+function npm(cwd: string, ...args: string[]): string {
+  const { status, stdout, stderr } = spawnSync("npm", args, { cwd, encoding: "utf8" });
+  assert.ok(status === 0, `npm ${args[0]} failed:\n${stdout}\n${stderr}`);
+  return stdout;
+}
+
+const prefix = path.join(folder, "user");
+let files: string[] = [];
+
+before(() => {
+  const packed = pack();
+  files = packed.files;
+  mkdirSync(prefix);
+  writeFileSync(path.join(prefix, "package.json"), "{}\n");
+  npm(prefix, "install", "--prefer-offline", "--no-audit", "--no-fund", packed.tarball);
+});
+
+/** Runs an installed command with the `node` of `nodeFolder` first on PATH. */
+function run(command: string, args: readonly string[], nodeFolder: string) {
+  return spawnSync(path.join(prefix, "node_modules/.bin", command), args, {
+    cwd: folder,
+    encoding: "utf8",
+    env: { ...process.env, PATH: `${nodeFolder}${path.delimiter}${process.env.PATH}` },
+  });
+}
+
+test("package: holds commands, compiled code with types and maps, and documents", () => {
+  for (const file of [
+    "bin/hp-proxy",
+    "bin/hp-echo",
+    "bin/hp-bench",
+    "bin/launch.js",
+    "bin/package.json",
+    "dist/cli/hp-echo.js",
+    "dist/cli/hp-echo.js.map",
+    "dist/contract/port.d.ts",
+    "docs/dependencies.md",
+    "README.md",
+    "LICENSE",
+    "CHANGELOG.md",
+  ])
+    assert.ok(files.includes(file), `${file} is in the package`);
+});
+
+test("package: holds neither sources nor tests nor a Node", () => {
+  const allowed = /^(?:bin|dist|docs)\/|^(?:package\.json|README\.md|LICENSE|CHANGELOG\.md)$/;
+  assert.deepEqual(
+    files.filter((file) => !allowed.test(file) || /\.(?:test|fuzz|bench)\./.test(file)),
+    [],
+  );
+  const installed = readFileSync(path.join(prefix, "package-lock.json"), "utf8");
+  assert.doesNotMatch(
+    installed,
+    /node_modules\/node-(?:linux|darwin|win|bin)/,
+    "no pinned Node is installed",
+  );
+});
+
+for (const command of COMMANDS) {
+  test(`package: ${command} runs under a current Node, without warnings`, () => {
+    const here = path.dirname(process.execPath);
+    const version = run(command, ["--version"], here);
+    assert.deepEqual([version.status, version.stdout, version.stderr], [0, `${command} ${VERSION}\n`, ""]);
+    const help = run(command, ["--help"], here);
+    assert.equal(help.status, 0);
+    assert.match(help.stdout, new RegExp(`${command} `));
+    assert.equal(help.stderr, "");
+  });
+
+  test(`package: ${command} tells an older Node in one sentence what it needs`, (t) => {
+    const older = folderOfOlderNode(24);
+    if (older === undefined) return t.skip("no Node older than 24 is on PATH");
+    const { status, stdout, stderr } = run(command, ["--version"], older);
+    assert.equal(status, 1);
+    assert.equal(stdout, "");
+    assert.match(stderr, new RegExp(`^${command} needs Node\\.js 24 or newer, and this is v\\d+[^\\n]*\\n$`));
+  });
+}
+
+for (const engine of ["uring", "epoll", "net"]) {
+  test(`package: hp-echo serves with --engine ${engine} from where it is installed`, async () => {
+    const script = `
+      import { startEcho } from ${JSON.stringify(path.join(prefix, "node_modules/hp-proxy/dist/echo/start-echo.js"))};
+      try {
+        const echo = await startEcho({ engine: ${JSON.stringify(engine)} });
+        console.log(await (await fetch("http://" + echo.address + "/health")).text());
+        await echo.close();
+      } catch (error) {
+        console.log(error.name + ": " + error.message);
+      }`;
+    const { stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "--eval", script], {
+      encoding: "utf8",
+      timeout: 30_000,
+    });
+    // Where the kernel forbids an engine, it must be the kernel that is named.
+    assert.match(stdout, /^ok\n|^EngineUnavailable: (?!.*is not there)/, stderr);
+  });
+}
