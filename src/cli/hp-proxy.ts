@@ -1,5 +1,4 @@
 /** The command `hp-proxy`: says which command was meant, and leaves the rest to it. */
-import { pathToFileURL } from "node:url";
 import { errorsText, readArguments } from "../control/arguments.ts";
 import { helpText } from "../control/help.ts";
 import { type Environment, PROXY_FLAGS, readConfiguration } from "../control/read-configuration.ts";
@@ -46,8 +45,4 @@ function unknownCommand(command: string): number {
 function print(text: string, status: number = ExitStatus.done): number {
   (status === ExitStatus.done ? process.stdout : process.stderr).write(text);
   return status;
-}
-
-if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  process.exitCode = await main(process.argv.slice(2), process.env);
 }

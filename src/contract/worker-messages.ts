@@ -54,5 +54,7 @@ export type FromWorker =
   | { readonly type: "endpoint"; readonly address: string; readonly errno: number }
   /** The whole counter block, once a second, where there is no shared segment. */
   | { readonly type: "counters"; readonly cells: Float64Array }
+  /** After `drain`: what waited in the accept queues has been taken. */
+  | { readonly type: "queues-taken" }
   /** Nothing is in flight any more; it exits with 0 after this. */
   | { readonly type: "drained" };

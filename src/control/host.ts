@@ -8,6 +8,8 @@ export interface Host {
   openListener(address: { host: string; port: number }, options: { reusePort: boolean }): number;
   /** Where it is bound, in `Port.connect`'s form. */
   listenerAddress(fd: number): string;
+  /** Ends listening on that socket, whoever else still has it open: connecting is refused from now on. */
+  endListening(fd: number): void;
   createSharedSegment(bytes: number): { fd: number; buffer: ArrayBufferLike };
   /** CPUs that this process may run on. */
   allowedCpus(): readonly number[];
@@ -15,17 +17,21 @@ export interface Host {
   raiseFileLimit(): number;
 }
 
+const SHUT_RD = 0;
+
 /** The host, or the reason why there is none, in words. */
 export async function loadHost(): Promise<Host | string> {
   try {
-    const [sockets, processes, memory] = await Promise.all([
+    const [sockets, processes, memory, { loadSyscalls }] = await Promise.all([
       import("../engine/native/sockets.ts"),
       import("../engine/native/process.ts"),
       import("../engine/native/shared-memory.ts"),
+      import("../engine/native/syscalls.ts"),
     ]);
     const host: Host = {
       openListener: sockets.openListener,
       listenerAddress: sockets.listenerAddress,
+      endListening: (fd) => void loadSyscalls().shutdown(fd, SHUT_RD),
       createSharedSegment: memory.createSharedSegment,
       allowedCpus: processes.allowedCpus,
       raiseFileLimit: processes.raiseFileLimit,

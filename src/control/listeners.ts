@@ -26,8 +26,10 @@ export interface Listeners {
   sources(index: number, firstFd: number): readonly ListenerSource[];
   /** The first worker's addresses: later workers must use the same ports. */
   learn(addresses: readonly string[]): void;
-  /** Gives up the supervisor's copies. Idempotent. */
-  close(): void;
+  /** The worker at `index` has taken what waited, and nobody shall wait there any more. Idempotent. */
+  end(index: number): void;
+  /** As `end` for all workers. */
+  endAll(): void;
 }
 
 /** Where SO_REUSEPORT spreads connections over the sockets, and Node offers it. */
@@ -50,15 +52,23 @@ export async function openInheritedListeners(
     closeAll(rows);
     throw error;
   }
-  let open = true;
+  const ended = new Set<number>();
+  const end = (index: number) => {
+    if (ended.has(index)) return;
+    ended.add(index);
+    for (const row of rows) {
+      host.endListening(row[index]!);
+      closeSync(row[index]!);
+    }
+  };
   return {
     addresses: rows.map((row) => host.listenerAddress(row[0]!)),
     descriptors: (index) => rows.map((row) => row[index]!),
     sources: (_index, firstFd) => rows.map((_row, listener) => ({ fd: firstFd + listener })),
     learn() {},
-    close() {
-      if (open) closeAll(rows);
-      open = false;
+    end,
+    endAll() {
+      for (let index = 0; index < workers; index++) end(index);
     },
   };
 }
@@ -108,7 +118,8 @@ export async function describeOwnListeners(
       addresses = learned;
       for (const [listener, address] of learned.entries()) bound[listener]!.port = portOf(address);
     },
-    close() {},
+    end() {},
+    endAll() {},
   };
 }
 

@@ -47,6 +47,9 @@ interface Parts {
   readonly cpus: readonly number[];
 }
 
+/** A worker that does not say in this time that it has taken its queues loses its sockets all the same. */
+const TAKE_QUEUES_MS = 500;
+
 export class Supervisor {
   readonly figures: Figures;
   readonly #parts: Parts;
@@ -153,9 +156,9 @@ export class Supervisor {
   async drain(): Promise<void> {
     const { configuration, listeners, log } = this.#parts;
     for (const backends of this.#backends) backends.stop();
-    const finished = this.#fleet.drain(configuration.drainTimeoutMs);
-    listeners.close();
-    const cut = await finished;
+    const late = setTimeout(() => listeners.endAll(), TAKE_QUEUES_MS);
+    const cut = await this.#fleet.drain(configuration.drainTimeoutMs);
+    clearTimeout(late);
     if (cut > 0) log.warn({ workers: cut }, "drain timeout: what was still in flight has been cut");
     await this.stop();
   }
@@ -165,7 +168,7 @@ export class Supervisor {
     for (const backends of this.#backends) backends.stop();
     this.figures.stop();
     await this.#fleet.stop();
-    this.#parts.listeners.close();
+    this.#parts.listeners.endAll();
     this.#parts.segment.close();
     const control = this.#control;
     this.#control = undefined;
@@ -178,6 +181,9 @@ export class Supervisor {
     await this.#startWorkers();
     this.figures.start();
     await this.#openControl(environment);
+    const count = this.#parts.cpus.length;
+    const workers = count === 1 ? "1 worker" : `${count} workers`;
+    this.#parts.log.info(`listening on ${this.addresses.join(", ")}, ${workers}, engine ${this.#engine}`);
   }
 
   /** All together; where workers open their own sockets, the first alone, since it may find out which port that is. */
@@ -189,8 +195,6 @@ export class Supervisor {
     const [{ engine, passedOver }] = await Promise.all([first, ...others]);
     this.#engine = engine;
     for (const { name, reason } of passedOver) log.info({ engine: name, reason }, "engine passed over");
-    const workers = cpus.length === 1 ? "1 worker" : `${cpus.length} workers`;
-    log.info(`listening on ${this.addresses.join(", ")}, ${workers}, engine ${engine}`);
   }
 
   /** Without a control socket at its default place the proxy works all the same; one that was asked for must be there. */
@@ -244,6 +248,8 @@ export class Supervisor {
     } else if (message.type === "suppressed") {
       const { reason, count } = message;
       log.warn({ worker: index, reason, count }, "more requests failed for the same reason");
+    } else if (message.type === "queues-taken") {
+      this.#parts.listeners.end(index);
     } else if (message.type === "endpoint") {
       for (const backends of this.#backends) backends.hasten(message.address);
     }

@@ -14,6 +14,8 @@ import type { Session } from "../session/session.ts";
 import { NoticeSender } from "./notice-sender.ts";
 
 const COUNTERS_MS = 1_000;
+/** The engine takes the accept queues in its next batches: this is some of them. */
+const TAKE_QUEUES_MS = 10;
 
 /** What the worker needs of its process. */
 export interface Surroundings {
@@ -78,6 +80,7 @@ export class Worker {
     this.#draining = true;
     this.#engine.stopAccepting();
     this.#session.drain();
+    setTimeout(() => this.#surroundings.send({ type: "queues-taken" }), TAKE_QUEUES_MS);
   }
 
   async #end(how: "drained" | "stopped"): Promise<void> {

@@ -1,0 +1,150 @@
+/**
+ * A real `hp-proxy` process for tests: started by its command, watched by its log, ended with the test.
+ * Everything waits for something that happens; what never happens ends with the test's own timeout.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
+
+const COMMAND = path.join(import.meta.dirname, "..", "..", "bin", "hp-proxy");
+
+export interface Ended {
+  readonly status: number | null;
+  readonly signal: string | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A line of the JSON log. */
+export type LogRecord = Readonly<Record<string, unknown>> & { readonly msg: string };
+
+/** What tests need of node:test's context. */
+export interface Scope {
+  after(fn: () => void | Promise<void>): void;
+}
+
+/** An empty folder that is removed after the test. */
+export function temporaryFolder(scope: Scope): string {
+  const folder = mkdtempSync(path.join(tmpdir(), "hp-proxy-test-"));
+  scope.after(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** The environment without the options of whoever runs the tests. */
+export function cleanEnvironment(
+  extra: Readonly<Record<string, string>>,
+): Record<string, string | undefined> {
+  const own = Object.entries(process.env).filter(
+    ([name]) => !name.startsWith("HP_PROXY_") && name !== "NODE_OPTIONS",
+  );
+  return { ...Object.fromEntries(own), NO_COLOR: "1", ...extra };
+}
+
+export class ProxyProcess {
+  readonly child: ChildProcess;
+  readonly logs: LogRecord[] = [];
+  readonly ended: Promise<Ended>;
+  /** `XDG_RUNTIME_DIR` of the process: its control socket is below it. */
+  readonly runtimeFolder: string;
+  #stdout = "";
+  #stderr = "";
+  #watchers: (() => void)[] = [];
+  #over = false;
+
+  constructor(scope: Scope, argv: readonly string[], environment: Readonly<Record<string, string>> = {}) {
+    this.runtimeFolder = environment.XDG_RUNTIME_DIR ?? temporaryFolder(scope);
+    this.child = spawn(process.execPath, [COMMAND, ...argv], {
+      stdio: ["ignore", "pipe", "pipe"],
+      env: cleanEnvironment({ XDG_RUNTIME_DIR: this.runtimeFolder, ...environment }),
+    });
+    this.child.stdout!.on("data", (bytes: Buffer) => {
+      this.#stdout += bytes.toString();
+      this.#wake();
+    });
+    createInterface({ input: this.child.stderr as Readable }).on("line", (line) => this.#read(line));
+    this.ended = once(this.child, "close").then(([status, signal]) => {
+      this.#over = true;
+      this.#wake();
+      return { status, signal, stdout: this.#stdout, stderr: this.#stderr } as Ended;
+    });
+    scope.after(async () => {
+      this.child.kill("SIGKILL");
+      await this.ended;
+    });
+  }
+
+  /** Starts a proxy on a free loopback port and waits until it accepts. */
+  static async start(
+    scope: Scope,
+    backends: readonly string[],
+    argv: readonly string[] = [],
+    environment: Readonly<Record<string, string>> = {},
+  ): Promise<ProxyProcess> {
+    const base = ["--listen", "127.0.0.1:0", "--backends", backends.join(","), "--log-format", "json"];
+    const proxy = new ProxyProcess(scope, [...base, ...argv], environment);
+    await proxy.log((record) => record.msg.startsWith("listening on "));
+    return proxy;
+  }
+
+  get stdout(): string {
+    return this.#stdout;
+  }
+
+  /** The port of the first listener. */
+  get port(): number {
+    const line = this.logs.find((record) => record.msg.startsWith("listening on "))?.msg ?? "";
+    return Number(/listening on \S+:(\d+),/.exec(line)?.[1]);
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  /** The next record from `from` on that fits; rejects when the process ends without it. */
+  async log(fits: (record: LogRecord) => boolean, from = 0): Promise<LogRecord> {
+    return await this.#until(() => this.logs.slice(from).find(fits), "a log record");
+  }
+
+  /** Waits until standard output fits. */
+  async printed(pattern: RegExp): Promise<RegExpExecArray> {
+    return await this.#until(() => pattern.exec(this.#stdout) ?? undefined, String(pattern));
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.child.kill(signal);
+  }
+
+  async #until<T>(look: () => T | undefined, what: string): Promise<T> {
+    for (;;) {
+      const found = look();
+      if (found !== undefined) return found;
+      if (this.#over) throw new Error(`hp-proxy ended before ${what}:\n${this.#stderr}${this.#stdout}`);
+      await new Promise<void>((resolve) => this.#watchers.push(resolve));
+    }
+  }
+
+  #read(line: string): void {
+    this.#stderr += `${line}\n`;
+    if (line.startsWith("{")) this.logs.push(JSON.parse(line) as LogRecord);
+    this.#wake();
+  }
+
+  #wake(): void {
+    const watchers = this.#watchers;
+    this.#watchers = [];
+    for (const watcher of watchers) watcher();
+  }
+}
+
+/** Runs a command to its end. */
+export async function runToEnd(
+  scope: Scope,
+  argv: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Ended> {
+  return await new ProxyProcess(scope, argv, environment).ended;
+}

@@ -1,0 +1,112 @@
+/** Worker processes: what happens when one dies, and when their supervisor does. */
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
+import { test } from "node:test";
+import { readStats } from "../../src/control/control-socket.ts";
+import type { StatsReport, WorkerStats } from "../../src/control/stats-report.ts";
+import { startOrigin } from "./origin.ts";
+import { ProxyProcess } from "./proxy-process.ts";
+
+const timeout = 30_000;
+const GET = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+
+async function stats(proxy: ProxyProcess): Promise<StatsReport> {
+  return await readStats(`${proxy.runtimeFolder}/hp-proxy/${proxy.child.pid}.sock`);
+}
+
+async function open(port: number): Promise<Socket> {
+  const socket = connect(port, "127.0.0.1");
+  await once(socket, "connect");
+  return socket;
+}
+
+async function answer(socket: Socket): Promise<string> {
+  const [bytes] = (await once(socket, "data")) as [Buffer];
+  return bytes.toString();
+}
+
+test("a worker that dies is replaced, and a connection in its queue is answered", { timeout }, async (t) => {
+  const origin = await startOrigin(t, (_request, response) => response.end("ok"));
+  const proxy = await ProxyProcess.start(t, [origin.address], ["--workers", "1", "--log-level", "debug"]);
+  if (proxy.logs.some((record) => record.msg.startsWith("workers open their own"))) {
+    return t.skip("listening sockets are handed down by FFI, which is not there");
+  }
+  const { pid } = (await stats(proxy)).workers[0]!;
+  process.kill(pid, "SIGSTOP");
+  const queued = await open(proxy.port);
+  queued.write(GET);
+  process.kill(pid, "SIGKILL");
+  assert.match(await answer(queued), /^HTTP\/1\.1 200 /);
+  queued.destroy();
+  const report = await stats(proxy);
+  assert.equal(report.restarts, 1);
+  assert.notEqual(report.workers[0]!.pid, pid);
+});
+
+test("the siblings of a worker that dies do not notice", { timeout }, async (t) => {
+  const origin = await startOrigin(t, (_request, response) => response.end("ok"));
+  const proxy = await ProxyProcess.start(t, [origin.address], ["--workers", "2"]);
+  const sockets: Socket[] = [];
+  // Connections are spread by hash: as many as it takes until each worker has one.
+  let report: StatsReport;
+  do {
+    const socket = await open(proxy.port);
+    socket.on("error", () => {});
+    socket.write(GET);
+    await answer(socket);
+    sockets.push(socket);
+    report = await stats(proxy);
+  } while (report.workers.some(({ clients }) => clients.open === 0));
+  const [victim, sibling] = report.workers as readonly [WorkerStats, WorkerStats];
+  let closed = 0;
+  const lost = new Promise<void>((resolve) => {
+    for (const socket of sockets) {
+      socket.on("close", () => {
+        if (++closed === victim.clients.open) resolve();
+      });
+    }
+  });
+  const logged = proxy.logs.length;
+  process.kill(victim.pid, "SIGKILL");
+  await lost;
+  const alive = sockets.filter((socket) => !socket.closed && !socket.destroyed);
+  assert.equal(alive.length, sibling.clients.open);
+  for (const socket of alive) {
+    socket.write(GET);
+    assert.match(await answer(socket), /^HTTP\/1\.1 200 /);
+  }
+  await proxy.log((record) => record.msg.startsWith("worker died"), logged);
+  for (const socket of sockets) socket.destroy();
+});
+
+test("workers whose supervisor is killed finish and go", { timeout }, async (t) => {
+  const origin = await startOrigin(t, (_request, response) => response.end("ok"));
+  const proxy = await ProxyProcess.start(t, [origin.address], ["--workers", "1"]);
+  const client = await open(proxy.port);
+  client.write(GET);
+  await answer(client);
+  const { port } = proxy;
+  proxy.kill("SIGKILL");
+  await once(client, "close");
+  let code: string | undefined;
+  do {
+    const socket = connect(port, "127.0.0.1");
+    code = await Promise.race([
+      once(socket, "connect").then(() => "connected"),
+      once(socket, "error").then(([error]) => (error as NodeJS.ErrnoException).code),
+    ]).catch((error: NodeJS.ErrnoException) => error.code);
+    socket.destroy();
+  } while (code !== "ECONNREFUSED");
+});
+
+test("a signal to the whole group is obeyed by the supervisor alone", { timeout }, async (t) => {
+  const origin = await startOrigin(t, (_request, response) => response.end("ok"));
+  const proxy = await ProxyProcess.start(t, [origin.address], ["--workers", "1"]);
+  const { pid } = (await stats(proxy)).workers[0]!;
+  process.kill(pid, "SIGINT");
+  process.kill(pid, "SIGTERM");
+  const response = await fetch(proxy.url, { headers: { connection: "close" } });
+  assert.equal(await response.text(), "ok");
+  assert.equal((await stats(proxy)).workers[0]!.pid, pid);
+});
