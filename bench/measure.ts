@@ -1,0 +1,240 @@
+/**
+ * Measures contenders against each other on one scenario.
+ *
+ * Strategy: all are started once and measured in turn, round after round, each round in another order, so
+ * that what changes on the machine meets all of them. What is measured has one core, the rest (backend and
+ * load generator) the other. CPU time per request counts, because throughput also depends on the other core:
+ * `busyShare` says how much of its core a contender used, `foreignShare` how much of it somebody else took.
+ */
+import { createHash } from "node:crypto";
+import http from "node:http";
+import type { Contender, Found } from "./contenders.ts";
+import type { Generator, LoadRun } from "./load.ts";
+import { coreTime, endedChildrenCpuTime, type Memory, treeCpuTime, treeMemory } from "./process-tree.ts";
+import { freePort, type Program, start, waitForPort } from "./programs.ts";
+import type { Scenario } from "./scenarios.ts";
+
+const CHECK_TIMEOUT_MS = 10_000;
+
+/** How long and where. */
+export interface Plan {
+  readonly rounds: number;
+  readonly seconds: number;
+  readonly warmupSeconds: number;
+  /** The core of what is measured, and that of everything else. */
+  readonly core: number;
+  readonly otherCore: number;
+  readonly directory: string;
+}
+
+/** Something that answers on a port, and whose CPU and memory can be read. */
+export interface Running {
+  readonly name: string;
+  readonly title: string;
+  readonly version: string;
+  readonly port: number;
+  readonly program: Program;
+}
+
+export interface Missing {
+  readonly name: string;
+  readonly reason: string;
+}
+
+/** One measurement. Times per request in microseconds of CPU. */
+export interface Round {
+  readonly round: number;
+  readonly requests: number;
+  readonly seconds: number;
+  readonly perSecond: number;
+  readonly userUs: number;
+  readonly systemUs: number;
+  readonly cpuUs: number;
+  /** CPU of the load generator per request. */
+  readonly generatorUs: number;
+  readonly p50Us: number;
+  readonly p99Us: number;
+  readonly memory: Memory;
+  /** Share of its core that the contender used, 0 to 1. */
+  readonly busyShare: number;
+  /** Share of that core that others used. */
+  readonly foreignShare: number;
+  readonly errors: number;
+  /** Why this round does not count; "" when it does. */
+  readonly invalid: string;
+}
+
+export interface Series {
+  readonly name: string;
+  readonly title: string;
+  readonly version: string;
+  readonly rounds: readonly Round[];
+}
+
+/** What can be measured: a server or proxy with a generator in front, on whichever core is its own. */
+export interface Subject {
+  readonly name: string;
+  readonly title: string;
+  readonly version: string;
+  readonly server: Running;
+  readonly generator: Generator;
+  /** True when the generator is what is compared. */
+  readonly isGenerator: boolean;
+}
+
+/** Finds and starts `contender` on `core`; resolves to the reason when it cannot take part. */
+export async function launch(
+  contender: Contender,
+  core: number,
+  backendPort: number,
+  directory: string,
+): Promise<Running | Missing> {
+  const { name, title } = contender;
+  let program: Program | undefined;
+  try {
+    const found: Found | string = await contender.find(directory);
+    if (typeof found === "string") return { name, reason: found };
+    const port = await freePort();
+    program = start(found.argv(port, backendPort), { core, ...(found.env && { env: found.env }) });
+    await waitForPort(program, port);
+    return { name, title, version: found.version, port, program };
+  } catch (error) {
+    await program?.stop();
+    return { name, reason: (error as Error).message };
+  }
+}
+
+export function isRunning(result: Running | Missing): result is Running {
+  return "port" in result;
+}
+
+/** Measures `subjects` in turn. `expected` comes from `fingerprint` of what stands behind them. */
+export async function measureAll(
+  subjects: readonly Subject[],
+  scenario: Scenario,
+  expected: string,
+  plan: Plan,
+  progress: (text: string) => void,
+): Promise<Series[]> {
+  const rounds = subjects.map((): Round[] => []);
+  for (const subject of subjects) {
+    progress(`${scenario.name}: warming up ${subject.name}`);
+    await runLoad(subject, scenario, plan, plan.warmupSeconds).catch(() => undefined);
+  }
+  for (let round = 0; round < plan.rounds; round++) {
+    for (let turn = 0; turn < subjects.length; turn++) {
+      const index = (turn + round) % subjects.length;
+      progress(`${scenario.name}: round ${round + 1} of ${plan.rounds}, ${subjects[index]!.name}`);
+      rounds[index]!.push(await measureRound(subjects[index]!, scenario, expected, plan, round));
+    }
+  }
+  return subjects.map(({ name, title, version }, index) => ({
+    name,
+    title,
+    version,
+    rounds: rounds[index]!,
+  }));
+}
+
+async function measureRound(
+  subject: Subject,
+  scenario: Scenario,
+  expected: string,
+  plan: Plan,
+  round: number,
+): Promise<Round> {
+  const { server, isGenerator } = subject;
+  const answer = await fingerprint(server.port, scenario).catch((error: Error) => error.message);
+  const wrong = answer === expected ? "" : `wrong answer: ${answer} instead of ${expected}`;
+  const core = isGenerator ? plan.otherCore : plan.core;
+  const before = {
+    server: treeCpuTime(server.program.pid),
+    load: endedChildrenCpuTime(),
+    core: coreTime(core),
+  };
+  const startedAtMs = performance.now();
+  const load = await runLoad(subject, scenario, plan, plan.seconds).catch((error: Error) => error);
+  const wallMs = performance.now() - startedAtMs;
+  const after = {
+    server: treeCpuTime(server.program.pid),
+    load: endedChildrenCpuTime(),
+    core: coreTime(core),
+  };
+  const failed = load instanceof Error ? load.message : "";
+  const result = load instanceof Error ? { requests: 0, seconds: 0, p50Us: 0, p99Us: 0, errors: 0 } : load;
+  const of = isGenerator ? "load" : "server";
+  const userMs = after[of].userMs - before[of].userMs;
+  const systemMs = after[of].systemMs - before[of].systemMs;
+  const loadMs = after.load.userMs + after.load.systemMs - before.load.userMs - before.load.systemMs;
+  const busyMs = after.core.busyMs - before.core.busyMs;
+  const perRequest = (ms: number) => (result.requests === 0 ? 0 : (ms * 1000) / result.requests);
+  return {
+    round,
+    requests: result.requests,
+    seconds: result.seconds,
+    perSecond: result.seconds === 0 ? 0 : result.requests / result.seconds,
+    userUs: perRequest(userMs),
+    systemUs: perRequest(systemMs),
+    cpuUs: perRequest(userMs + systemMs),
+    generatorUs: perRequest(loadMs),
+    p50Us: result.p50Us,
+    p99Us: result.p99Us,
+    memory: treeMemory(server.program.pid),
+    busyShare: (userMs + systemMs) / wallMs,
+    foreignShare: isGenerator ? 0 : Math.max(0, busyMs - userMs - systemMs) / wallMs,
+    errors: result.errors,
+    invalid: wrong || failed || verdict(result.requests, result.errors, server.program.ended()),
+  };
+}
+
+function verdict(requests: number, errors: number, hasEnded: boolean): string {
+  if (hasEnded) return "it ended";
+  if (errors > 0) return `${errors} errors or responses that are not 2xx or 3xx`;
+  return requests === 0 ? "no response" : "";
+}
+
+function runLoad(subject: Subject, scenario: Scenario, plan: Plan, seconds: number) {
+  const load: LoadRun = {
+    scenario,
+    port: subject.server.port,
+    seconds,
+    core: plan.otherCore,
+    directory: plan.directory,
+  };
+  return subject.generator.run(load);
+}
+
+/** Status, length and hash of the answer to one request of `scenario`, as text to be compared. */
+export function fingerprint(port: number, scenario: Scenario): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const request = http.request(
+      {
+        host: "127.0.0.1",
+        port,
+        path: scenario.path,
+        method: scenario.method,
+        agent: false,
+        timeout: CHECK_TIMEOUT_MS,
+        headers: {
+          ...scenario.fields,
+          ...(scenario.bodyBytes > 0 && { "Content-Length": scenario.bodyBytes }),
+        },
+      },
+      (response) => {
+        const hash = createHash("sha256");
+        let bytes = 0;
+        response.on("data", (chunk: Buffer) => {
+          bytes += chunk.length;
+          hash.update(chunk);
+        });
+        response.on("error", reject);
+        response.on("end", () =>
+          resolve(`${response.statusCode} with ${bytes} bytes ${hash.digest("hex").slice(0, 12)}`),
+        );
+      },
+    );
+    request.on("timeout", () => request.destroy(new Error("no answer in time")));
+    request.on("error", reject);
+    request.end(Buffer.alloc(scenario.bodyBytes, "x"));
+  });
+}
