@@ -82,6 +82,10 @@ export class Deadlines {
       this.#current = nowTick;
       return NOWHERE;
     }
+    if (this.#earliest > nowTick) {
+      this.#current = nowTick;
+      return NOWHERE;
+    }
     if (this.#earliest > this.#current) this.#current = this.#earliest;
     while (this.#current <= nowTick) {
       let owner = this.#heads[this.#current & TICK_MASK]!;

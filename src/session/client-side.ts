@@ -65,7 +65,7 @@ export class ClientSide {
     }
     plane.count(Counter.clientsAccepted, 1);
     plane.count(Counter.clientsOpen, 1);
-    plane.kinds[connection] = ConnectionKind.client;
+    plane.adopt(connection, ConnectionKind.client);
     const leg = this.#free.length > 0 ? this.#free.pop()! : new ClientLeg();
     this.#legs[connection] = leg;
     leg.connection = connection;
@@ -147,13 +147,22 @@ export class ClientSide {
 
   /** The client has taken everything that was queued for it. */
   drained(leg: ClientLeg): void {
-    if (leg.state === flushing) {
-      this.#close(leg, false);
-      return;
-    }
-    if (leg.state === waiting) {
-      leg.queuedBytes = -1;
-      this.#plane.deadlines.clear(leg.connection);
+    const { deadlines, draining, snapshot } = this.#plane;
+    leg.queuedBytes = -1;
+    switch (leg.state) {
+      case flushing:
+        this.#close(leg, false);
+        return;
+      case lingering:
+        deadlines.set(leg.connection, snapshot.timeouts.lingerMs);
+        return;
+      case idle:
+        if (!leg.blocked) return;
+        if (draining) this.#end(leg);
+        else this.#becomeIdle(leg);
+        return;
+      case waiting:
+        deadlines.clear(leg.connection);
     }
     if (leg.exchange !== null) this.#exchanges.clientDrained(leg.exchange);
   }
@@ -165,37 +174,48 @@ export class ClientSide {
         this.refuse(leg, Failures.requestTimeout);
         break;
       case body:
-        this.#exchanges.fail(leg.exchange!, Failures.bodyTimeout);
-        break;
-      case waiting:
-        this.#slow(leg);
-        break;
-      case flushing:
-        this.#close(leg, true);
+        // A client that is being answered need not send the rest.
+        if (leg.exchange!.responseStarted) this.#slow(leg);
+        else this.#exchanges.fail(leg.exchange!, Failures.bodyTimeout);
         break;
       default:
-        this.#close(leg, false);
+        this.#slow(leg);
     }
   }
 
   /** The response is complete and queued: on to the next request, or to the end. */
   exchangeEnded(leg: ClientLeg, keepAlive: boolean): void {
+    const { port, deadlines, draining, snapshot } = this.#plane;
     leg.exchange = null;
-    if (!keepAlive || this.#plane.draining) {
-      if (leg.state === body || !this.#plane.ranges.isEmpty(leg.pending)) this.linger(leg);
-      else this.closeBehindQueue(leg);
+    leg.queuedBytes = -1;
+    if (!keepAlive || draining) {
+      this.#end(leg);
       return;
     }
     leg.state = idle;
-    leg.blocked = false;
-    this.#becomeIdle(leg);
-    if (!this.#plane.ranges.isEmpty(leg.pending)) this.pump(leg);
+    if (port.queuedBytes(leg.connection) <= snapshot.limits.queuedBytesMax) {
+      this.#becomeIdle(leg);
+      return;
+    }
+    // It asks without taking the answers: the next request waits until they have left.
+    leg.blocked = true;
+    port.wantDrained(leg.connection);
+    deadlines.set(leg.connection, snapshot.timeouts.clientSendIdleMs);
   }
 
   /** The origin connection has room for (more of) the body. */
   unblock(leg: ClientLeg): void {
+    if (leg.state !== body) return;
+    const { deadlines, snapshot } = this.#plane;
     leg.blocked = false;
+    deadlines.set(leg.connection, snapshot.timeouts.requestBodyIdleMs);
     this.pump(leg);
+  }
+
+  /** The origin connection has no room for more of the body: what is timed now is the origin. */
+  block(leg: ClientLeg): void {
+    leg.blocked = true;
+    this.#plane.deadlines.clear(leg.connection);
   }
 
   /** Answers a request that has no exchange, and ends the connection. */
@@ -221,12 +241,16 @@ export class ClientSide {
     leg.state = lingering;
     leg.exchange = null;
     this.#dropInput(leg);
+    leg.queuedBytes = -1;
     plane.port.shutdown(leg.connection);
     if (leg.paused) {
       leg.paused = false;
       plane.port.resume(leg.connection);
     }
-    plane.deadlines.set(leg.connection, plane.snapshot.timeouts.lingerMs);
+    const { timeouts } = plane.snapshot;
+    const allHasLeft = plane.port.queuedBytes(leg.connection) === 0;
+    if (!allHasLeft) plane.port.wantDrained(leg.connection);
+    plane.deadlines.set(leg.connection, allHasLeft ? timeouts.lingerMs : timeouts.clientSendIdleMs);
   }
 
   /** Closes once what is queued has left. */
@@ -238,6 +262,7 @@ export class ClientSide {
       return;
     }
     leg.state = flushing;
+    leg.queuedBytes = -1;
     plane.port.wantDrained(leg.connection);
     plane.deadlines.set(leg.connection, plane.snapshot.timeouts.clientSendIdleMs);
   }
@@ -280,30 +305,39 @@ export class ClientSide {
     assert(leg.peerEnd - leg.peerStart <= PEER_ADDRESS_BYTES, "an address fits its place");
   }
 
-  /** A client that takes something of its response in each period is slow; one that takes nothing is gone. */
+  /** A client that takes something of what is queued for it in each period is slow; one that takes nothing is gone. With nothing
+   *  queued, it is its backend's turn, or there is nothing to wait for. */
   #slow(leg: ClientLeg): void {
     const { port, deadlines, snapshot } = this.#plane;
     const queuedBytes = port.queuedBytes(leg.connection);
-    if (leg.queuedBytes >= 0 && queuedBytes >= leg.queuedBytes) {
-      this.#exchanges.fail(leg.exchange!, Failures.clientStalled);
-      return;
-    }
-    leg.queuedBytes = queuedBytes;
-    deadlines.set(leg.connection, snapshot.timeouts.clientSendIdleMs);
+    if (queuedBytes > 0 && (leg.queuedBytes < 0 || queuedBytes < leg.queuedBytes)) {
+      leg.queuedBytes = queuedBytes;
+      deadlines.set(leg.connection, snapshot.timeouts.clientSendIdleMs);
+    } else if (leg.exchange === null) this.#close(leg, queuedBytes > 0);
+    else if (queuedBytes > 0) this.#exchanges.fail(leg.exchange, Failures.clientStalled);
   }
 
+  /** Ready for the next request, which may be here already. */
   #becomeIdle(leg: ClientLeg): void {
-    const { deadlines, snapshot } = this.#plane;
+    const { deadlines, ranges, snapshot } = this.#plane;
+    leg.blocked = false;
     deadlines.set(leg.connection, snapshot.timeouts.clientIdleMs);
+    if (!ranges.isEmpty(leg.pending)) this.pump(leg);
+  }
+
+  /** Nothing more is answered on this connection. */
+  #end(leg: ClientLeg): void {
+    if (leg.state === body || !this.#plane.ranges.isEmpty(leg.pending)) this.linger(leg);
+    else this.closeBehindQueue(leg);
   }
 
   /** Uses bytes of `[start, end)` as far as the leg's state allows. Returns where it stopped. Takes over no reference. */
   #consume(leg: ClientLeg, start: number, end: number): number {
     let pos = start;
-    while (pos < end) {
+    while (pos < end && !leg.blocked) {
       const state = leg.state;
       if (state === idle) pos = this.#readHead(leg, pos, end);
-      else if (state === body && !leg.blocked) pos = this.#readBody(leg, pos, end);
+      else if (state === body) pos = this.#readBody(leg, pos, end);
       else if (state === head) pos = this.#readMoreHead(leg, pos, end);
       else break;
     }
@@ -322,7 +356,7 @@ export class ClientSide {
     deadlines.set(leg.connection, snapshot.timeouts.requestHeadMs);
     const next = growPartial(this.#plane, leg.partial, pos, end, snapshot.limits.headBytesMax);
     if (next === NO_SLOT) this.refuse(leg, Failures.overload);
-    else parseLater(leg.partial);
+    else parseLater(leg.partial, snapshot.limits.headBytesMax);
     return end;
   }
 
@@ -337,7 +371,7 @@ export class ClientSide {
     if (isTooEarlyToParse(partial)) return next;
     const result = parseRequestHead(memory, partial.start, partial.end, this.#head, snapshot.limits);
     if (result === NEED_MORE) {
-      parseLater(partial);
+      parseLater(partial, snapshot.limits.headBytesMax);
       return next;
     }
     if (result < 0) {
@@ -362,7 +396,10 @@ export class ClientSide {
     }
     if (reader.done) {
       leg.state = waiting;
-      plane.deadlines.clear(leg.connection);
+      // With its response held back for it, the client stays on the clock.
+      if (exchange.origin!.paused) {
+        plane.deadlines.set(leg.connection, plane.snapshot.timeouts.clientSendIdleMs);
+      } else plane.deadlines.clear(leg.connection);
     }
     this.#exchanges.requestBytes(exchange, reader.outStart, reader.outEnd, reader.done);
     return next;

@@ -92,7 +92,8 @@ export class Exchanges {
     leg.exchange = exchange;
     plane.count(Counter.requestsInFlight, 1);
     if (leg.peerStart < 0 || !this.#requests.render(exchange, head)) {
-      leg.state = ClientState.waiting;
+      // The connection ends: whatever follows the head is not read.
+      leg.state = ClientState.body;
       this.fail(exchange, Failures.overload);
       return end;
     }
@@ -102,13 +103,12 @@ export class Exchanges {
       plane.deadlines.clear(leg.connection);
     } else {
       leg.state = ClientState.body;
-      leg.blocked = true;
+      this.#clients.block(leg);
       exchange.requestBody.begin(
         framing,
         head.contentLength,
         framing === CHUNKED ? BodyMode.wire : BodyMode.payload,
       );
-      plane.deadlines.set(leg.connection, plane.snapshot.timeouts.requestBodyIdleMs);
     }
     this.#dispatch(exchange, Failures.noEndpoint);
     return after;
@@ -141,6 +141,11 @@ export class Exchanges {
     if (exchange.origin !== null) this.#origins.resume(exchange.origin);
   }
 
+  /** The origin connection has no room for more of the request body. */
+  blockClient(exchange: Exchange): void {
+    this.#clients.block(exchange.client!);
+  }
+
   /** A connection for the exchange stands: the request goes out. */
   originReady(exchange: Exchange): void {
     if (!exchange.wholeInSlot) this.#clients.unblock(exchange.client!);
@@ -155,8 +160,8 @@ export class Exchanges {
     this.#dispatch(exchange, failure);
   }
 
-  /** The connection broke before a response head came. */
-  originLost(exchange: Exchange, failure: Failure): void {
+  /** The connection broke before a response head came. `reused`: it had served before, so its endpoint may be fine. */
+  originLost(exchange: Exchange, failure: Failure, reused: boolean): void {
     exchange.origin = null;
     const repeatable = exchange.wholeInSlot && isIdempotent(exchange.method);
     if (!repeatable || exchange.attempts >= ATTEMPTS_MAX) {
@@ -164,8 +169,8 @@ export class Exchanges {
       return;
     }
     this.#plane.count(Counter.retries, 1);
-    // The only endpoint may be fine: connections die when a backend restarts. Others come first.
-    if (exchange.cluster!.endpoints.length > 1) {
+    // An idle connection dies when its backend restarts or grows impatient; the next in turn comes first anyway.
+    if (!reused && exchange.cluster!.endpoints.length > 1) {
       exchange.tried = RoundRobin.markTried(exchange.tried, exchange.endpointIndex);
     }
     exchange.freshOnly = true;
@@ -219,22 +224,21 @@ export class Exchanges {
     const origin = exchange.origin!;
     const clientConnection = client.connection;
     const originConnection = origin.connection;
-    const paused = client.paused;
     this.#release(exchange);
     this.#origins.detach(origin);
     this.#relays.join(clientConnection, originConnection);
+    if (client.paused) port.resume(clientConnection);
     if (pos < end) {
       plane.buffers.retain(pos);
-      this.#relays.received(originConnection, pos, end);
+      this.#relays.forward(originConnection, pos, end);
     }
     while (!ranges.isEmpty(client.pending)) {
       const start = ranges.firstStart(client.pending);
       const rangeEnd = ranges.firstEnd(client.pending);
       ranges.shift(client.pending);
-      this.#relays.received(clientConnection, start, rangeEnd);
+      this.#relays.forward(clientConnection, start, rangeEnd);
     }
     this.#clients.detach(client);
-    if (paused) port.resume(clientConnection);
   }
 
   /** Tells the control plane that a request without an exchange failed. */
@@ -309,7 +313,7 @@ export class Exchanges {
   }
 
   #report(exchange: Exchange, failure: Failure, status: number): void {
-    // What a backend did was counted where it was seen, once per attempt.
+    // What came of connecting was counted where it was seen, once per attempt.
     if (failure.phase !== "connect" || failure === Failures.noEndpoint) this.#plane.count(failure.counter, 1);
     const endpoint =
       exchange.endpointIndex < 0 ? "" : exchange.cluster!.endpoints[exchange.endpointIndex]!.name;

@@ -147,6 +147,14 @@ export const Failures = {
     Counter.errorOverload,
     "The proxy is out of buffers.",
   ),
+  noConnection: failure(
+    "no_connection",
+    "proxy",
+    "connect",
+    503,
+    Counter.errorOverload,
+    "The proxy is out of connections.",
+  ),
   connectMethod: failure(
     "connect_method",
     "client",
@@ -160,6 +168,8 @@ export const Failures = {
 /** What a failed `connect` with `errno` means. */
 export function connectFailure(errno: number): Failure {
   if (errno === Errno.ECONNREFUSED || errno === Errno.ENOENT) return Failures.connectRefused;
+  if (errno === Errno.EMFILE || errno === Errno.ENFILE || errno === Errno.ENOBUFS)
+    return Failures.noConnection;
   if (errno === Errno.ETIMEDOUT) return Failures.connectTimeout;
   return Failures.connectFailed;
 }

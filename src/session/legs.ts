@@ -41,7 +41,8 @@ export class ClientLeg {
   connection = -1;
   listener = 0;
   state: ClientState = ClientState.closed;
-  /** Request body bytes cannot be passed on now: the backend connection is not there yet, or its queue is long. */
+  /** Input has to wait: the backend connection for the body is not there yet or its queue is long, or (between requests) the
+   *  client has not taken the answers it asked for. */
   blocked = false;
   /** We asked the engine not to read. */
   paused = false;

@@ -67,7 +67,7 @@ export class OriginSide {
     if (connection < 0) return connection;
     const leg = this.#free.length > 0 ? this.#free.pop()! : new OriginLeg();
     this.#legs[connection] = leg;
-    plane.kinds[connection] = ConnectionKind.origin;
+    plane.adopt(connection, ConnectionKind.origin);
     plane.count(Counter.originsOpen, 1);
     leg.connection = connection;
     leg.state = connecting;
@@ -101,6 +101,7 @@ export class OriginSide {
       let pos = start;
       if (leg.state === head) pos = this.#readHeads(leg, leg.exchange!, start, end);
       if (leg.state === body && pos >= 0) this.#readBody(leg, leg.exchange!, pos, end);
+      else if (leg.state === head) this.#checkInterims(leg);
     }
     plane.buffers.release(start);
   }
@@ -143,7 +144,10 @@ export class OriginSide {
 
   /** The backend has taken all that was queued of the request body. */
   drained(leg: OriginLeg): void {
-    if (leg.exchange !== null && leg.state !== connecting) this.#exchanges.originReady(leg.exchange);
+    const { exchange } = leg;
+    if (exchange === null || exchange.requestSent) return;
+    if (leg.state === head) this.#plane.deadlines.clear(leg.connection);
+    this.#exchanges.originReady(exchange);
   }
 
   /** The leg's deadline has passed. */
@@ -169,15 +173,17 @@ export class OriginSide {
     const leg = exchange.origin!;
     if (start < end) {
       plane.buffers.retain(start);
-      plane.port.send(leg.connection, start, end);
+      const housed = plane.housePiece(start, end);
+      plane.port.send(leg.connection, housed, housed + end - start);
       plane.counters[Counter.originBytesOut] = plane.counters[Counter.originBytesOut]! + (end - start);
     }
     if (done) {
       exchange.requestSent = true;
       if (leg.state === head) this.#awaitResponse(leg);
-    } else if (plane.port.queuedBytes(leg.connection) > plane.snapshot.limits.queuedBytesMax) {
-      exchange.client!.blocked = true;
+    } else if (plane.isQueueLong(leg.connection, end - start)) {
+      this.#exchanges.blockClient(exchange);
       plane.port.wantDrained(leg.connection);
+      if (leg.state === head) this.#awaitResponse(leg);
     }
   }
 
@@ -187,6 +193,7 @@ export class OriginSide {
     leg.paused = false;
     this.#plane.port.resume(leg.connection);
     if (leg.state === body) this.#expectBody(leg, leg.exchange!);
+    else if (leg.exchange!.requestSent) this.#awaitResponse(leg);
   }
 
   /** The exchange is over before its response is: the connection cannot be used again. */
@@ -198,6 +205,7 @@ export class OriginSide {
   detach(leg: OriginLeg): void {
     dropPartial(this.#plane, leg.partial);
     this.#plane.deadlines.clear(leg.connection);
+    if (leg.paused) this.#plane.port.resume(leg.connection);
     this.#recycle(leg);
   }
 
@@ -255,7 +263,7 @@ export class OriginSide {
         if (result === NEED_MORE) {
           if (growPartial(this.#plane, partial, pos, end, snapshot.limits.headBytesMax) === NO_SLOT) {
             this.#exchanges.fail(exchange, Failures.overload);
-          } else parseLater(partial);
+          } else parseLater(partial, snapshot.limits.headBytesMax);
           return -1;
         }
       } else {
@@ -267,7 +275,7 @@ export class OriginSide {
         if (isTooEarlyToParse(partial)) return -1;
         result = parseResponseHead(memory, partial.start, partial.end, this.#head, snapshot.limits);
         if (result === NEED_MORE) {
-          parseLater(partial);
+          parseLater(partial, snapshot.limits.headBytesMax);
           return -1;
         }
       }
@@ -329,7 +337,7 @@ export class OriginSide {
   }
 
   #readBody(leg: OriginLeg, exchange: Exchange, from: number, end: number): void {
-    const { memory, view, port, snapshot } = this.#plane;
+    const { memory, view } = this.#plane;
     const reader = exchange.responseBody;
     let pos = from;
     while (pos < end && !reader.done) {
@@ -346,8 +354,15 @@ export class OriginSide {
     }
     this.#responses.flush(exchange);
     const client = exchange.client!.connection;
-    if (port.queuedBytes(client) > snapshot.limits.queuedBytesMax) this.#pause(leg, client);
+    if (this.#plane.isQueueLong(client, end - from)) this.#pause(leg, client);
     else this.#expectBody(leg, exchange);
+  }
+
+  /** Interim responses without end must not pile up for a client that takes none. */
+  #checkInterims(leg: OriginLeg): void {
+    const { port, snapshot } = this.#plane;
+    const client = leg.exchange!.client!.connection;
+    if (port.queuedBytes(client) > snapshot.limits.queuedBytesMax) this.#pause(leg, client);
   }
 
   /** The client is slow: its backend waits, and the client's own silence is what is timed. */
@@ -392,8 +407,9 @@ export class OriginSide {
 
   #lose(leg: OriginLeg): void {
     const exchange = leg.exchange!;
+    const { reused } = leg;
     this.#close(leg);
-    this.#exchanges.originLost(exchange, Failures.originReset);
+    this.#exchanges.originLost(exchange, Failures.originReset, reused);
   }
 
   #connectFailed(leg: OriginLeg, errno: number): void {

@@ -45,9 +45,12 @@ export function isTooEarlyToParse(partial: PartialHead): boolean {
   return partial.end - partial.start < partial.parseAgainBytes;
 }
 
-/** The parser wants more: not again before the size has doubled (or the end is found). */
-export function parseLater(partial: PartialHead): void {
-  partial.parseAgainBytes = 2 * (partial.end - partial.start);
+/** The parser wants more: not again before the size has doubled, the bound is reached, or the end is found. */
+export function parseLater(partial: PartialHead, headBytesMax: number): void {
+  partial.parseAgainBytes = Math.min(
+    2 * (partial.end - partial.start),
+    Math.min(headBytesMax, RECEIVE_BYTES),
+  );
 }
 
 /** Gives the slot back. Idempotent. */

@@ -5,6 +5,7 @@
  * @hot
  */
 import type { BufferPool } from "../base/buffer-pool.ts";
+import { copy } from "../base/bytes.ts";
 import { Deadlines } from "../base/deadlines.ts";
 import { RangeStore } from "../base/range-queue.ts";
 import { Counter } from "../contract/counters.ts";
@@ -13,6 +14,12 @@ import type { Port } from "../contract/port.ts";
 import type { Snapshot } from "../contract/snapshot.ts";
 
 const RANGES = 1024;
+/** Pieces of a stream up to this size are copied to where they take little room. */
+export const COPIED_BYTES_MAX = 2048;
+/** Pieces queued towards a slow reader before the other side is paused: each holds a slot, however few bytes it has. */
+const QUEUED_PIECES_MAX = 32;
+/** What chunk framing adds to a piece, with room to spare. */
+const PIECE_FRAME_BYTES = 64;
 
 /** Whose a connection is. */
 export const ConnectionKind = { none: 0, client: 1, origin: 2, relay: 3 } as const;
@@ -29,6 +36,8 @@ export class Plane {
   readonly ranges = new RangeStore(RANGES);
   /** `ConnectionKind` by connection. */
   readonly kinds: Uint8Array;
+  /** Pieces sent since the queue was last seen to hold none but the newest, by connection. */
+  readonly #pieces: Uint8Array;
   /** Added to `nowMs` it gives Unix time in milliseconds, for `Date` fields. */
   readonly epochOffsetMs: number;
   snapshot: Snapshot;
@@ -53,6 +62,7 @@ export class Plane {
     this.counters = counters;
     this.notices = notices;
     this.kinds = new Uint8Array(port.connectionsMax);
+    this.#pieces = new Uint8Array(port.connectionsMax);
     this.deadlines = new Deadlines(port.connectionsMax);
     this.epochOffsetMs = epochOffsetMs;
     this.snapshot = snapshot;
@@ -73,6 +83,31 @@ export class Plane {
   /** Adds `delta` to a counter. */
   count(counter: Counter, delta: number): void {
     this.counters[counter] = this.counters[counter]! + delta;
+  }
+
+  /** `connection` is new, and a `ConnectionKind`. */
+  adopt(connection: number, kind: number): void {
+    this.kinds[connection] = kind;
+    this.#pieces[connection] = 0;
+  }
+
+  /** Where a piece of a stream waits to be taken: a small one moves to a small slot, so that a slow reader does not hold large
+   *  ones. Takes over the reference to `[start, end)`; the range returned (of the same length) has one. */
+  housePiece(start: number, end: number): number {
+    if (end - start > COPIED_BYTES_MAX) return start;
+    const slot = this.buffers.acquireSmall();
+    if (slot < 0) return start;
+    copy(this.view, this.memory, start, end, slot);
+    this.buffers.release(start);
+    return slot;
+  }
+
+  /** After a piece of `bytes` was sent to `connection`: whether its source must wait for `drained`. */
+  isQueueLong(connection: number, bytes: number): boolean {
+    const queuedBytes = this.port.queuedBytes(connection);
+    const pieces = queuedBytes <= bytes + PIECE_FRAME_BYTES ? 1 : this.#pieces[connection]! + 1;
+    this.#pieces[connection] = pieces;
+    return queuedBytes > this.snapshot.limits.queuedBytesMax || pieces > QUEUED_PIECES_MAX;
   }
 
   /** Closes the batch's books: the gauges that are read off, and the news that draining is over. */

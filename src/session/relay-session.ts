@@ -101,7 +101,7 @@ class RelaySession implements Session {
     }
     plane.count(Counter.clientsAccepted, 1);
     plane.count(Counter.clientsOpen, 1);
-    plane.kinds[connection] = ConnectionKind.client;
+    plane.adopt(connection, ConnectionKind.client);
     plane.port.pause(connection);
     const waiting = this.#free.length > 0 ? this.#free.pop()! : new Waiting();
     waiting.client = connection;
@@ -123,6 +123,7 @@ class RelaySession implements Session {
     this.#waiting[client] = null;
     this.#waiting[connection] = null;
     this.#relays.join(client, connection);
+    port.resume(client);
     while (!ranges.isEmpty(waiting.input)) {
       const start = ranges.firstStart(waiting.input);
       const end = ranges.firstEnd(waiting.input);
@@ -130,7 +131,6 @@ class RelaySession implements Session {
       this.#relays.received(client, start, end);
     }
     this.#recycle(waiting);
-    port.resume(client);
     if (ended) this.#relays.ended(client);
   }
 
@@ -190,7 +190,7 @@ class RelaySession implements Session {
         waiting.origin = connection;
         waiting.connectStartMs = plane.nowMs;
         this.#waiting[connection] = waiting;
-        plane.kinds[connection] = ConnectionKind.origin;
+        plane.adopt(connection, ConnectionKind.origin);
         plane.count(Counter.originsOpen, 1);
         plane.deadlines.set(connection, plane.snapshot.timeouts.connectMs);
         return;

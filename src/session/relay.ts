@@ -47,16 +47,23 @@ export class Relays {
 
   /** Bytes of one side; takes over their reference. */
   received(connection: number, start: number, end: number): void {
-    const { port, counters } = this.#plane;
+    const { counters } = this.#plane;
+    const fromClient = (this.#flags[connection]! & IS_CLIENT) !== 0;
+    const counter = fromClient ? Counter.clientBytesIn : Counter.originBytesIn;
+    counters[counter] = counters[counter]! + (end - start);
+    this.forward(connection, start, end);
+  }
+
+  /** As `received`, for bytes that were counted when they came: before the pair was one. */
+  forward(connection: number, start: number, end: number): void {
+    const plane = this.#plane;
     const partner = this.#partner[connection]!;
     const fromClient = (this.#flags[connection]! & IS_CLIENT) !== 0;
-    const inCounter = fromClient ? Counter.clientBytesIn : Counter.originBytesIn;
-    const outCounter = fromClient ? Counter.originBytesOut : Counter.clientBytesOut;
-    counters[inCounter] = counters[inCounter]! + (end - start);
-    counters[outCounter] = counters[outCounter]! + (end - start);
-    port.send(partner, start, end);
-    if (port.queuedBytes(partner) > this.#plane.snapshot.limits.queuedBytesMax)
-      this.#pause(connection, partner);
+    const counter = fromClient ? Counter.originBytesOut : Counter.clientBytesOut;
+    plane.counters[counter] = plane.counters[counter]! + (end - start);
+    const housed = plane.housePiece(start, end);
+    plane.port.send(partner, housed, housed + end - start);
+    if (plane.isQueueLong(partner, end - start)) this.#pause(connection, partner);
     this.#touch(connection);
   }
 
@@ -76,6 +83,7 @@ export class Relays {
   drained(connection: number): void {
     const { port } = this.#plane;
     const partner = this.#partner[connection]!;
+    this.#touch(connection);
     if ((this.#flags[partner]! & PAUSED) !== 0) {
       this.#flags[partner] = this.#flags[partner]! & ~PAUSED;
       port.resume(partner);

@@ -20,12 +20,10 @@ import { DateLine } from "./date-line.ts";
 import { type Exchange, Outgoing } from "./exchange.ts";
 import type { Failure } from "./failure.ts";
 import { type ClientLeg, ClientState } from "./legs.ts";
-import type { Plane } from "./plane.ts";
+import { COPIED_BYTES_MAX, type Plane } from "./plane.ts";
 
 const { plain, rechunked, chunked, untilClose } = Outgoing;
-
-/** Body pieces up to this size are copied behind what is in the slot: cheaper than one more range to send. */
-const COPIED_BYTES_MAX = 2048;
+const COPIED_MAX = COPIED_BYTES_MAX;
 const NOTHING = new Uint8Array(0);
 
 export class ResponseWriter {
@@ -94,14 +92,15 @@ export class ResponseWriter {
       exchange.firstChunk = false;
     }
     const bytes = end - from;
-    if (exchange.slotStart >= 0) {
-      if (bytes <= COPIED_BYTES_MAX && exchange.slotAt + bytes <= exchange.slotLimit) {
+    if (bytes <= COPIED_MAX) {
+      if (exchange.slotStart >= 0 && exchange.slotAt + bytes > exchange.slotLimit) this.flush(exchange);
+      if (exchange.slotStart >= 0 || this.#openSlot(exchange)) {
         copy(this.#plane.view, this.#plane.memory, from, end, exchange.slotAt);
         exchange.slotAt += bytes;
         return;
       }
-      this.flush(exchange);
     }
+    this.flush(exchange);
     this.#plane.buffers.retain(from);
     this.#send(exchange.client!, from, end);
   }
@@ -193,7 +192,8 @@ export class ResponseWriter {
 
   #countResponse(status: number): void {
     const { counters } = this.#plane;
-    const cell = Counter.responses1xx + ((status / 100) | 0) - 1;
+    // RFC 9110 §15: a class that is not known is taken for 5xx.
+    const cell = Math.min(Counter.responses1xx + ((status / 100) | 0) - 1, Counter.responses5xx);
     counters[cell] = counters[cell]! + 1;
   }
 }
