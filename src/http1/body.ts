@@ -200,7 +200,7 @@ export class BodyReader {
         if (complete) this.#lineOwed = true;
         // The canonical line is never longer than the one received, so it cannot reach into the range yielded
         // here.
-        if (!complete || runStart < lineStart) return this.#yield(runStart, lineStart, pos);
+        if (runStart < lineStart) return this.#yield(runStart, lineStart, pos);
         if (this.#state === DATA) runStart = this.#writeLine(memory, pos);
         else runStart = pos;
       } else if (state <= DATA_LF) {

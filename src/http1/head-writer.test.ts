@@ -147,6 +147,13 @@ const REQUESTS: RequestRow[] = [
     host: "y:81",
   },
   {
+    name: "a long host, which is written twice",
+    rfc: "9112 §3.2.2",
+    in: [`GET http://${"y".repeat(900)}/ HTTP/1.1`, "Host: x"],
+    out: ["GET / HTTP/1.1", `Host: ${"y".repeat(900)}`],
+    host: "y".repeat(900),
+  },
+  {
     name: "absolute-form without path",
     rfc: "9112 §3.2.1",
     in: ["GET http://y HTTP/1.1", "Host: x"],

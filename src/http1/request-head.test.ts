@@ -108,6 +108,12 @@ const FIELD_REFUSALS: { name: string; rfc: string; lines: string; fault: Fault }
   { name: "CR without LF at the end", rfc: "9112 §2.2", lines: "Foo: 1\r\n\rX", fault: Fault.bareCr },
   { name: "NUL in a value", rfc: "9110 §5.5", lines: "Foo: 123\x004567", fault: Fault.badFieldValue },
   { name: "DEL in a value", rfc: "9110 §5.5", lines: "Foo: 12345\x7f", fault: Fault.badFieldValue },
+  {
+    name: "DEL inside a value",
+    rfc: "9110 §5.5",
+    lines: "Foo: 1234567\x7f12345678",
+    fault: Fault.badFieldValue,
+  },
   { name: "a control in a value", rfc: "9110 §5.5", lines: "Foo: \x1b[2J", fault: Fault.badFieldValue },
   { name: "a second Host", rfc: "9112 §3.2", lines: "Host: a\r\nHOST: a", fault: Fault.duplicateHost },
   { name: "Host with a path", rfc: "9112 §3.2", lines: "Host: a/b", fault: Fault.badHost },
@@ -118,6 +124,7 @@ const FIELD_REFUSALS: { name: string; rfc: string; lines: string; fault: Fault }
   { name: "a port beyond 65535", rfc: "9112 §3.2", lines: "Host: a:65536", fault: Fault.badHost },
   { name: "a port alone", rfc: "9112 §3.2", lines: "Host: :80", fault: Fault.badHost },
   { name: "an IPv6 address without brackets", rfc: "9112 §3.2", lines: "Host: ::1", fault: Fault.badHost },
+  { name: "a name in brackets", rfc: "9112 §3.2", lines: "Host: [a]", fault: Fault.badHost },
   { name: "an open bracket", rfc: "9112 §3.2", lines: "Host: [::1", fault: Fault.badHost },
   { name: "text behind a bracket", rfc: "9112 §3.2", lines: "Host: [::1]x", fault: Fault.badHost },
   { name: "a broken percent escape", rfc: "3986 §2.1", lines: "Host: a%2", fault: Fault.badHost },
@@ -411,6 +418,8 @@ test("exactly the allowed number of fields and bytes passes", () => {
   assert.equal(head.fieldCount, LIMITS.fieldCountMax);
   const one = { ...LIMITS, headBytesMax: wire.length - 1 };
   assert.equal(feedAll(parseRequestHead, head, wire, NEXT, one), Fault.headTooLarge);
+  const cut = wire.slice(0, -1);
+  assert.equal(feedAll(parseRequestHead, head, cut, "", one), Fault.headTooLarge, "full and not complete");
 });
 
 const ENDS: { wire: string; end: number }[] = [
