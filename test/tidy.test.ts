@@ -126,6 +126,12 @@ const SAMPLES: { name: string; path: string; text: string; rule?: RegExp }[] = [
   { name: "a test named by number", path: "src/base/issue-12.test.ts", text: "f();", rule: /number/ },
   { name: "a folder that is no layer", path: "src/misc/a.ts", text: "f();", rule: /no layer/ },
   {
+    name: "a lock without the packages of other platforms",
+    path: "package-lock.json",
+    text: '{ "packages": { "node_modules/a": { "optionalDependencies": { "a-mips": "1" } } } }',
+    rule: /a-mips/,
+  },
+  {
     name: "an unexplained dependency",
     path: "package.json",
     text: '{ "dependencies": { "left-pad": "1" } }',

@@ -83,7 +83,7 @@ export function checkoutFiles(root: string): SourceFile[] {
 
 /** All findings, in the order of the files. */
 export function tidy(files: readonly SourceFile[]): Finding[] {
-  return [...files.flatMap(fileFindings), ...dependencyFindings(files)];
+  return [...files.flatMap(fileFindings), ...dependencyFindings(files), ...lockFindings(files)];
 }
 
 function fileFindings(file: SourceFile): Finding[] {
@@ -223,6 +223,29 @@ function dependencyFindings(files: readonly SourceFile[]): Finding[] {
         add(findings, file, 0, `docs/dependencies.md does not say why ${name}`);
   }
   return findings;
+}
+
+/**
+ * The lock names the packages of every platform. npm leaves out what the registry of the moment does not
+ * have, and then refuses the lock elsewhere.
+ */
+function lockFindings(files: readonly SourceFile[]): Finding[] {
+  const lock = files.find((file) => file.path === "package-lock.json");
+  if (lock === undefined) return [];
+  const { packages } = JSON.parse(lock.text) as { packages: Record<string, LockedPackage> };
+  const findings: Finding[] = [];
+  for (const [at, { optionalDependencies }] of Object.entries(packages))
+    for (const name of Object.keys(optionalDependencies ?? {}))
+      if (
+        packages[`node_modules/${name}`] === undefined &&
+        packages[`${at}/node_modules/${name}`] === undefined
+      )
+        add(findings, lock, 0, `${name} is not locked; npm ci needs it`);
+  return findings;
+}
+
+interface LockedPackage {
+  readonly optionalDependencies?: Record<string, string>;
 }
 
 function add(findings: Finding[], file: SourceFile, line: number, rule: string): void {
