@@ -136,7 +136,7 @@ export class LoadGenerator implements Handler, ResponseSink {
       this.#startMs = nowMs;
       this.#measureStartMs = nowMs + this.#plan.warmupMs;
       this.#measureEndMs = this.#measureStartMs + this.#plan.durationMs;
-      this.#schedule.start(nowMs, this.#measureEndMs);
+      this.#schedule.start(nowMs, this.#plan.warmupMs + this.#plan.durationMs);
     }
     if (this.finished) return;
     this.#isCounting = nowMs >= this.#measureStartMs;
@@ -372,8 +372,10 @@ export class LoadGenerator implements Handler, ResponseSink {
     const tally = this.#tally;
     if (this.#isOpenLoop) tally.unsent = this.#schedule.leftCount(this.#nowMs);
     tally.closeSecond();
+    const isOverdue = this.#isOpenLoop && !this.#isStopWanted;
     for (let connection = 0; connection < this.#state.length; connection++) {
-      if (this.#state[connection] !== FREE) this.#close(connection);
+      if (isOverdue && this.#inFlight[connection]! > 0) this.#lose(connection, ERROR_TIMEOUT, TIMED_OUT);
+      else if (this.#state[connection] !== FREE) this.#close(connection);
     }
   }
 

@@ -91,8 +91,7 @@ function cpuText(result: Result): string {
 }
 
 function busyShare(result: Result): number {
-  const wallMs = result.elapsedMs + result.configuration.warmupMs;
-  return wallMs > 0 ? (result.cpuMs.user + result.cpuMs.system) / wallMs : 0;
+  return result.elapsedMs > 0 ? (result.cpuMs.user + result.cpuMs.system) / result.elapsedMs : 0;
 }
 
 function latencyTable(result: Result): string[] {

@@ -82,7 +82,7 @@ export interface RunDescription {
 
 export interface Result extends RunDescription {
   readonly elapsedMs: number;
-  /** CPU time that hp-bench itself used, warm-up included. */
+  /** CPU time that hp-bench itself used after the warm-up. */
   readonly cpuMs: { readonly user: number; readonly system: number };
   /** Complete final responses of any status. */
   readonly responses: number;

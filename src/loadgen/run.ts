@@ -76,34 +76,37 @@ export async function runLoad(
       surroundings.version,
     );
     surroundings.began(run);
-    const cpuBefore = process.cpuUsage();
     engine.start(generator);
     engine.wake();
-    await completion(engine, generator, tally, surroundings);
-    const cpu = process.cpuUsage(cpuBefore);
+    const cpu = await completion(engine, generator, tally, surroundings);
     return summarize(run, tally, { user: cpu.user / 1000, system: cpu.system / 1000 });
   } finally {
     await engine.stop();
   }
 }
 
-/** Resolves when the generator has finished. Uses a timer only: those run beside every engine. */
+/**
+ * Resolves when the generator has finished, with the CPU time since the end of the warm-up. Uses a timer only: those run beside
+ * every engine.
+ */
 function completion(
   engine: Engine,
   generator: LoadGenerator,
   tally: Tally,
   { stopSignal, progressed }: RunSurroundings,
-): Promise<void> {
+): Promise<NodeJS.CpuUsage> {
   return new Promise((resolve) => {
     let secondCount = 1;
+    let cpuBefore = process.cpuUsage();
     const poll = setInterval(() => {
       if (stopSignal.aborted) {
         generator.stop();
         engine.wake();
       }
+      if (tally.secondCount === 0) cpuBefore = process.cpuUsage();
       if (generator.finished) {
         clearInterval(poll);
-        resolve();
+        resolve(process.cpuUsage(cpuBefore));
       } else if (tally.secondCount > secondCount) {
         secondCount = tally.secondCount;
         progressed(tally);

@@ -8,6 +8,8 @@
  */
 import { assert } from "../base/assert.ts";
 
+const ROUNDING = 1e-6;
+
 export class Schedule {
   readonly #intervalMs: number;
   readonly #returned: Float64Array;
@@ -23,10 +25,11 @@ export class Schedule {
     this.#returned = new Float64Array(returnedMax);
   }
 
-  /** The first request is due at `startMs`, the last one before `endMs`. */
-  start(startMs: number, endMs: number): void {
+  /** The first request is due at `startMs`, the last one less than `spanMs` later. */
+  start(startMs: number, spanMs: number): void {
     this.#startMs = startMs;
-    this.#countMax = Math.ceil((endMs - startMs) / this.#intervalMs);
+    // A whole number of intervals must not become one more by rounding.
+    this.#countMax = Math.ceil(spanMs / this.#intervalMs - ROUNDING);
   }
 
   /** When the next request is or was due; Infinity when there is none left. */
