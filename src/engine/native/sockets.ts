@@ -1,0 +1,138 @@
+/** Listening sockets and the synchronous calls on sockets that engines share. Results: 0 or more, or a negative errno. */
+import { sharedScratch } from "./memory.ts";
+import { AF_INET6, decodeAddress, encodeHost, SOCKADDR_BYTES, writeHost } from "./sockaddr.ts";
+import { loadSyscalls } from "./syscalls.ts";
+
+const SOCK_STREAM = 1;
+const SOCK_NONBLOCK = 0x800;
+const SOCK_CLOEXEC = 0x80000;
+const SOL_SOCKET = 1;
+const SO_REUSEADDR = 2;
+const SO_LINGER = 13;
+const SO_REUSEPORT = 15;
+const IPPROTO_TCP = 6;
+const TCP_NODELAY = 1;
+const IPPROTO_IPV6 = 41;
+const IPV6_V6ONLY = 26;
+const SHUT_WR = 1;
+const F_GETFL = 3;
+const F_SETFL = 4;
+const O_NONBLOCK = 0x800;
+/** The kernel cuts it to `net.core.somaxconn`. */
+const BACKLOG = 4096;
+/** Where an address and its length lie in the scratch page; in front of them there is room for socket options. */
+const ADDRESS_AT = 256;
+const LENGTH_AT = ADDRESS_AT + SOCKADDR_BYTES;
+
+/**
+ * Opens a listening TCP socket: non-blocking, close-on-exec, TCP_NODELAY (accepted sockets inherit it), IPv6 open to IPv4 too.
+ * `host` is an IP address without brackets; port 0 lets the kernel choose. Returns the descriptor; throws an `Error` with the
+ * field `code` (`EADDRINUSE`, …) where the kernel refuses.
+ */
+export function openListener(
+  where: { readonly host: string; readonly port: number },
+  how: { readonly reusePort: boolean },
+): number {
+  const calls = loadSyscalls();
+  const scratch = sharedScratch();
+  const name = where.host.includes(":") ? `[${where.host}]:${where.port}` : `${where.host}:${where.port}`;
+  const length = encodeHost(where.host, where.port, scratch.bytes, ADDRESS_AT);
+  if (length < 0) throw listenError("EINVAL", "not an IP address", name);
+  const family = scratch.bytes[ADDRESS_AT]!;
+  const fd = calls.socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) throw listenError(codeOf(calls.errno()), "socket", name);
+  setOption(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+  setOption(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+  if (family === AF_INET6) setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0);
+  if (how.reusePort) setOption(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+  const bound = calls.bind(fd, scratch.address + ADDRESS_AT, length);
+  if (bound < 0 || calls.listen(fd, BACKLOG) < 0) {
+    const errno = calls.errno();
+    calls.close(fd);
+    throw listenError(codeOf(errno), bound < 0 ? "bind" : "listen", name);
+  }
+  return fd;
+}
+
+/** Address that a listening descriptor is bound to, as `Port.connect` takes it. Throws where it is not a bound socket. */
+export function listenerAddress(fd: number): string {
+  const calls = loadSyscalls();
+  const scratch = sharedScratch();
+  scratch.words[LENGTH_AT >> 2] = SOCKADDR_BYTES;
+  if (calls.getsockname(fd, scratch.address + ADDRESS_AT, scratch.address + LENGTH_AT) < 0) {
+    throw new Error(`getsockname of descriptor ${fd}: errno ${calls.errno()}`);
+  }
+  return decodeAddress(scratch.bytes, ADDRESS_AT, scratch.words[LENGTH_AT >> 2]!);
+}
+
+/** A new stream socket, close-on-exec, with TCP_NODELAY where it is TCP; `blocking` as io_uring wants it (it polls by itself
+ *  and takes O_NONBLOCK as a wish to see EAGAIN). */
+export function openStream(family: number, blocking: boolean): number {
+  const calls = loadSyscalls();
+  const fd = calls.socket(family, SOCK_STREAM | SOCK_CLOEXEC | (blocking ? 0 : SOCK_NONBLOCK), 0);
+  if (fd < 0) return -calls.errno();
+  setNoDelay(fd);
+  return fd;
+}
+
+/** TCP_NODELAY; what is not TCP refuses it, and that is no error. */
+export function setNoDelay(fd: number): void {
+  setOption(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+}
+
+/** Sets or clears O_NONBLOCK. It belongs to the open description: whoever shares the descriptor sees it too. */
+export function setBlocking(fd: number, blocking: boolean): number {
+  const calls = loadSyscalls();
+  const flags = calls.fcntl(fd, F_GETFL, 0);
+  if (flags < 0) return -calls.errno();
+  const wanted = blocking ? flags & ~O_NONBLOCK : flags | O_NONBLOCK;
+  if (wanted !== flags && calls.fcntl(fd, F_SETFL, wanted) < 0) return -calls.errno();
+  return 0;
+}
+
+/** The next close sends RST and drops what is queued (SO_LINGER with 0 seconds). */
+export function setAbortive(fd: number): void {
+  const { address, words } = sharedScratch();
+  words[0] = 1;
+  words[1] = 0;
+  loadSyscalls().setsockopt(fd, SOL_SOCKET, SO_LINGER, address, 8);
+}
+
+/** Sends FIN behind what the kernel holds. */
+export function shutdownSend(fd: number): number {
+  const calls = loadSyscalls();
+  return calls.shutdown(fd, SHUT_WR) < 0 ? -calls.errno() : 0;
+}
+
+/** Writes the peer's host as text at `into[offset]`; nothing where the socket has no peer any more. Returns just past it. */
+export function writePeerHost(fd: number, into: Uint8Array, offset: number): number {
+  const calls = loadSyscalls();
+  const scratch = sharedScratch();
+  scratch.words[LENGTH_AT >> 2] = SOCKADDR_BYTES;
+  if (calls.getpeername(fd, scratch.address + ADDRESS_AT, scratch.address + LENGTH_AT) < 0) return offset;
+  return writeHost(scratch.bytes, ADDRESS_AT, into, offset);
+}
+
+function setOption(fd: number, level: number, option: number, value: number): number {
+  const calls = loadSyscalls();
+  const { address, words } = sharedScratch();
+  words[0] = value;
+  return calls.setsockopt(fd, level, option, address, 4) < 0 ? -calls.errno() : 0;
+}
+
+const CODES = new Map<number, string>([
+  [13, "EACCES"],
+  [22, "EINVAL"],
+  [24, "EMFILE"],
+  [97, "EAFNOSUPPORT"],
+  [98, "EADDRINUSE"],
+  [99, "EADDRNOTAVAIL"],
+]);
+
+function codeOf(errno: number): string {
+  return CODES.get(errno) ?? `errno ${errno}`;
+}
+
+function listenError(code: string, step: string, name: string): Error {
+  return Object.assign(new Error(`cannot listen on ${name}: ${step}: ${code}`), { code });
+}

@@ -1,0 +1,484 @@
+/**
+ * The engine on io_uring (Linux 6.1).
+ *
+ * Strategy: the ring is the thread's only wait (native/nested-loop.ts). Accepting and receiving are multishot: armed once, they
+ * go on telling. Sends are gathered over a batch; a batch costs one system call, however many connections took part.
+ *
+ * Who may still speak: an operation of a connection is in flight until its last completion (the one without `more`).
+ * The table notes which are, a closed connection's index is free only when none is, and the user_data of an operation is its
+ * kind and its connection's index: a completion can therefore never meet a later user of the index. The descriptor is closed after the
+ * last completion too, in the order of the queue, so no entry can name a number that means something else by then.
+ *
+ * Bounded receiving: one run of a multishot receive fills up to 32 buffers before anyone can say stop. A connection that filled
+ * several in one batch is received from in bounded portions until little comes again.
+ *
+ * @hot
+ */
+import { RECEIVE_BYTES } from "../../base/buffer-pool.ts";
+import { Errno } from "../../contract/errno.ts";
+import type { Engine, EngineOptions } from "../../contract/port.ts";
+import type { AddressRecord } from "../native/address-book.ts";
+import { ConnectionList, Flag, InFlight } from "../native/connection-table.ts";
+import { type Mapping, mapMemory } from "../native/memory.ts";
+import { NativeEngine } from "../native/native-engine.ts";
+import { requireMainThread } from "../native/syscalls.ts";
+import { BufferRing } from "./buffer-ring.ts";
+import {
+  prepAccept,
+  prepCancel,
+  prepCancelAll,
+  prepClose,
+  prepConnect,
+  prepPollIn,
+  prepRecv,
+  prepRecvMultishot,
+  prepSend,
+  prepSendmsg,
+} from "./prep.ts";
+import { CQE_BUFFER_SHIFT, CqeFlag, Ring } from "./ring.ts";
+
+/** Kinds of operations: the high half of user_data. The low half is a connection, a listener, or a token. */
+const RECEIVE = 1;
+const SEND = 2;
+const CONNECT = 3;
+const ACCEPT = 4;
+const WATCH = 5;
+/** Operations whose completion says nothing: cancelling, closing. */
+const SILENT = 6;
+
+const OPEN = Flag.open;
+const CONNECTED = Flag.connected;
+const PAUSED = Flag.paused;
+const ENDED = Flag.ended;
+const FAILED = Flag.failed;
+const SEND_BROKEN = Flag.sendBroken;
+const CANCELLING = Flag.cancelling;
+const BULK = Flag.bulk;
+const RECEIVE_IN_FLIGHT = InFlight.receive;
+const SEND_IN_FLIGHT = InFlight.send;
+const CONNECT_IN_FLIGHT = InFlight.connect;
+const BUFFER = CqeFlag.buffer;
+const MORE = CqeFlag.more;
+const BUFFER_SHIFT = CQE_BUFFER_SHIFT;
+const CQE_WORDS = 4;
+const FULL_BYTES = RECEIVE_BYTES;
+
+const ECANCELED = Errno.ECANCELED;
+const ENOBUFS = Errno.ENOBUFS;
+const EINTR = -4;
+const EAGAIN = -11;
+
+/** A connection is received from in portions once it filled this many buffers in one batch… */
+const FULL_RECEIVES_MAX = 2;
+/** …of this many bytes… */
+const PORTION_BYTES = 4 * RECEIVE_BYTES;
+/** …until this many portions in a row were less than one buffer. */
+const CALM_RECEIVES = 4;
+
+/** Ranges that leave with one SENDMSG. */
+const VECTORS_MAX = 16;
+/** `struct msghdr` (56 bytes) and its vectors. */
+const MESSAGE_WORDS = 16 + VECTORS_MAX * 4;
+const MESSAGE_COUNT = 256;
+/** Free indexes below which connections are accepted one at a time: a multishot accept may bring a whole queue. */
+const ACCEPT_AHEAD = 512;
+const TEAR_DOWN_ROUNDS = 100;
+const TEAR_DOWN_WAIT_MS = 20;
+const TWO_POW_32 = 0x1_0000_0000;
+
+/** An engine on io_uring. Throws `EngineUnavailable` where it cannot run; other errors are those of opening a listener. */
+export function createUringEngine(options: EngineOptions): Engine {
+  requireMainThread();
+  const ring = new Ring();
+  try {
+    return new UringEngine(ring, options);
+  } catch (error) {
+    ring.close();
+    throw error;
+  }
+}
+
+class UringEngine extends NativeEngine {
+  readonly name = "uring";
+  readonly fd: number;
+  readonly #ring: Ring;
+  readonly #bufferRing: BufferRing;
+  /** Connections whose receive found no buffer. */
+  readonly #starved: ConnectionList;
+  /** `msghdr`s of entries that are not submitted yet. */
+  readonly #messages: Mapping;
+  readonly #messageWords: Int32Array;
+  #messageCount = 0;
+  /** By connection: full receives in the batch of `#fullBatch`, or small portions in a row. */
+  readonly #streak: Uint8Array;
+  readonly #streakBatch: Int32Array;
+  #batchNumber = 0;
+  #watchCount = 0;
+
+  constructor(ring: Ring, options: EngineOptions) {
+    super(options, true);
+    this.#ring = ring;
+    this.fd = ring.fd;
+    this.#bufferRing = new BufferRing(ring, this.buffers, this.poolAddress);
+    this.#starved = new ConnectionList(options.connectionsMax);
+    this.#messages = mapMemory(MESSAGE_COUNT * MESSAGE_WORDS * 4);
+    this.#messageWords = new Int32Array(this.#messages.buffer);
+    this.#streak = new Uint8Array(options.connectionsMax);
+    this.#streakBatch = new Int32Array(options.connectionsMax);
+  }
+
+  // Handing over.
+
+  submit(): void {
+    this.flush();
+    this.#ring.submit();
+    this.#messageCount = 0;
+  }
+
+  protected wait(waitMs: number): number {
+    const ring = this.#ring;
+    let count = ring.submitAndWait(waitMs);
+    if (ring.pending === 0) this.#messageCount = 0;
+    // What only Node waits for needs no batch.
+    while (count > 0) {
+      const at = (ring.cqHead & ring.cqMask) * CQE_WORDS;
+      if (ring.cqes[at + 1] !== WATCH) break;
+      this.#nextCqe();
+      this.#watchDone(ring.cqes[at]!, ring.cqes[at + 2]!);
+      count--;
+    }
+    if (count === 0) ring.cqAdvance();
+    return count;
+  }
+
+  protected hasPending(): boolean {
+    return this.#starved.count > 0 && this.#bufferRing.available === 0 && this.buffers.freeLargeCount > 0;
+  }
+
+  protected flush(): void {
+    this.#batchNumber = (this.#batchNumber + 1) | 0;
+    this.#bufferRing.topUp();
+    for (let left = this.dirty.count; left > 0; left--) {
+      const connection = this.dirty.take();
+      const flags = this.table.flags[connection]!;
+      if ((flags & (OPEN | CONNECTED | FAILED)) !== (OPEN | CONNECTED)) continue;
+      const inFlight = this.table.inFlight[connection]!;
+      if ((inFlight & SEND_IN_FLIGHT) === 0 && !this.queue.isEmpty(connection)) this.#armSend(connection);
+      if ((inFlight & RECEIVE_IN_FLIGHT) === 0) this.#armReceive(connection);
+    }
+    this.#feedStarved();
+    if (this.accepting) this.#armListeners();
+    else this.#cancelListeners();
+  }
+
+  #armSend(connection: number): void {
+    this.table.inFlight[connection] = this.table.inFlight[connection]! | SEND_IN_FLIGHT;
+    const fd = this.table.fd[connection]!;
+    const queue = this.queue;
+    if (queue.isSingle(connection)) {
+      const start = queue.firstStart(connection);
+      const bytes = queue.firstEnd(connection) - start;
+      const at = this.#ring.nextSqe();
+      prepSend(this.#ring.sqes, at, fd, this.poolAddress + start, bytes, SEND, connection);
+      return;
+    }
+    if (this.#messageCount === MESSAGE_COUNT) {
+      this.#ring.submit();
+      this.#messageCount = 0;
+    }
+    const message = this.#messageCount++ * MESSAGE_WORDS;
+    const count = queue.writeVectors(connection, this.#messageWords, message + 16, VECTORS_MAX);
+    const address = this.#messages.address + message * 4;
+    const vectors = address + 64;
+    // struct msghdr: name and its length stay 0; vectors at byte 16, their count at 24.
+    this.#messageWords[message + 4] = vectors | 0;
+    this.#messageWords[message + 5] = (vectors / TWO_POW_32) | 0;
+    this.#messageWords[message + 6] = count;
+    prepSendmsg(this.#ring.sqes, this.#ring.nextSqe(), fd, address, SEND, connection);
+  }
+
+  #armReceive(connection: number): void {
+    const flags = this.table.flags[connection]!;
+    if ((flags & (PAUSED | ENDED)) !== 0) return;
+    this.table.inFlight[connection] = this.table.inFlight[connection]! | RECEIVE_IN_FLIGHT;
+    const fd = this.table.fd[connection]!;
+    const at = this.#ring.nextSqe();
+    if ((flags & BULK) === 0) {
+      prepRecvMultishot(this.#ring.sqes, at, fd, RECEIVE, connection);
+    } else {
+      const bundle = this.#ring.hasBundles;
+      prepRecv(this.#ring.sqes, at, fd, bundle ? PORTION_BYTES : 0, bundle, RECEIVE, connection);
+    }
+  }
+
+  /** As many of the starved as there are buffers try again, oldest first. */
+  #feedStarved(): void {
+    let meals = this.#bufferRing.available;
+    while (meals > 0 && this.#starved.count > 0) {
+      const connection = this.#starved.take();
+      const flags = this.table.flags[connection]!;
+      if ((flags & (OPEN | CONNECTED | FAILED)) !== (OPEN | CONNECTED)) continue;
+      if ((this.table.inFlight[connection]! & RECEIVE_IN_FLIGHT) !== 0) continue;
+      this.#armReceive(connection);
+      meals--;
+    }
+  }
+
+  #armListeners(): void {
+    for (let i = 0; i < this.listeners.length; i++) {
+      const listener = this.listeners[i]!;
+      if (listener.armed || !this.mayAccept()) continue;
+      listener.armed = true;
+      const multishot = this.table.freeCount >= ACCEPT_AHEAD;
+      prepAccept(this.#ring.sqes, this.#ring.nextSqe(), listener.fd, multishot, ACCEPT, i);
+    }
+  }
+
+  #cancelListeners(): void {
+    for (let i = 0; i < this.listeners.length; i++) {
+      const listener = this.listeners[i]!;
+      if (listener.armed && !listener.cancelling) this.#cancelListener(i);
+    }
+  }
+
+  #cancelListener(index: number): void {
+    this.listeners[index]!.cancelling = true;
+    prepCancel(this.#ring.sqes, this.#ring.nextSqe(), ACCEPT, index, SILENT);
+  }
+
+  // What the handler asks for.
+
+  protected beginConnect(connection: number, target: AddressRecord): void {
+    this.admitted(connection);
+    this.table.inFlight[connection] = CONNECT_IN_FLIGHT;
+    const fd = this.table.fd[connection]!;
+    const at = this.#ring.nextSqe();
+    prepConnect(this.#ring.sqes, at, fd, target.address, target.bytes, CONNECT, connection);
+  }
+
+  protected override admitted(connection: number): void {
+    this.#streak[connection] = 0;
+  }
+
+  protected stopReceiving(connection: number): void {
+    if ((this.table.inFlight[connection]! & RECEIVE_IN_FLIGHT) === 0) return;
+    const flags = this.table.flags[connection]!;
+    if ((flags & CANCELLING) !== 0) return;
+    this.table.flags[connection] = flags | CANCELLING;
+    prepCancel(this.#ring.sqes, this.#ring.nextSqe(), RECEIVE, connection, SILENT);
+  }
+
+  protected startReceiving(connection: number): void {
+    this.dirty.add(connection);
+  }
+
+  protected abandon(connection: number): void {
+    const inFlight = this.table.inFlight[connection]!;
+    if (inFlight === 0) {
+      this.#close(connection);
+      return;
+    }
+    this.stopReceiving(connection);
+    const ring = this.#ring;
+    if ((inFlight & SEND_IN_FLIGHT) !== 0) prepCancel(ring.sqes, ring.nextSqe(), SEND, connection, SILENT);
+    else this.queue.clear(connection);
+    if ((inFlight & CONNECT_IN_FLIGHT) !== 0)
+      prepCancel(ring.sqes, ring.nextSqe(), CONNECT, connection, SILENT);
+  }
+
+  #close(connection: number): void {
+    prepClose(this.#ring.sqes, this.#ring.nextSqe(), this.table.fd[connection]!, SILENT);
+    this.finish(connection);
+  }
+
+  // What the kernel tells.
+
+  protected dispatch(count: number): void {
+    const ring = this.#ring;
+    const cqes = ring.cqes;
+    try {
+      for (let left = count; left > 0; left--) {
+        const at = (ring.cqHead & ring.cqMask) * CQE_WORDS;
+        const index = cqes[at]!;
+        const kind = cqes[at + 1]!;
+        const result = cqes[at + 2]!;
+        const flags = cqes[at + 3]!;
+        this.#nextCqe();
+        if (kind === RECEIVE) this.#received(index, result, flags);
+        else if (kind === SEND) this.#sent(index, result);
+        else if (kind === ACCEPT) this.#accepted(index, result, flags);
+        else if (kind === CONNECT) this.#connected(index, result);
+        else if (kind === WATCH) this.#watchDone(index, result);
+      }
+    } finally {
+      ring.cqAdvance();
+    }
+  }
+
+  #nextCqe(): void {
+    this.#ring.cqHead = (this.#ring.cqHead + 1) | 0;
+  }
+
+  #received(connection: number, result: number, cqeFlags: number): void {
+    const last = (cqeFlags & MORE) === 0;
+    if (last) this.#operationEnded(connection, RECEIVE_IN_FLIGHT);
+    if ((cqeFlags & BUFFER) !== 0) this.#deliver(connection, cqeFlags >>> BUFFER_SHIFT, result);
+    if (!last) return;
+    const flags = this.table.flags[connection]! & ~CANCELLING;
+    this.table.flags[connection] = flags;
+    if ((flags & OPEN) === 0) {
+      if (this.table.inFlight[connection] === 0) this.#close(connection);
+      return;
+    }
+    if (result > 0 || result === ECANCELED || result === EINTR || result === EAGAIN) {
+      if ((flags & PAUSED) === 0) this.dirty.add(connection);
+    } else if (result === 0) {
+      this.tellEnd(connection);
+    } else if (result === ENOBUFS) {
+      this.#bufferRing.grow();
+      this.#starved.add(connection);
+    } else {
+      this.fail(connection, (flags & SEND_BROKEN) !== 0 ? this.table.errno[connection]! : result);
+    }
+  }
+
+  /** Passes on `bytes` in the buffer `id`, and in those behind it when it is a bundle. */
+  #deliver(connection: number, id: number, bytes: number): void {
+    let left = bytes;
+    let current = id;
+    do {
+      const start = this.#bufferRing.take(current);
+      const count = Math.min(left, FULL_BYTES);
+      // Asked anew for each: the handler may close the connection between two.
+      if (count > 0 && (this.table.flags[connection]! & (OPEN | FAILED)) === OPEN) {
+        this.#watchVolume(connection, count);
+        this.handler!.received(connection, start, start + count);
+      } else {
+        this.buffers.release(start);
+      }
+      left -= count;
+      current = this.#bufferRing.after(current);
+    } while (left > 0);
+  }
+
+  /** Changes between multishot and portions. */
+  #watchVolume(connection: number, count: number): void {
+    const flags = this.table.flags[connection]!;
+    if ((flags & BULK) === 0) {
+      if (count < FULL_BYTES) return;
+      if (this.#streakBatch[connection] !== this.#batchNumber) this.#streak[connection] = 0;
+      this.#streakBatch[connection] = this.#batchNumber;
+      this.#streak[connection] = this.#streak[connection]! + 1;
+      if (this.#streak[connection]! < FULL_RECEIVES_MAX) return;
+      this.#streak[connection] = 0;
+      this.table.flags[connection] = flags | BULK;
+      this.stopReceiving(connection);
+      return;
+    }
+    if (count === FULL_BYTES) {
+      this.#streak[connection] = 0;
+      return;
+    }
+    this.#streak[connection] = this.#streak[connection]! + 1;
+    if (this.#streak[connection]! < CALM_RECEIVES) return;
+    this.#streak[connection] = 0;
+    this.table.flags[connection] = flags & ~BULK;
+  }
+
+  #sent(connection: number, result: number): void {
+    this.#operationEnded(connection, SEND_IN_FLIGHT);
+    const flags = this.table.flags[connection]!;
+    if ((flags & OPEN) === 0) {
+      if (this.table.inFlight[connection] === 0) this.#close(connection);
+      return;
+    }
+    if (result >= 0) {
+      this.sent(connection, result);
+      if (!this.queue.isEmpty(connection)) this.dirty.add(connection);
+    } else if (result === EINTR || result === EAGAIN || result === ECANCELED) {
+      this.dirty.add(connection);
+    } else if ((flags & FAILED) === 0 && this.breakSending(connection, result)) {
+      // Reading goes on to its end, and must be under way for that.
+      this.dirty.add(connection);
+    }
+  }
+
+  #connected(connection: number, result: number): void {
+    this.#operationEnded(connection, CONNECT_IN_FLIGHT);
+    const flags = this.table.flags[connection]!;
+    if ((flags & OPEN) === 0) {
+      this.#close(connection);
+    } else if (result < 0) {
+      this.fail(connection, result);
+    } else {
+      this.table.flags[connection] = flags | CONNECTED;
+      this.dirty.add(connection);
+      this.handler!.connected(connection);
+    }
+  }
+
+  #accepted(index: number, result: number, cqeFlags: number): void {
+    const listener = this.listeners[index]!;
+    if ((cqeFlags & MORE) === 0) {
+      listener.armed = false;
+      listener.cancelling = false;
+    }
+    if (result < 0) {
+      this.acceptFailed(result);
+      return;
+    }
+    this.admit(result, index);
+    if (listener.armed && !listener.cancelling && this.table.freeCount === 0) this.#cancelListener(index);
+  }
+
+  #operationEnded(connection: number, bit: number): void {
+    this.table.inFlight[connection] = this.table.inFlight[connection]! & ~bit;
+  }
+
+  // Node's descriptor, and those of other engines.
+
+  watch(fd: number, token: number): void {
+    this.#watchCount++;
+    prepPollIn(this.#ring.sqes, this.#ring.nextSqe(), fd, WATCH, token);
+  }
+
+  unwatch(_fd: number, token: number): void {
+    prepCancel(this.#ring.sqes, this.#ring.nextSqe(), WATCH, token, SILENT);
+  }
+
+  #watchDone(token: number, result: number): void {
+    this.#watchCount--;
+    if (result !== ECANCELED) this.loop.watchFired(token);
+  }
+
+  protected tearDown(): void {
+    const ring = this.#ring;
+    prepCancelAll(ring.sqes, ring.nextSqe(), SILENT);
+    ring.submit();
+    for (let round = 0; round < TEAR_DOWN_ROUNDS && this.#isBusy(); round++) {
+      for (let left = ring.submitAndWait(TEAR_DOWN_WAIT_MS); left > 0; left--) {
+        const at = (ring.cqHead & ring.cqMask) * CQE_WORDS;
+        const index = ring.cqes[at]!;
+        const kind = ring.cqes[at + 1]!;
+        const last = (ring.cqes[at + 3]! & MORE) === 0;
+        this.#nextCqe();
+        if (kind === ACCEPT) {
+          if (last) this.listeners[index]!.armed = false;
+          if (ring.cqes[at + 2]! >= 0) this.calls.close(ring.cqes[at + 2]!);
+        } else if (kind === WATCH) this.#watchCount--;
+        else if (kind === RECEIVE && last) this.#operationEnded(index, RECEIVE_IN_FLIGHT);
+        else if (kind === SEND) this.#operationEnded(index, SEND_IN_FLIGHT);
+        else if (kind === CONNECT) this.#operationEnded(index, CONNECT_IN_FLIGHT);
+      }
+      ring.cqAdvance();
+    }
+    ring.close();
+  }
+
+  #isBusy(): boolean {
+    if (this.#watchCount > 0) return true;
+    for (const listener of this.listeners) if (listener.armed) return true;
+    for (let i = 0; i < this.connectionsMax; i++) if (this.table.inFlight[i] !== 0) return true;
+    return false;
+  }
+}
