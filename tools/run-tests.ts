@@ -1,7 +1,7 @@
 /**
  * Runs every `*.test.ts` and `*.fuzz.ts` under src/ and test/, each file in its own process.
  *
- *     node tools/run-tests.ts [part of a path…]
+ *     npm run tests -- [part of a path…]
  *
  * On a terminal the output is node's spec reporter. Elsewhere it is one line per file, each failure in full,
  * and node's own summary (`# tests N`, `# pass N`, …) as the last lines. With CI set a skipped or unfinished

@@ -2,7 +2,7 @@
  * House rules that neither the compiler nor the linter knows: which layer may import which, what core and hot
  * code may not use, how long things may be, what every dependency owes.
  *
- *     node tools/tidy.ts
+ *     npm run tidy
  *
  * Strategy: checks look at lines of text with comments and strings blanked out, not at syntax trees: they are
  * a net with known holes that costs milliseconds. test/tidy.test.ts runs them on the checkout and on samples

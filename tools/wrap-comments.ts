@@ -1,7 +1,7 @@
 /**
  * Breaks comment lines that are longer than the formatter's line width; the formatter leaves comments alone.
  *
- *     node tools/wrap-comments.ts [file…]
+ *     node tools/node.cjs tools/wrap-comments.ts [file…]
  *
  * What no longer fits on a line goes to the front of the next, if that continues the same paragraph, and
  * otherwise onto a line of its own. Shorter lines are never joined.
