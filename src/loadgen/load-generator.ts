@@ -95,7 +95,6 @@ export class LoadGenerator implements Handler, ResponseSink {
   #sweepAtMs = 0;
   #reconnectAtMs = 0;
   #isCounting = false;
-  #isSending = true;
   #connectingCount = 0;
   #openCount = 0;
   #openedEver = 0;
@@ -226,12 +225,17 @@ export class LoadGenerator implements Handler, ResponseSink {
 
   // ── Sending ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Closed loop: brings a connection back to its full depth, in one range. */
+  /**
+   * Closed loop: brings a connection back to its full depth, in one range. Not before half of it is answered: servers
+   * answer pipelined requests one by one, and a send for each would cost as much as no pipelining.
+   */
   #refill(connection: number): void {
-    if (!this.#isSending) return;
-    const count = this.#plan.pipeline - this.#inFlight[connection]!;
+    const pipeline = this.#plan.pipeline;
+    const inFlight = this.#inFlight[connection]!;
+    if (inFlight > pipeline >> 1) return;
+    const count = pipeline - inFlight;
     for (let i = 0; i < count; i++) this.#note(connection, this.#nowMs);
-    if (count > 0) this.#send(connection, count);
+    this.#send(connection, count);
   }
 
   /** Open loop: gives what is due to the connections that are free. */
@@ -368,7 +372,6 @@ export class LoadGenerator implements Handler, ResponseSink {
 
   #finish(): void {
     this.finished = true;
-    this.#isSending = false;
     const tally = this.#tally;
     if (this.#isOpenLoop) tally.unsent = this.#schedule.leftCount(this.#nowMs);
     tally.closeSecond();

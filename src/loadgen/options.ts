@@ -49,7 +49,7 @@ const OPTIONS: Record<string, OptionRow> = {
     short: "r",
     help: "open loop: N requests a second in all (5000, 5k); default: closed loop",
   },
-  pipeline: { value: "N", short: "p", help: "requests in flight on each connection (default 1)" },
+  pipeline: { value: "N", short: "p", help: "most requests in flight on each connection (default 1)" },
   warmup: { value: "TIME", short: "w", help: "load before the measurement begins, not counted (default 0)" },
   timeout: { value: "TIME", short: "t", help: "longest wait for a connection or an answer (default 10s)" },
   method: { value: "METHOD", short: "m", help: "request method (default GET; POST with --body-file)" },

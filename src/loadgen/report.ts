@@ -53,8 +53,7 @@ export function writeReport(result: Result, loud: Emphasis): string {
       result.reconnects > 0 ? `${writeCount(result.reconnects)} reconnects` : "",
     ),
     row("own CPU", cpuText(result), ""),
-    "",
-    ...latencyTable(result),
+    ...(result.responses > 0 ? ["", ...latencyTable(result)] : []),
   ];
   const troubles = troubleLines(result);
   if (troubles.length > 0) lines.push("", ...troubles.map(loud));
