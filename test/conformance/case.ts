@@ -7,6 +7,8 @@ export interface Stage {
   readonly arena: Arena;
   readonly engine: Engine;
   readonly witness: Witness;
+  /** Whether nobody but the engine itself holds a slot of the pool. */
+  slotsAreHome(): boolean;
 }
 
 export interface Case {
@@ -16,8 +18,8 @@ export interface Case {
   readonly needsSockets?: boolean;
   /** The case calls `engine.start`. */
   readonly startsItself?: boolean;
-  /** Returns a reason when this machine cannot run it. */
-  run(stage: Stage): Promise<string | undefined | undefined>;
+  /** A string is the reason why this machine cannot run it. */
+  run(stage: Stage): Promise<unknown>;
 }
 
 /** An engine's connection and the peer on its other end. */

@@ -222,12 +222,13 @@ export const CONNECT_CASES: readonly Case[] = [
     name: "writePeerAddress: an IPv4 client of an IPv6 listener is written as IPv4",
     needsSockets: true,
     options: { listeners: [{ host: "::", port: 0 }] },
-    async run({ arena, engine, witness }) {
+    async run(stage) {
+      const { arena, engine, witness } = stage;
       const [address] = engine.listenerAddresses;
       assert.match(address!, /^\[::\]:[0-9]+$/);
       arena.dial(`127.0.0.1:${address!.slice("[::]:".length)}`);
       await arena.until("it is accepted", () => witness.accepts.length === 1);
-      assert.equal(peerAddressOf({ arena, engine, witness }, witness.accepts[0]!), "127.0.0.1");
+      assert.equal(peerAddressOf(stage, witness.accepts[0]!), "127.0.0.1");
     },
   },
   {

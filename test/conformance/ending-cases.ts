@@ -80,14 +80,13 @@ const BOTH_WAYS = WAYS.flatMap(({ way, pairOf }): Case[] => [
   {
     name: `${way}: close drops what is queued and gives its slots back`,
     async run(stage) {
-      const { arena, engine, witness } = stage;
-      const { buffers } = engine;
+      const { arena, witness } = stage;
       const { seen, peer } = await pairOf(stage);
       peer.pause();
       witness.sendPattern(seen, patternOf(1), 60 * RECEIVE_BYTES);
       await arena.pass(10);
       witness.close(seen);
-      await arena.until("every slot is home", () => buffers.freeLargeCount === buffers.largeCount);
+      await arena.until("every slot is home", stage.slotsAreHome);
     },
   },
   {
@@ -103,15 +102,14 @@ const BOTH_WAYS = WAYS.flatMap(({ way, pairOf }): Case[] => [
   {
     name: `${way}: reset drops what is queued; after shutdown too`,
     async run(stage) {
-      const { arena, engine, witness } = stage;
-      const { buffers } = engine;
+      const { arena, witness } = stage;
       const { seen, peer } = await pairOf(stage);
       peer.pause();
       witness.sendPattern(seen, patternOf(1), 60 * RECEIVE_BYTES);
       witness.shutdown(seen);
       await arena.pass(10);
       witness.reset(seen);
-      await arena.until("every slot is home", () => buffers.freeLargeCount === buffers.largeCount);
+      await arena.until("every slot is home", stage.slotsAreHome);
       peer.resume();
       await arena.until("the peer is told", () => peer.hasEnded || peer.failure !== "");
       assert.equal(peer.failure, "ECONNRESET");
@@ -148,8 +146,7 @@ const BOTH_WAYS = WAYS.flatMap(({ way, pairOf }): Case[] => [
   {
     name: `${way}: the peer's RST while much is queued is failed, and the slots come home`,
     async run(stage) {
-      const { arena, engine, witness } = stage;
-      const { buffers } = engine;
+      const { arena, witness } = stage;
       const { seen, peer } = await pairOf(stage);
       peer.pause();
       witness.sendPattern(seen, patternOf(1), 60 * RECEIVE_BYTES);
@@ -158,7 +155,7 @@ const BOTH_WAYS = WAYS.flatMap(({ way, pairOf }): Case[] => [
       await arena.until("it fails", () => seen.errno !== 0);
       assert.ok(BROKEN_BY_PEER.includes(seen.errno), `errno ${seen.errno}`);
       witness.close(seen);
-      await arena.until("every slot is home", () => buffers.freeLargeCount === buffers.largeCount);
+      await arena.until("every slot is home", stage.slotsAreHome);
     },
   },
   {
