@@ -30,16 +30,22 @@ export const Flag = {
   sendBroken: 1024,
   /** uring: the receive was asked to end. */
   cancelling: 2048,
-  /** uring: receives are bounded, because much arrives. epoll: more may wait to be read. */
+  /** uring: receives are bounded, because much arrives. */
   bulk: 4096,
+  /** epoll: something may wait to be read; the kernel will not say so again. */
   readable: 8192,
-  writable: 16384,
+  /** epoll: the kernel takes no more for now; it will say when it does. */
+  blocked: 16384,
+  /** epoll: the peer has closed or broken the connection, so that reading has an end to reach. */
+  hungUp: 32768,
 } as const;
 
 /** Bits of `ConnectionTable.inFlight`: what the kernel works on. */
 export const InFlight = { receive: 1, send: 2, connect: 4 } as const;
 
 const NONE = -1;
+/** Stands for a descriptor that is closed while its index is still taken. */
+export const CLOSED_FD = -2;
 
 export class ConnectionTable {
   readonly capacity: number;

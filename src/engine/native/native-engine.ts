@@ -427,7 +427,8 @@ export abstract class NativeEngine implements Engine, NestedSource {
     this.tearDown();
     for (let i = 0; i < this.connectionsMax; i++) {
       const fd = this.table.fd[i]!;
-      if (fd !== -1) this.calls.close(fd);
+      if (fd >= 0) this.calls.close(fd);
+      this.queue.clear(i);
     }
     for (let i = 0; i < this.#parked.length; i += 2) this.calls.close(this.#parked[i]!);
     for (const listener of this.listeners)

@@ -119,6 +119,13 @@ export class BufferRing {
     if (this.#tail !== tail) Atomics.store(this.#halves, TAIL_AT, this.#tail);
   }
 
+  /** Releases every buffer on offer. The kernel must receive no more. */
+  takeBack(): void {
+    for (let id = 0; id < this.#offsets.length; id++) {
+      if (this.#offsets[id] !== NONE) this.#buffers.release(this.take(id));
+    }
+  }
+
   #follow(): void {
     if (this.#demand > this.#demandMax) this.#demandMax = this.#demand;
     this.#demand = 0;

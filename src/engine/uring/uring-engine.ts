@@ -9,8 +9,8 @@
  * kind and its connection's index: a completion can therefore never meet a later user of the index. The descriptor is closed after the
  * last completion too, in the order of the queue, so no entry can name a number that means something else by then.
  *
- * Bounded receiving: one run of a multishot receive fills up to 32 buffers before anyone can say stop. A connection that filled
- * several in one batch is received from in bounded portions until little comes again.
+ * Bounded receiving: one run of a multishot receive fills up to 32 buffers before anyone can say stop. A new connection, and one that
+ * filled several buffers in one batch, is therefore received from in bounded portions until little comes.
  *
  * @hot
  */
@@ -125,6 +125,11 @@ class UringEngine extends NativeEngine {
     this.#messageWords = new Int32Array(this.#messages.buffer);
     this.#streak = new Uint8Array(options.connectionsMax);
     this.#streakBatch = new Int32Array(options.connectionsMax);
+  }
+
+  /** Large slots that the kernel has to receive into: they are not free, and nobody else's. */
+  get lentSlots(): number {
+    return this.#bufferRing.available;
   }
 
   // Handing over.
@@ -258,6 +263,7 @@ class UringEngine extends NativeEngine {
 
   protected override admitted(connection: number): void {
     this.#streak[connection] = 0;
+    this.table.flags[connection] = this.table.flags[connection]! | BULK;
   }
 
   protected stopReceiving(connection: number): void {
@@ -321,9 +327,11 @@ class UringEngine extends NativeEngine {
 
   #received(connection: number, result: number, cqeFlags: number): void {
     const last = (cqeFlags & MORE) === 0;
-    if (last) this.#operationEnded(connection, RECEIVE_IN_FLIGHT);
+    // It has ended, so nothing is to be cancelled; it counts as in flight until its bytes are told, so that nobody closes it twice.
+    if (last) this.table.flags[connection] = this.table.flags[connection]! | CANCELLING;
     if ((cqeFlags & BUFFER) !== 0) this.#deliver(connection, cqeFlags >>> BUFFER_SHIFT, result);
     if (!last) return;
+    this.#operationEnded(connection, RECEIVE_IN_FLIGHT);
     const flags = this.table.flags[connection]! & ~CANCELLING;
     this.table.flags[connection] = flags;
     if ((flags & OPEN) === 0) {
@@ -472,6 +480,7 @@ class UringEngine extends NativeEngine {
       }
       ring.cqAdvance();
     }
+    this.#bufferRing.takeBack();
     ring.close();
   }
 
