@@ -186,8 +186,10 @@ export class Stage extends Changing {
   /** Lets everybody go, and holds the session to its laws. */
   async settle(): Promise<void> {
     for (const client of this.#clients) client.close();
-    await this.eventually("clients and exchanges are gone", () => this.counter(Counter.clientsOpen) === 0);
+    await this.eventually("exchanges are gone", () => this.counter(Counter.requestsInFlight) === 0);
+    // A tunnel ends when both sides have.
     for (const backend of this.backends) await backend.close();
+    await this.eventually("clients are gone", () => this.counter(Counter.clientsOpen) === 0);
     await this.eventually("backend connections are gone", () => this.counter(Counter.originsOpen) === 0);
     const gauges = [Counter.requestsInFlight, Counter.originsIdle, Counter.tunnelsOpen, Counter.clientsOpen];
     for (const gauge of gauges) assert.equal(this.counter(gauge), 0, `gauge ${gauge} is zero`);
