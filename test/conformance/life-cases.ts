@@ -115,10 +115,10 @@ export const LIFE_CASES: readonly Case[] = [
       const late = arena.dial(engine.listenerAddresses[0]!);
       await arena.until("nobody else is", () => late.failure !== "");
       assert.equal(late.failure, "ECONNREFUSED");
-      const seen = witness.accepts[0]!;
-      peers[0]!.write(patternOf(1).slice(0, 1000));
-      witness.sendPattern(seen, patternOf(2), 1000);
-      await arena.until("bytes go on", () => seen.receivedBytes === 1000 && peers[0]!.receivedBytes === 1000);
+      for (const peer of peers) peer.write(patternOf(1).slice(0, 1000));
+      for (const seen of witness.accepts) witness.sendPattern(seen, patternOf(2), 1000);
+      await arena.until("bytes go in", () => witness.accepts.every((seen) => seen.receivedBytes === 1000));
+      await arena.until("and out", () => peers.every((peer) => peer.receivedBytes === 1000));
       const outgoing = await connectOne(stage);
       assert.ok(outgoing!.seen.isConnected, "connecting goes on");
     },

@@ -1,0 +1,412 @@
+/**
+ * The engine of the simulated world: the contract of `src/contract/port.ts` over virtual sockets and a virtual clock.
+ *
+ * Strategy: as the real ones do, it gathers what is ready and serves it in one batch, some time after it became ready
+ * and in an order that chance decides. It prefers the rare: it cuts reads short, spreads one connection's bytes over batches,
+ * and runs batches with nothing in them.
+ */
+import { assert } from "../../base/assert.ts";
+import { BufferPool, HEADROOM_BYTES, RECEIVE_BYTES } from "../../base/buffer-pool.ts";
+import { Errno } from "../../contract/errno.ts";
+import {
+  type Engine,
+  type EngineOptions,
+  EngineUnavailable,
+  type Handler,
+  type ListenerSource,
+} from "../../contract/port.ts";
+import { parseConnectAddress } from "../net/address.ts";
+import { END_OF_STREAM, NOTHING_YET, type WireEnd, type WireOwner } from "./wire.ts";
+import type { ListenerOwner, WireListener, World } from "./world.ts";
+
+/** The host on which a simulated engine runs. */
+const HOST = "127.0.0.1";
+/** A batch begins this long at most after something became ready. */
+const BATCH_WAIT_MS_MAX = 0.05;
+/** While a connection waits for a slot. */
+const STARVED_POLL_MS = 1;
+/** Slots that one connection fills in one batch, at most. */
+const READS_MAX = 4;
+
+interface SimConnection {
+  readonly number: number;
+  readonly end: WireEnd;
+  isConnected: boolean;
+  isPaused: boolean;
+  isGivenUp: boolean;
+  hasEnded: boolean;
+  hasFailed: boolean;
+  isShutdown: boolean;
+  wantsDrained: boolean;
+  isReady: boolean;
+  /** What a write answered; 0 while all is well. */
+  writeErrno: number;
+  queuedBytes: number;
+  /** Ranges: start, end, start, end, … */
+  readonly ranges: number[];
+}
+
+/** Opens a simulated engine in `world`. Throws `EngineUnavailable` for an inherited descriptor. */
+export function createSimEngine(world: World, options: EngineOptions): Engine {
+  return new SimEngine(world, options);
+}
+
+class SimEngine implements Engine, WireOwner, ListenerOwner {
+  readonly name = "sim";
+  readonly buffers: BufferPool;
+  readonly connectionsMax: number;
+  readonly listenerAddresses: readonly string[];
+  readonly #world: World;
+  readonly #listeners: WireListener[];
+  readonly #connections: (SimConnection | null)[];
+  readonly #byEnd = new Map<WireEnd, SimConnection>();
+  #handler: Handler | null = null;
+  #ready: SimConnection[] = [];
+  #isBatchPlanned = false;
+  #isStopped = false;
+  #isStarving = false;
+  /** Counts deadlines: an older one that comes up is not the handler's any more. */
+  #deadline = 0;
+
+  constructor(world: World, options: EngineOptions) {
+    this.#world = world;
+    const bytes = BufferPool.regionBytes(options.smallSlots, options.largeSlots);
+    this.buffers = new BufferPool(new Uint8Array(bytes), options.smallSlots, options.largeSlots);
+    this.connectionsMax = options.connectionsMax;
+    this.#connections = new Array<SimConnection | null>(options.connectionsMax).fill(null);
+    this.#listeners = options.listeners.map((source) => this.#listen(source));
+    this.listenerAddresses = this.#listeners.map((listener) => listener.address);
+  }
+
+  // ── Port ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  connect(address: string): number {
+    if (parseConnectAddress(address) === null) return Errno.EINVAL;
+    const number = this.#freeNumber();
+    if (number < 0 || this.#isStopped) return Errno.EMFILE;
+    this.#open(number, this.#world.dial(address, HOST, this));
+    return number;
+  }
+
+  send(number: number, start: number, end: number): void {
+    const connection = this.#of(number);
+    assert(connection.isConnected && !connection.isShutdown, "sending is between connected and shutdown");
+    if (start === end || connection.hasFailed) {
+      this.buffers.release(start);
+      return;
+    }
+    connection.ranges.push(start, end);
+    connection.queuedBytes += end - start;
+    this.#makeReady(connection);
+  }
+
+  queuedBytes(number: number): number {
+    return this.#of(number).queuedBytes;
+  }
+
+  wantDrained(number: number): void {
+    const connection = this.#of(number);
+    connection.wantsDrained = true;
+    this.#makeReady(connection);
+  }
+
+  pause(number: number): void {
+    this.#of(number).isPaused = true;
+  }
+
+  resume(number: number): void {
+    const connection = this.#of(number);
+    connection.isPaused = false;
+    this.#makeReady(connection);
+  }
+
+  shutdown(number: number): void {
+    const connection = this.#of(number);
+    connection.isShutdown = true;
+    this.#makeReady(connection);
+  }
+
+  close(number: number): void {
+    const connection = this.#of(number);
+    this.#giveUp(connection);
+    connection.end.close();
+  }
+
+  reset(number: number): void {
+    const connection = this.#of(number);
+    this.#giveUp(connection);
+    connection.end.reset();
+  }
+
+  writePeerAddress(number: number, offset: number): number {
+    const { remoteAddress } = this.#of(number).end;
+    const colon = remoteAddress.lastIndexOf(":");
+    const isUnix = remoteAddress.startsWith("unix:");
+    const text = isUnix ? "unix:" : remoteAddress.slice(0, colon).replace("[", "").replace("]", "");
+    for (let i = 0; i < text.length; i++) this.buffers.memory[offset + i] = text.charCodeAt(i);
+    return offset + text.length;
+  }
+
+  // ── Engine ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  start(handler: Handler): void {
+    assert(this.#handler === null, "an engine is started once");
+    this.#handler = handler;
+    this.#planBatch();
+  }
+
+  stopAccepting(): void {
+    for (const listener of this.#listeners) this.#world.refuse(listener);
+  }
+
+  wake(): void {
+    this.#planBatch();
+  }
+
+  async stop(): Promise<void> {
+    if (this.#isStopped) return;
+    this.#isStopped = true;
+    this.stopAccepting();
+    for (const { queue } of this.#listeners) for (const end of queue.splice(0)) end.reset();
+    for (const connection of this.#connections) if (connection !== null) this.close(connection.number);
+  }
+
+  // ── What the wire tells ───────────────────────────────────────────────────────────────────────────────────────────
+
+  wireIncoming(): void {
+    this.#planBatch();
+  }
+
+  wireConnected(end: WireEnd): void {
+    this.#makeEndReady(end);
+  }
+
+  wireReadable(end: WireEnd): void {
+    this.#makeEndReady(end);
+  }
+
+  wireWritable(end: WireEnd): void {
+    this.#makeEndReady(end);
+  }
+
+  // ── Batches ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #planBatch(): void {
+    if (this.#isBatchPlanned || this.#isStopped || this.#handler === null) return;
+    this.#isBatchPlanned = true;
+    const waitMs = (this.#world.prng.below(1000) / 1000) * BATCH_WAIT_MS_MAX;
+    this.#world.after(waitMs, () => this.#runBatch());
+  }
+
+  #runBatch(): void {
+    this.#isBatchPlanned = false;
+    if (this.#isStopped) return;
+    const handler = this.#handler!;
+    const ready = this.#shuffled(this.#ready);
+    this.#ready = [];
+    this.#isStarving = false;
+    handler.begin(this.#world.nowMs);
+    for (const connection of ready) connection.isReady = false;
+    for (const connection of ready) this.#serve(connection, handler);
+    this.#acceptWaiting(handler);
+    const waitMs = handler.end();
+    if (this.#isStopped) return;
+    // What was sent meanwhile leaves now.
+    for (const connection of this.#connections) if (connection !== null) this.#write(connection);
+    this.#planDeadline(waitMs);
+    if (this.#isStarving) this.#world.after(STARVED_POLL_MS, () => this.#planBatch());
+  }
+
+  #planDeadline(waitMs: number): void {
+    const deadline = ++this.#deadline;
+    if (waitMs < 0) return;
+    this.#world.after(waitMs, () => {
+      if (deadline === this.#deadline) this.#planBatch();
+    });
+  }
+
+  #serve(connection: SimConnection, handler: Handler): void {
+    if (connection.isGivenUp || connection.hasFailed) return;
+    if (!connection.isConnected) {
+      if (connection.end.errno !== 0) {
+        this.#fail(connection, connection.end.errno, handler);
+        return;
+      }
+      if (!connection.end.isConnected) return;
+      connection.isConnected = true;
+      handler.connected(connection.number);
+      // Bytes may come in the same batch or in a later one.
+      if (this.#world.prng.oneIn(2)) {
+        this.#makeReady(connection);
+        return;
+      }
+    }
+    this.#write(connection);
+    this.#read(connection, handler);
+    if (connection.isGivenUp || connection.hasFailed) return;
+    // Reading finds what broke the connection, behind the bytes that came before; where nothing is read, writing does.
+    if (connection.writeErrno !== 0 && (connection.hasEnded || connection.isPaused)) {
+      this.#fail(connection, connection.writeErrno, handler);
+      return;
+    }
+    if (connection.wantsDrained && connection.queuedBytes === 0) {
+      connection.wantsDrained = false;
+      handler.drained(connection.number);
+    }
+  }
+
+  #read(connection: SimConnection, handler: Handler): void {
+    const { end, number } = connection;
+    for (let reads = 0; reads < READS_MAX; reads++) {
+      if (connection.isGivenUp || connection.hasFailed || connection.isPaused || connection.hasEnded) break;
+      if (!end.isReadable()) return;
+      const slot = this.buffers.acquireLarge();
+      if (slot < 0) {
+        this.#isStarving = true;
+        break;
+      }
+      const start = slot + HEADROOM_BYTES;
+      const isShort = this.#world.prng.oneIn(8);
+      const countMax = isShort ? this.#world.prng.between(1, RECEIVE_BYTES) : RECEIVE_BYTES;
+      const count = end.read(this.buffers.memory, start, countMax);
+      if (count > 0) {
+        handler.received(number, start, start + count);
+        continue;
+      }
+      this.buffers.release(slot);
+      if (count === NOTHING_YET) return;
+      if (count === END_OF_STREAM) {
+        connection.hasEnded = true;
+        handler.ended(number);
+      } else {
+        this.#fail(connection, count, handler);
+      }
+      return;
+    }
+    if (!connection.isPaused && !connection.hasEnded && end.isReadable()) this.#makeReady(connection);
+  }
+
+  #acceptWaiting(handler: Handler): void {
+    for (const [index, listener] of this.#listeners.entries()) {
+      while (listener.queue.length > 0) {
+        const number = this.#freeNumber();
+        if (number < 0) return;
+        const end = listener.queue.shift()!;
+        const connection = this.#open(number, end);
+        connection.isConnected = true;
+        end.adopt(this);
+        handler.accepted(number, index);
+      }
+    }
+  }
+
+  // ── Connections ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #listen(source: ListenerSource): WireListener {
+    if ("fd" in source) throw new EngineUnavailable("a simulated engine inherits no descriptors");
+    const host = source.host.includes(":") ? `[${source.host}]` : source.host;
+    const listener = this.#world.listen(`${host}:${source.port}`, this);
+    if (listener === null) throw new Error(`${host}:${source.port}: EADDRINUSE`);
+    return listener;
+  }
+
+  #of(number: number): SimConnection {
+    const connection = this.#connections[number];
+    assert(connection !== null && connection !== undefined, "the connection is open");
+    return connection;
+  }
+
+  #freeNumber(): number {
+    return this.#connections.indexOf(null);
+  }
+
+  #open(number: number, end: WireEnd): SimConnection {
+    const connection: SimConnection = {
+      number,
+      end,
+      isConnected: false,
+      isPaused: false,
+      isGivenUp: false,
+      hasEnded: false,
+      hasFailed: false,
+      isShutdown: false,
+      wantsDrained: false,
+      isReady: false,
+      writeErrno: 0,
+      queuedBytes: 0,
+      ranges: [],
+    };
+    this.#connections[number] = connection;
+    this.#byEnd.set(end, connection);
+    return connection;
+  }
+
+  #giveUp(connection: SimConnection): void {
+    connection.isGivenUp = true;
+    this.#drop(connection);
+    this.#byEnd.delete(connection.end);
+    this.#connections[connection.number] = null;
+    // Whoever waits in a queue may come now.
+    this.#planBatch();
+  }
+
+  #fail(connection: SimConnection, errno: number, handler: Handler): void {
+    connection.hasFailed = true;
+    this.#drop(connection);
+    handler.failed(connection.number, errno);
+  }
+
+  #drop(connection: SimConnection): void {
+    for (let i = 0; i < connection.ranges.length; i += 2) this.buffers.release(connection.ranges[i]!);
+    connection.ranges.length = 0;
+    connection.queuedBytes = 0;
+  }
+
+  /** Gives the wire what it takes. */
+  #write(connection: SimConnection): void {
+    const { end, ranges } = connection;
+    if (connection.hasFailed || !connection.isConnected) return;
+    while (ranges.length > 0) {
+      const taken = end.write(this.buffers.memory, ranges[0]!, ranges[1]!);
+      if (taken < 0) {
+        this.#drop(connection);
+        connection.writeErrno = taken;
+        this.#makeReady(connection);
+        return;
+      }
+      if (taken === 0) return;
+      connection.queuedBytes -= taken;
+      if (taken < ranges[1]! - ranges[0]!) {
+        ranges[0] = ranges[0]! + taken;
+        return;
+      }
+      this.buffers.release(ranges[0]!);
+      ranges.splice(0, 2);
+    }
+    if (connection.isShutdown) end.shutdown();
+    if (connection.wantsDrained) this.#makeReady(connection);
+  }
+
+  #makeEndReady(end: WireEnd): void {
+    const connection = this.#byEnd.get(end);
+    if (connection !== undefined) this.#makeReady(connection);
+  }
+
+  #makeReady(connection: SimConnection): void {
+    if (!connection.isReady) {
+      connection.isReady = true;
+      this.#ready.push(connection);
+    }
+    this.#planBatch();
+  }
+
+  #shuffled(connections: SimConnection[]): SimConnection[] {
+    for (let i = connections.length - 1; i > 0; i--) {
+      const other = this.#world.prng.below(i + 1);
+      const swapped = connections[i]!;
+      connections[i] = connections[other]!;
+      connections[other] = swapped;
+    }
+    return connections;
+  }
+}

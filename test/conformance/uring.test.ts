@@ -1,0 +1,15 @@
+/** The io_uring engine under the contract. */
+import { createUringEngine } from "../../src/engine/uring/uring-engine.ts";
+import { engineContract } from "./engine-cases.ts";
+import { socketArenas } from "./socket-arena.ts";
+
+engineContract(
+  "uring",
+  socketArenas(async (options) => createUringEngine(options)),
+  {
+    hasSockets: true,
+    isRequired: process.platform === "linux",
+    // Three quarters of the pool at most are offered to the kernel.
+    lentSlotsMax: (largeSlots) => Math.max(1, Math.floor(largeSlots * 0.75)),
+  },
+);
