@@ -49,10 +49,13 @@ export class NestedLoop {
   readonly #sources: NestedSource[] = [];
   /** By token: is it watched now? */
   readonly #watched: boolean[] = [];
-  readonly #post = () => this.#sender?.postMessage(0);
+  readonly #post = () => this.#postToSelf();
   #sender: MessagePort | undefined;
   #receiver: MessagePort | undefined;
-  #scheduled = false;
+  /** How far being called back has come. Never both, and never twice: with two calls under way, each would see the other's
+   *  immediate and neither would ever wait. */
+  #immediatePending = false;
+  #messagePending = false;
   #nodeDue = false;
   #turns = 0;
 
@@ -89,7 +92,7 @@ export class NestedLoop {
     this.#receiver?.close();
     this.#sender = undefined;
     this.#receiver = undefined;
-    this.#scheduled = false;
+    this.#messagePending = false;
   }
 
   /** Node gets a pass after this turn. */
@@ -111,15 +114,22 @@ export class NestedLoop {
   }
 
   #schedule(): void {
-    if (this.#scheduled || this.#receiver === undefined) return;
-    this.#scheduled = true;
+    if (this.#immediatePending || this.#messagePending || this.#receiver === undefined) return;
+    this.#immediatePending = true;
     setImmediate(this.#post);
+  }
+
+  #postToSelf(): void {
+    this.#immediatePending = false;
+    if (this.#sender === undefined) return;
+    this.#messagePending = true;
+    this.#sender.postMessage(0);
   }
 
   /** Between two passes of Node. An exception of a handler goes to Node as any other; the loop goes on if the process does. */
   #run(receiver: MessagePort): void {
     if (receiver !== this.#receiver) return;
-    this.#scheduled = false;
+    this.#messagePending = false;
     this.#nodeDue = false;
     try {
       let nowMs = performance.now();

@@ -72,8 +72,9 @@ const EAGAIN = -11;
 const FULL_RECEIVES_MAX = 2;
 /** …of this many bytes… */
 const PORTION_BYTES = 4 * RECEIVE_BYTES;
-/** …until this many portions in a row were less than one buffer. */
+/** …until this many receives in a row brought at most so many bytes: messages, not a stream. */
 const CALM_RECEIVES = 4;
+const CALM_BYTES_MAX = 16_384;
 
 /** Ranges that leave with one SENDMSG. */
 const VECTORS_MAX = 16;
@@ -383,7 +384,7 @@ class UringEngine extends NativeEngine {
       this.stopReceiving(connection);
       return;
     }
-    if (count === FULL_BYTES) {
+    if (count > CALM_BYTES_MAX) {
       this.#streak[connection] = 0;
       return;
     }
