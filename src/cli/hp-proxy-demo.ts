@@ -7,7 +7,9 @@ import { ExitStatus, runProxy } from "../control/run.ts";
 import { packageVersion } from "./package-version.ts";
 
 const BACKENDS = 3;
-/** Stands for the backends while the flags are checked: their ports are not known before they have started. */
+/**
+ * Stands for the backends while the flags are checked: their ports are not known before they have started.
+ */
 const PLACEHOLDER = "127.0.0.1:1";
 
 const HELP = `hp-proxy demo: a proxy on :8080 over three backends of its own
@@ -71,14 +73,17 @@ async function runWithBackends(
   }
 }
 
+/** In a checkout the commands are not on PATH. */
+const BIN = import.meta.url.endsWith(".ts") ? "bin/" : "";
+
 function welcome(address: string, backends: readonly string[]): string {
   const reachable = address.replace(/^(\[::\]|0\.0\.0\.0):/, "localhost:");
   return `
 hp-proxy demo: http://${reachable}/ in front of ${backends.join(", ")}
 
   curl -i http://${reachable}/hello
-  hp-bench ${reachable} 100 10
-  hp-proxy stats --watch
+  ${BIN}hp-bench ${reachable} 100 10
+  ${BIN}hp-proxy stats --watch
 
 Ctrl-C stops it all.
 

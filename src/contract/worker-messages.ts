@@ -1,6 +1,6 @@
 /**
- * What the supervisor and a worker process say to each other over their IPC channel. Plain data only: it crosses a
- * process boundary by structured clone. A worker never waits for an answer.
+ * What the supervisor and a worker process say to each other over their IPC channel. Plain data only: it
+ * crosses a process boundary by structured clone. A worker never waits for an answer.
  */
 import type { FailureNotice } from "./notices.ts";
 import type { EngineName, EngineOptions } from "./port.ts";
@@ -13,7 +13,9 @@ export interface BootMessage {
   readonly index: number;
   readonly engine: Exclude<EngineName, "sim"> | "auto";
   readonly options: EngineOptions;
-  /** The shared counter segment as an inherited descriptor; `null`: count in own memory and send `counters`. */
+  /**
+   * The shared counter segment as an inherited descriptor; `null`: count in own memory and send `counters`.
+   */
   readonly segment: { readonly fd: number; readonly bytes: number } | null;
   /** CPU to run on; -1: wherever the kernel puts it. */
   readonly cpu: number;

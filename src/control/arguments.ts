@@ -1,6 +1,6 @@
 /**
- * Splits a command line into options, knowing only which flags exist and which take a value. Collects what is wrong
- * and goes on, so that one run tells everything. Built on `util.parseArgs` and its tokens.
+ * Splits a command line into options, knowing only which flags exist and which take a value. Collects what is
+ * wrong and goes on, so that one run tells everything. Built on `util.parseArgs` and its tokens.
  */
 import { parseArgs } from "node:util";
 import { nearest } from "./suggestion.ts";

@@ -1,6 +1,6 @@
 /**
- * The backends of one cluster as endpoints: names become addresses (`resolver.ts`), addresses get a verdict (`health.ts`), and every
- * change is told, so that the workers can be given a new snapshot.
+ * The backends of one cluster as endpoints: names become addresses (`resolver.ts`), addresses get a verdict
+ * (`health.ts`), and every change is told, so that the workers can be given a new snapshot.
  */
 import type { Endpoint } from "../contract/snapshot.ts";
 import type { ClusterConfiguration } from "./configuration.ts";
@@ -50,8 +50,8 @@ export class Backends {
   }
 
   /**
-   * Resolves the names. A name that has no address yet is asked for again while the others work; when there is no
-   * endpoint at all, rejects with `NoAddress`.
+   * Resolves the names. A name that has no address yet is asked for again while the others work; when there
+   * is no endpoint at all, rejects with `NoAddress`.
    */
   async start(): Promise<void> {
     await Promise.all([...this.#names.values()].map((watch) => watch.start()));

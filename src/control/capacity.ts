@@ -6,7 +6,9 @@ import type { Limits } from "../contract/snapshot.ts";
 const CONNECTIONS_MAX = 131_072;
 /** Descriptors of a worker that are not connections: the runtime's, the ring's, listeners. */
 const RESERVED_DESCRIPTORS = 64;
-/** Only slots in use cost memory; the region stays below 2^30 bytes, so that every offset is a small integer. */
+/**
+ * Only slots in use cost memory; the region stays below 2^30 bytes, so that every offset is a small integer.
+ */
 const SMALL_SLOTS = 16_384;
 const LARGE_SLOTS = 8_192;
 
@@ -16,8 +18,8 @@ export interface Capacity {
 }
 
 /**
- * Room for as many clients as wished and a backend connection for each, as far as `descriptorsMax` (RLIMIT_NOFILE; -1: unknown)
- * goes; then clients get half of it.
+ * Room for as many clients as wished and a backend connection for each, as far as `descriptorsMax`
+ * (RLIMIT_NOFILE; -1: unknown) goes; then clients get half of it.
  */
 export function capacityOf(limits: Limits, descriptorsMax: number): Capacity {
   const descriptors = descriptorsMax < 0 ? CONNECTIONS_MAX : descriptorsMax - RESERVED_DESCRIPTORS;

@@ -1,4 +1,6 @@
-/** Turns what was configured and what is known about the backends into the value that the data plane follows. */
+/**
+ * Turns what was configured and what is known about the backends into the value that the data plane follows.
+ */
 import type { Endpoint, Limits, Snapshot } from "../contract/snapshot.ts";
 import type { Configuration } from "./configuration.ts";
 

@@ -1,6 +1,7 @@
 /**
- * What the operator asked for, checked and complete, as one plain value. Flags and environment variables produce it
- * today (`options.ts`); whatever else describes a proxy has to end in the same value, so that there is one path from here on.
+ * What the operator asked for, checked and complete, as one plain value. Flags and environment variables
+ * produce it today (`options.ts`); whatever else describes a proxy has to end in the same value, so that
+ * there is one path from here on.
  */
 import type { EngineName } from "../contract/port.ts";
 import type { Limits, Timeouts } from "../contract/snapshot.ts";
@@ -52,8 +53,8 @@ export interface HealthConfiguration {
   /** Request target of an HTTP check. */
   readonly path: string;
   /**
-   * Which answers to an HTTP check mean "up". `success`: 2xx and 3xx. `any`: also 4xx and 501, for a path that nobody
-   * asked for: a backend that says 404 there has no such page, but it works.
+   * Which answers to an HTTP check mean "up". `success`: 2xx and 3xx. `any`: also 4xx and 501, for a path
+   * that nobody asked for: a backend that says 404 there has no such page, but it works.
    */
   readonly expect: "success" | "any";
   readonly intervalMs: number;

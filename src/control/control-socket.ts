@@ -1,8 +1,9 @@
 /**
- * The control socket: HTTP with JSON over a unix socket that only its owner may open, where `hp-proxy stats` asks a running proxy.
+ * The control socket: HTTP with JSON over a unix socket that only its owner may open, where `hp-proxy stats`
+ * asks a running proxy.
  *
- * Places, by default: a folder `hp-proxy` in $XDG_RUNTIME_DIR, in /run for root, else `hp-proxy-UID` in the folder for
- * temporary files; in it one socket for each process, named by its number.
+ * Places, by default: a folder `hp-proxy` in $XDG_RUNTIME_DIR, in /run for root, else `hp-proxy-UID` in the
+ * folder for temporary files; in it one socket for each process, named by its number.
  */
 import { chmod, lstat, mkdir, readdir, rm } from "node:fs/promises";
 import { createServer, request, type Server } from "node:http";
@@ -37,7 +38,9 @@ export interface ControlSocket {
   close(): Promise<void>;
 }
 
-/** Opens the control socket at `path`, or at the default place for "". A dead socket in the way is removed. */
+/**
+ * Opens the control socket at `path`, or at the default place for "". A dead socket in the way is removed.
+ */
 export async function openControlSocket(
   path: string,
   folder: string,

@@ -16,8 +16,8 @@ export interface DemoBackends {
 }
 
 /**
- * Starts `count` backends from `program` (which prints `listening on HOST:PORT` as its first line). They stand in sessions of
- * their own, so that Ctrl-C does not end them before the proxy has finished with them.
+ * Starts `count` backends from `program` (which prints `listening on HOST:PORT` as its first line). They
+ * stand in sessions of their own, so that Ctrl-C does not end them before the proxy has finished with them.
  */
 export async function startDemoBackends(program: string, count: number): Promise<DemoBackends> {
   const children = Array.from({ length: count }, () =>

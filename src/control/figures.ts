@@ -1,6 +1,6 @@
 /**
- * Reads the workers' counter blocks once a second and keeps the last samples, so that rates and recent times can be told.
- * The blocks are shared memory, or copies that the workers send.
+ * Reads the workers' counter blocks once a second and keeps the last samples, so that rates and recent times
+ * can be told. The blocks are shared memory, or copies that the workers send.
  */
 import { BLOCK_BYTES, blockOf, Counter } from "../contract/counters.ts";
 import { errorsTotal, type Samples, type WorkerStats, workerStats } from "./stats-report.ts";

@@ -1,8 +1,8 @@
 /**
  * The worker processes together: starts them, replaces those that die, passes messages to all, ends all.
  *
- * A worker that dies is replaced at once, because connections wait in its listening socket's queue. One that dies again as soon as
- * it has begun is started again with growing pauses.
+ * A worker that dies is replaced at once, because connections wait in its listening socket's queue. One that
+ * dies again as soon as it has begun is started again with growing pauses.
  */
 import type { FromWorker, ToWorker } from "../contract/worker-messages.ts";
 import type { Log } from "./log.ts";
@@ -74,7 +74,10 @@ export class Fleet {
     return this.#places[index]?.process?.pid ?? 0;
   }
 
-  /** Adds one place and starts its worker. Rejects with `BootFailed` when that cannot begin; `stop` is then the caller's to call. */
+  /**
+   * Adds one place and starts its worker. Rejects with `BootFailed` when that cannot begin; `stop` is then
+   * the caller's to call.
+   */
   add(): Promise<ReadyMessage> {
     const place = new Place(this.#places.length);
     this.#places.push(place);
@@ -93,7 +96,10 @@ export class Fleet {
     for (const { process, ready } of this.#places) if (ready) process?.send(message);
   }
 
-  /** Lets every worker finish; resolves when all are gone, with the number of those that had to be cut after `timeoutMs`. */
+  /**
+   * Lets every worker finish; resolves when all are gone, with the number of those that had to be cut after
+   * `timeoutMs`.
+   */
   async drain(timeoutMs: number): Promise<number> {
     this.#end();
     for (const { process } of this.#places) process?.send({ type: "drain" });

@@ -1,4 +1,6 @@
-/** One health check of one endpoint. Always a new connection: whether one can be had is part of the question. */
+/**
+ * One health check of one endpoint. Always a new connection: whether one can be had is part of the question.
+ */
 import { type ClientRequest, request } from "node:http";
 import { connect, type Socket } from "node:net";
 import type { HealthConfiguration } from "./configuration.ts";
@@ -14,7 +16,10 @@ export function socketTarget(address: string): { host: string; port: number } | 
   };
 }
 
-/** "" when good, else why not, in words. Never rejects. Ends within `timeoutMs`, or as failed when `signal` aborts. */
+/**
+ * "" when good, else why not, in words. Never rejects. Ends within `timeoutMs`, or as failed when `signal`
+ * aborts.
+ */
 export function checkEndpoint(
   address: string,
   name: string,

@@ -2,7 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { HealthState } from "./health-state.ts";
 
-/** Outcomes in order (`+` good, `-` failed), and the verdict after each, with `!` where it changed. Fall 3, rise 2. */
+/**
+ * Outcomes in order (`+` good, `-` failed), and the verdict after each, with `!` where it changed. Fall 3,
+ * rise 2.
+ */
 const CASES: readonly [name: string, outcomes: string, verdicts: string][] = [
   ["the first failure decides alone", "-", "down!"],
   ["the first success changes nothing", "+", "up"],

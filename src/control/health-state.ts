@@ -1,4 +1,7 @@
-/** Whether one endpoint counts as up, from the outcomes of its checks: `fall` failures in a row take it out, `rise` bring it back. */
+/**
+ * Whether one endpoint counts as up, from the outcomes of its checks: `fall` failures in a row take it out,
+ * `rise` bring it back.
+ */
 export class HealthState {
   readonly #fall: number;
   readonly #rise: number;
@@ -16,7 +19,10 @@ export class HealthState {
     return this.#healthy;
   }
 
-  /** Takes one outcome; true when the verdict changed. The first outcome of all decides alone: nothing is known yet. */
+  /**
+   * Takes one outcome; true when the verdict changed. The first outcome of all decides alone: nothing is
+   * known yet.
+   */
   observe(good: boolean): boolean {
     const first = !this.#decided;
     this.#decided = true;

@@ -1,8 +1,8 @@
 /**
  * Active health checks: asks every endpoint again and again, and tells when the verdict about one changes.
  *
- * They run in the supervisor, once for all workers. Intervals are spread by ±10 %, so that many endpoints are not
- * asked in the same instant for ever. The first check begins at once and decides alone.
+ * They run in the supervisor, once for all workers. Intervals are spread by ±10 %, so that many endpoints are
+ * not asked in the same instant for ever. The first check begins at once and decides alone.
  */
 import type { HealthConfiguration } from "./configuration.ts";
 import { checkEndpoint } from "./health-check.ts";

@@ -20,7 +20,9 @@ Signals
   -v, --version               the version
 `;
 
-/** Help of the proxy: every option by group, with its default. At most `columns` wide where words allow it. */
+/**
+ * Help of the proxy: every option by group, with its default. At most `columns` wide where words allow it.
+ */
 export function helpText(columns = 100): string {
   const groups = new Map<string, string[]>();
   for (const name of OPTION_NAMES) {

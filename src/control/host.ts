@@ -1,6 +1,6 @@
 /**
- * What the supervisor asks of the operating system beyond Node: listening sockets without an event loop, shared memory,
- * CPU numbers. There by FFI on Linux; elsewhere the supervisor does without (`listeners.ts`).
+ * What the supervisor asks of the operating system beyond Node: listening sockets without an event loop,
+ * shared memory, CPU numbers. There by FFI on Linux; elsewhere the supervisor does without (`listeners.ts`).
  */
 
 export interface Host {

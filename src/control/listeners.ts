@@ -1,9 +1,10 @@
 /**
  * The listening sockets of all workers.
  *
- * With a `Host`, the supervisor opens one SO_REUSEPORT socket per worker and listener and hands it down as a descriptor: it
- * keeps its own copy, so a worker that dies loses no queued connection, its successor takes them up. Without,
- * workers open their own: one worker plainly, several with `reusePort` where the platform spreads connections over such sockets.
+ * With a `Host`, the supervisor opens one SO_REUSEPORT socket per worker and listener and hands it down as a
+ * descriptor: it keeps its own copy, so a worker that dies loses no queued connection, its successor takes
+ * them up. Without, workers open their own: one worker plainly, several with `reusePort` where the platform
+ * spreads connections over such sockets.
  */
 import { lookup } from "node:dns/promises";
 import { closeSync } from "node:fs";
@@ -139,8 +140,8 @@ async function ipv6Works(): Promise<boolean> {
 }
 
 /**
- * Sockets with SO_REUSEPORT would quietly share the port with another such proxy of the same user: half of the
- * requests would go astray. A socket without it is refused then.
+ * Sockets with SO_REUSEPORT would quietly share the port with another such proxy of the same user: half of
+ * the requests would go astray. A socket without it is refused then.
  */
 async function assertFree(wanted: ListenerConfiguration, address: string): Promise<void> {
   if (wanted.port === 0) return;

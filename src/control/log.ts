@@ -7,7 +7,10 @@ export type Log = Pick<Logger, "trace" | "debug" | "info" | "warn" | "error">;
 
 const STANDARD_ERROR = 2;
 
-/** Writes are synchronous, so that the last words before an exit are not lost; the data plane never waits for them. */
+/**
+ * Writes are synchronous, so that the last words before an exit are not lost; the data plane never waits for
+ * them.
+ */
 export function openLog({ level, format }: LogConfiguration): Log {
   const options = { level, base: null, timestamp: stdTimeFunctions.isoTime };
   if (format === "json") return pino(options, destination({ dest: STANDARD_ERROR, sync: true }));

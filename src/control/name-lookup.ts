@@ -1,8 +1,9 @@
 /**
  * Asks what addresses a host name has, and for how long that holds.
  *
- * `dns.lookup` is the authority: it reads /etc/hosts and the system's other sources in the system's order, but tells no TTL.
- * So DNS is asked as well; when it knows every address that the lookup gave, its TTL counts.
+ * `dns.lookup` is the authority: it reads /etc/hosts and the system's other sources in the system's order,
+ * but tells no TTL. So DNS is asked as well; when it knows every address that the lookup gave, its TTL
+ * counts.
  */
 import { lookup, Resolver } from "node:dns/promises";
 
@@ -18,7 +19,10 @@ export type NameLookup = (host: string) => Promise<NameAnswer>;
 
 /** Where the TTL is unknown, as for names in /etc/hosts. */
 export const UNKNOWN_TTL_MS = 10_000;
-/** A TTL of 0 must not become a flood of questions; a long one must not outlive a move for long (Docker says 600 s). */
+/**
+ * A TTL of 0 must not become a flood of questions; a long one must not outlive a move for long (Docker says
+ * 600 s).
+ */
 const TTL_MIN_MS = 1_000;
 const TTL_MAX_MS = 60_000;
 const DNS_TIMEOUT_MS = 1_000;

@@ -82,6 +82,7 @@ const HOST_NAME =
 export function readListenAddress(text: string): { host: string; port: number } | Problem {
   const remedy = "write host:port, like 127.0.0.1:8080, [::1]:8080 or :8080 for every address";
   const parts = splitHostPort(text.trim());
+  if (/^\d+$/.test(text.trim())) return new Problem("has no host", `write :${text.trim()} for every address`);
   if (parts === undefined) return new Problem("is not an address to listen on", remedy);
   const host = parts.host === "*" ? "" : parts.host;
   if (host !== "" && isIP(host) === 0 && !HOST_NAME.test(host))

@@ -1,9 +1,10 @@
 /**
- * The options of the proxy: one schema from which come the flags, the `HP_PROXY_*` variables, the checks and the help text.
+ * The options of the proxy: one schema from which come the flags, the `HP_PROXY_*` variables, the checks and
+ * the help text.
  *
- * Strategy: every value begins as text (a flag's, else the variable's, else the default's) and goes through the same
- * reader, so a default cannot be something that a user could not write, and the help cannot tell another story
- * than the program. Each option is read by itself, so that all that is wrong is told at once.
+ * Strategy: every value begins as text (a flag's, else the variable's, else the default's) and goes through
+ * the same reader, so a default cannot be something that a user could not write, and the help cannot tell
+ * another story than the program. Each option is read by itself, so that all that is wrong is told at once.
  */
 import * as z from "zod";
 import { DEFAULT_LIMITS, DEFAULT_TIMEOUTS } from "../contract/snapshot.ts";
@@ -19,7 +20,9 @@ import {
   readListenAddress,
 } from "./option-values.ts";
 
-/** What people read about an option; `initial` is the text that stands where neither flag nor variable does. */
+/**
+ * What people read about an option; `initial` is the text that stands where neither flag nor variable does.
+ */
 export interface OptionText {
   readonly group: string;
   /** Placeholder of the value in the help. */
@@ -113,7 +116,10 @@ const TIMES = "Timeouts";
 const LIMITS = "Limits";
 const OPERATION = "Operation";
 
-/** Every option by its name in camel case: `poolSize` is the flag `--pool-size` and the variable `HP_PROXY_POOL_SIZE`. */
+/**
+ * Every option by its name in camel case: `poolSize` is the flag `--pool-size` and the variable
+ * `HP_PROXY_POOL_SIZE`.
+ */
 export const schema = z.object({
   port: integer(BASIC, "Listen on every address of this machine, IPv4 and IPv6", undefined, 0, 65_535),
   listen: z.array(read(readListenAddress)).register(optionTexts, {

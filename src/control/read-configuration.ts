@@ -68,9 +68,12 @@ function readOption(
 }
 
 const SERVICE_LINK =
-  "Kubernetes set this for a service named hp-proxy: set enableServiceLinks: false in the pod, or use --listen and unset it";
+  "Kubernetes sets this for a service named hp-proxy; set enableServiceLinks: false in the pod";
 
-/** A variable that looks like a misspelt option; others under our prefix may be anybody's (Kubernetes service links). */
+/**
+ * A variable that looks like a misspelt option; others under our prefix may be anybody's (Kubernetes service
+ * links).
+ */
 function unknownVariables(environment: Environment): OptionError[] {
   const known = OPTION_NAMES.map(variableOf);
   const errors: OptionError[] = [];

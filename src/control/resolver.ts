@@ -1,10 +1,11 @@
 /**
  * Keeps the addresses of one host name up to date.
  *
- * - It asks again when the answer's TTL is over. A question that fails changes nothing: the last addresses stay.
- * - One family is used at a time. `localhost` is 127.0.0.1 and ::1, and a server listens often on only one of them; using both
- *   would send half of the requests into a refusal. IPv4 is taken, unless only IPv6 accepts connections; that is tried
- *   when the addresses change, and again as long as none accepts.
+ * - It asks again when the answer's TTL is over. A question that fails changes nothing: the last addresses
+ *   stay.
+ * - One family is used at a time. `localhost` is 127.0.0.1 and ::1, and a server listens often on only one of
+ *   them; using both would send half of the requests into a refusal. IPv4 is taken, unless only IPv6 accepts
+ *   connections; that is tried when the addresses change, and again as long as none accepts.
  */
 import { checkTcp } from "./health-check.ts";
 import { type NameAnswer, type NameLookup, UNKNOWN_TTL_MS } from "./name-lookup.ts";
@@ -22,7 +23,10 @@ export const tcpProbe: Probe = async (address, signal) =>
 export interface NameWatchEvents {
   /** The addresses in use are others than before. */
   changed(): void;
-  /** A question failed (`code` says why), or worked again after it had failed (""). Not called for the same twice in a row. */
+  /**
+   * A question failed (`code` says why), or worked again after it had failed (""). Not called for the same
+   * twice in a row.
+   */
   lookedUp(code: string): void;
 }
 
@@ -48,7 +52,10 @@ export class NameWatch {
     this.#events = events;
   }
 
-  /** Asks for the first time, and from now on by itself. Resolves when the first answer, good or bad, has been taken. */
+  /**
+   * Asks for the first time, and from now on by itself. Resolves when the first answer, good or bad, has been
+   * taken.
+   */
   async start(): Promise<void> {
     await this.#refresh();
   }

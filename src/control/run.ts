@@ -21,8 +21,8 @@ export interface RunOptions {
 }
 
 /**
- * Starts a proxy and runs it until SIGTERM or SIGINT. Resolves to the exit status: 0 after a drain, 1 when it could not
- * start (the log says why), 2 when a second signal cut the drain short.
+ * Starts a proxy and runs it until SIGTERM or SIGINT. Resolves to the exit status: 0 after a drain, 1 when it
+ * could not start (the log says why), 2 when a second signal cut the drain short.
  */
 export async function runProxy(configuration: Configuration, options: RunOptions): Promise<number> {
   const log = openLog(configuration.log);
@@ -63,7 +63,10 @@ function printLines(supervisor: Supervisor, intervalMs: number): NodeJS.Timeout 
 
 const EXPECTED = [BootFailed, ControlUnavailable, ListenFailed, NoAddress, TooManyWorkers];
 
-/** A start that failed for a reason that we know is a sentence; anything else is our mistake and shows its trace. */
+/**
+ * A start that failed for a reason that we know is a sentence; anything else is our mistake and shows its
+ * trace.
+ */
 function failed(error: unknown): number {
   const known = EXPECTED.find((kind) => error instanceof kind);
   if (known === undefined) throw error;

@@ -1,6 +1,9 @@
 /** "Did you mean …?": the known word nearest to what somebody typed. */
 
-/** Insertions, deletions, replacements and swaps of neighbours that turn `from` into `to` (optimal string alignment). */
+/**
+ * Insertions, deletions, replacements and swaps of neighbours that turn `from` into `to` (optimal string
+ * alignment).
+ */
 export function editDistance(from: string, to: string): number {
   let before: number[] = [];
   let previous = Array.from({ length: to.length + 1 }, (_, column) => column);

@@ -1,6 +1,6 @@
 /**
- * A running proxy: listeners, workers, backends, figures and control socket, put together. Each of them is a file of its own;
- * here is only what connects them, and the order in which they begin and end.
+ * A running proxy: listeners, workers, backends, figures and control socket, put together. Each of them is a
+ * file of its own; here is only what connects them, and the order in which they begin and end.
  *
  * Begin: names are resolved, sockets opened, workers started; the proxy is up when every worker accepts.
  * End: workers stop accepting, the sockets close, workers finish, and what is left after the deadline is cut.
@@ -62,8 +62,8 @@ export class Supervisor {
   #restarts = 0;
 
   /**
-   * Starts a proxy. Rejects with an error whose message is for people (`NoAddress`, `ListenFailed`, `TooManyWorkers`, `BootFailed`,
-   * `ControlUnavailable`), and has undone everything then.
+   * Starts a proxy. Rejects with an error whose message is for people (`NoAddress`, `ListenFailed`,
+   * `TooManyWorkers`, `BootFailed`, `ControlUnavailable`), and has undone everything then.
    */
   static async start(
     configuration: Configuration,
@@ -152,7 +152,9 @@ export class Supervisor {
     };
   }
 
-  /** Stops accepting, finishes what is in flight for at most `drainTimeoutMs`, and resolves when all is gone. */
+  /**
+   * Stops accepting, finishes what is in flight for at most `drainTimeoutMs`, and resolves when all is gone.
+   */
   async drain(): Promise<void> {
     const { configuration, listeners, log } = this.#parts;
     for (const backends of this.#backends) backends.stop();
@@ -186,7 +188,10 @@ export class Supervisor {
     this.#parts.log.info(`listening on ${this.addresses.join(", ")}, ${workers}, engine ${this.#engine}`);
   }
 
-  /** All together; where workers open their own sockets, the first alone, since it may find out which port that is. */
+  /**
+   * All together; where workers open their own sockets, the first alone, since it may find out which port
+   * that is.
+   */
   async #startWorkers(): Promise<void> {
     const { listeners, cpus, log } = this.#parts;
     const first = this.#fleet.add();
@@ -197,7 +202,10 @@ export class Supervisor {
     for (const { name, reason } of passedOver) log.info({ engine: name, reason }, "engine passed over");
   }
 
-  /** Without a control socket at its default place the proxy works all the same; one that was asked for must be there. */
+  /**
+   * Without a control socket at its default place the proxy works all the same; one that was asked for must
+   * be there.
+   */
   async #openControl(environment: Readonly<Record<string, string | undefined>>): Promise<void> {
     const { configuration, log } = this.#parts;
     try {

@@ -1,11 +1,15 @@
-/** One worker process as the supervisor sees it: starts it, hands down its descriptors, talks to it, ends it. */
+/**
+ * One worker process as the supervisor sees it: starts it, hands down its descriptors, talks to it, ends it.
+ */
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import type { FromWorker, ToWorker } from "../contract/worker-messages.ts";
 
-/** The first descriptor in a worker that is one of `descriptors`: 0 to 2 are standard, 3 is the IPC channel. */
+/**
+ * The first descriptor in a worker that is one of `descriptors`: 0 to 2 are standard, 3 is the IPC channel.
+ */
 export const FIRST_INHERITED_FD = 4;
 
 export interface WorkerProcessEvents {
@@ -25,7 +29,10 @@ function programPath(): string {
 export class WorkerProcess {
   readonly #child: ChildProcess;
 
-  /** Starts the process. `descriptors` are duplicated into it from `FIRST_INHERITED_FD` on; they stay open here. */
+  /**
+   * Starts the process. `descriptors` are duplicated into it from `FIRST_INHERITED_FD` on; they stay open
+   * here.
+   */
   constructor(descriptors: readonly number[], events: WorkerProcessEvents) {
     this.#child = spawn(process.execPath, [programPath()], {
       stdio: ["ignore", "pipe", "pipe", "ipc", ...descriptors],

@@ -1,6 +1,6 @@
 /**
- * Lets a few notices of each reason through and counts the rest, so that a flood of bad requests does not become a
- * flood of messages.
+ * Lets a few notices of each reason through and counts the rest, so that a flood of bad requests does not
+ * become a flood of messages.
  */
 interface Tally {
   passed: number;

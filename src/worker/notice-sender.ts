@@ -1,4 +1,6 @@
-/** The data plane's notices, limited in number and sent to the supervisor after the batch in which they arose. */
+/**
+ * The data plane's notices, limited in number and sent to the supervisor after the batch in which they arose.
+ */
 import type { FailureNotice, Notices } from "../contract/notices.ts";
 import type { FromWorker } from "../contract/worker-messages.ts";
 import { NoticeLimiter } from "./notice-limiter.ts";

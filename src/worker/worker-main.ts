@@ -1,8 +1,8 @@
 /**
  * The program of a worker process. Its first message is the boot message; then it obeys.
  *
- * SIGINT from a terminal and SIGTERM from a service manager reach every process of the group: here they mean nothing,
- * since the supervisor hears them too and says what is to be done.
+ * SIGINT from a terminal and SIGTERM from a service manager reach every process of the group: here they mean
+ * nothing, since the supervisor hears them too and says what is to be done.
  */
 import type { FromWorker, ToWorker } from "../contract/worker-messages.ts";
 import { type Surroundings, Worker } from "./worker.ts";

@@ -1,8 +1,8 @@
 /**
  * A worker: one engine, one data plane over it, and the supervisor's orders. It decides nothing itself.
  *
- * Why it is so thin: whatever lives here lives once per worker and in the process that must not stall. Names, health,
- * logs and figures are the supervisor's.
+ * Why it is so thin: whatever lives here lives once per worker and in the process that must not stall. Names,
+ * health, logs and figures are the supervisor's.
  */
 import { BLOCK_BYTES, blockOf, Counter } from "../contract/counters.ts";
 import type { Engine } from "../contract/port.ts";
@@ -68,7 +68,10 @@ export class Worker {
     this.#engine.wake();
   }
 
-  /** The supervisor is gone: nobody would replace this worker or tell it to stop. Finishes what is in flight and exits. */
+  /**
+   * The supervisor is gone: nobody would replace this worker or tell it to stop. Finishes what is in flight
+   * and exits.
+   */
   orphaned(): void {
     this.#drain();
     setTimeout(() => void this.#end("stopped"), this.#drainTimeoutMs);

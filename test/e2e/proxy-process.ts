@@ -9,6 +9,8 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
+import { EngineUnavailable } from "../../src/contract/port.ts";
+import { chooseEngine } from "../../src/engine/choose.ts";
 
 const COMMAND = path.join(import.meta.dirname, "..", "..", "bin", "hp-proxy");
 
@@ -25,6 +27,23 @@ export type LogRecord = Readonly<Record<string, unknown>> & { readonly msg: stri
 /** What tests need of node:test's context. */
 export interface Scope {
   after(fn: () => void | Promise<void>): void;
+}
+
+/** Engines that a supervisor may use here. */
+export const ENGINES =
+  process.platform === "linux" ? (["uring", "epoll", "net"] as const) : (["net"] as const);
+
+/** Why `name` cannot run here, in words; "" when it can. */
+export async function engineMissing(name: (typeof ENGINES)[number]): Promise<string> {
+  try {
+    const options = { listeners: [], connectionsMax: 2, smallSlots: 16, largeSlots: 16 };
+    const { engine } = await chooseEngine(name, options);
+    await engine.stop();
+    return "";
+  } catch (error) {
+    if (error instanceof EngineUnavailable) return error.message;
+    throw error;
+  }
 }
 
 /** An empty folder that is removed after the test. */

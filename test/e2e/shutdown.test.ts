@@ -1,10 +1,13 @@
-/** How a proxy ends: what is in flight is finished, what comes late is refused, a second signal is obeyed at once. */
+/**
+ * How a proxy ends: what is in flight is finished, what comes late is refused, a second signal is obeyed at
+ * once.
+ */
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { test } from "node:test";
 import { Moment, startOrigin } from "./origin.ts";
-import { ProxyProcess, type Scope } from "./proxy-process.ts";
+import { ENGINES, engineMissing, ProxyProcess, type Scope } from "./proxy-process.ts";
 
 const timeout = 30_000;
 
@@ -50,30 +53,41 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
   });
 }
 
-test("SIGTERM finishes the request in flight, refuses new connections, exit 0", { timeout }, async (t) => {
-  const { origin, asked, release } = await slowOrigin(t);
-  const proxy = await ProxyProcess.start(t, [origin.address], ["--workers", "2"]);
-  const response = fetch(proxy.url);
-  await asked.reached;
-  const { port } = proxy;
-  proxy.kill("SIGTERM");
-  await untilRefused(port);
-  release.reach();
-  assert.equal(await (await response).text(), "first half");
-  const { status } = await proxy.ended;
-  assert.equal(status, 0);
-});
+for (const engine of ENGINES) {
+  const argv = ["--workers", "2", "--engine", engine];
 
-test("SIGTERM closes idle keep-alive connections", { timeout }, async (t) => {
-  const origin = await startOrigin(t, (_request, response) => response.end("ok"));
-  const proxy = await ProxyProcess.start(t, [origin.address], ["--workers", "1"]);
-  const client = connect(proxy.port, "127.0.0.1");
-  client.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-  await once(client, "data");
-  proxy.kill("SIGTERM");
-  await once(client, "close");
-  assert.equal((await proxy.ended).status, 0);
-});
+  test(`${engine}: SIGTERM finishes what is in flight, refuses new connections, exit 0`, {
+    timeout,
+  }, async (t) => {
+    const missing = await engineMissing(engine);
+    if (missing !== "") return t.skip(missing);
+    const { origin, asked, release } = await slowOrigin(t);
+    const proxy = await ProxyProcess.start(t, [origin.address], argv);
+    const response = fetch(proxy.url);
+    await asked.reached;
+    const { port } = proxy;
+    proxy.kill("SIGTERM");
+    await untilRefused(port);
+    release.reach();
+    assert.equal(await (await response).text(), "first half");
+    const { status } = await proxy.ended;
+    assert.equal(status, 0);
+  });
+
+  test(`${engine}: SIGTERM closes idle keep-alive connections`, { timeout }, async (t) => {
+    const missing = await engineMissing(engine);
+    if (missing !== "") return t.skip(missing);
+    const origin = await startOrigin(t, (_request, response) => response.end("ok"));
+    const proxy = await ProxyProcess.start(t, [origin.address], argv);
+    const client = connect(proxy.port, "127.0.0.1");
+    client.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    await once(client, "data");
+    client.resume();
+    proxy.kill("SIGTERM");
+    await once(client, "close");
+    assert.equal((await proxy.ended).status, 0);
+  });
+}
 
 test("a second signal ends at once, exit 2", { timeout }, async (t) => {
   const { origin, asked } = await slowOrigin(t);

@@ -1,0 +1,19 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { helpText, optionsMarkdown } from "./help.ts";
+import { flagOf, OPTION_NAMES, variableOf } from "./options.ts";
+
+test("the help names every flag once and fits its width", () => {
+  const help = helpText(100);
+  for (const name of OPTION_NAMES) {
+    assert.equal(help.match(new RegExp(`^ +${flagOf(name)} `, "gm"))?.length, 1, flagOf(name));
+    assert.match(variableOf(name), /^HP_PROXY_[A-Z_]+$/);
+  }
+  for (const line of help.split("\n")) assert(line.length <= 100, line);
+});
+
+test("the manual has the same options", () => {
+  const manual = readFileSync(new URL("../../docs/cli.md", import.meta.url), "utf8");
+  assert(manual.includes(optionsMarkdown()), `docs/cli.md has this table:\n${optionsMarkdown()}`);
+});
