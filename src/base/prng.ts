@@ -1,6 +1,6 @@
 /**
- * Chance by seed: sfc32 (Doty-Humphrey's small fast counting generator, public domain), 128 bits of state, period at least
- * 2^32. The same seed gives the same numbers on every machine. Not for secrets.
+ * Chance by seed: sfc32 (Doty-Humphrey's small fast counting generator, public domain), 128 bits of state,
+ * period at least 2^32. The same seed gives the same numbers on every machine. Not for secrets.
  */
 import { assert } from "./assert.ts";
 

@@ -20,8 +20,8 @@ export interface ChosenEngine {
 
 /**
  * Opens the engine that is wanted, or with `auto` the first of uring, epoll, net that can run here. Throws
- * `EngineUnavailable` when a named engine cannot run, and what `listen` throws (EADDRINUSE, EACCES) at once: another
- * engine could not open that listener either.
+ * `EngineUnavailable` when a named engine cannot run, and what `listen` throws (EADDRINUSE, EACCES) at once:
+ * another engine could not open that listener either.
  */
 export async function chooseEngine(wanted: EngineChoice, options: EngineOptions): Promise<ChosenEngine> {
   if (wanted !== "auto") return { engine: await open(wanted, options), passedOver: [] };
@@ -37,24 +37,13 @@ export async function chooseEngine(wanted: EngineChoice, options: EngineOptions)
   return { engine: await open("net", options), passedOver };
 }
 
-type Factory = (options: EngineOptions) => Engine | Promise<Engine>;
-
 async function open(name: "uring" | "epoll" | "net", options: EngineOptions): Promise<Engine> {
   switch (name) {
     case "uring":
-      return (await factory("./uring/uring-engine.ts", "createUringEngine"))(options);
+      return (await import("./uring/uring-engine.ts")).createUringEngine(options);
     case "epoll":
-      return (await factory("./epoll/epoll-engine.ts", "createEpollEngine"))(options);
+      return (await import("./epoll/epoll-engine.ts")).createEpollEngine(options);
     case "net":
       return (await import("./net/net-engine.ts")).createNetEngine(options);
-  }
-}
-
-async function factory(file: string, name: string): Promise<Factory> {
-  try {
-    return ((await import(file)) as Record<string, Factory>)[name]!;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ERR_MODULE_NOT_FOUND") throw error;
-    throw new EngineUnavailable(`${file} is not there`);
   }
 }

@@ -1,6 +1,7 @@
 /**
- * What surrounds an engine under test: peers on the other end of its connections, and time. One form over real sockets
- * and the real clock, one over a simulated wire and clock, so that the cases need not know which they run on.
+ * What surrounds an engine under test: peers on the other end of its connections, and time. One form over
+ * real sockets and the real clock, one over a simulated wire and clock, so that the cases need not know which
+ * they run on.
  */
 import type { Engine, EngineOptions } from "../../src/contract/port.ts";
 

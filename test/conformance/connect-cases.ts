@@ -1,5 +1,7 @@
 /** Listeners, addresses, connecting and accepting. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer } from "node:net";
 import { HEADROOM_BYTES } from "../../src/base/buffer-pool.ts";
 import { Errno } from "../../src/contract/errno.ts";
 import { PEER_ADDRESS_BYTES } from "../../src/contract/port.ts";
@@ -85,6 +87,21 @@ export const CONNECT_CASES: readonly Case[] = [
       assert.equal((await acceptOne(stage, 1)).seen.listener, 1);
       assert.equal((await acceptOne(stage, 0)).seen.listener, 0);
       assert.equal((await acceptOne(stage, 1)).seen.listener, 1);
+    },
+  },
+  {
+    name: "listeners: with reusePort another socket may listen beside it",
+    needsSockets: true,
+    options: { listeners: [{ host: "127.0.0.1", port: 0, reusePort: true }] },
+    async run(stage) {
+      if (process.platform !== "linux") return "reusePort shares load on Linux only";
+      const port = Number(stage.engine.listenerAddresses[0]!.slice("127.0.0.1:".length));
+      const beside = createServer();
+      beside.listen({ host: "127.0.0.1", port, reusePort: true });
+      await once(beside, "listening");
+      await new Promise((resolve) => beside.close(resolve));
+      await acceptOne(stage);
+      return undefined;
     },
   },
   {

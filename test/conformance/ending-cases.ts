@@ -1,4 +1,7 @@
-/** FIN, RST, failures, and giving up: what the peer sees, what the handler is told, and that nothing comes after. */
+/**
+ * FIN, RST, failures, and giving up: what the peer sees, what the handler is told, and that nothing comes
+ * after.
+ */
 import assert from "node:assert/strict";
 import { RECEIVE_BYTES } from "../../src/base/buffer-pool.ts";
 import { Errno } from "../../src/contract/errno.ts";

@@ -1,6 +1,7 @@
 /**
- * The engine contract (src/contract/port.ts) as cases, run alike on every engine. What holds at all times is the
- * witness's business; that every slot comes home, and that nothing comes after `stop`, is checked here after each case.
+ * The engine contract (src/contract/port.ts) as cases, run alike on every engine. What holds at all times is
+ * the witness's business; that every slot comes home, and that nothing comes after `stop`, is checked here
+ * after each case.
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -36,7 +37,10 @@ const CASE_MS_MAX = 40_000;
 export interface ContractOptions {
   /** Sockets are real: cases about descriptors, address families and Node's own loop run too. */
   readonly hasSockets: boolean;
-  /** The most large slots that an idle engine keeps for receiving into, where it does not say how many (`lentSlots`). */
+  /**
+   * The most large slots that an idle engine keeps for receiving into, where it does not say how many
+   * (`lentSlots`).
+   */
   readonly lentSlotsMax?: (largeSlots: number) => number;
   /** Cannot be skipped in CI. */
   readonly isRequired: boolean;

@@ -1,6 +1,6 @@
 /**
- * Law: under thousands of connects, closes and resets in any order, no byte is lost, doubled or crossed to another
- * connection, and no event of an old connection reaches the next owner of its number.
+ * Law: under thousands of connects, closes and resets in any order, no byte is lost, doubled or crossed to
+ * another connection, and no event of an old connection reaches the next owner of its number.
  */
 import assert from "node:assert/strict";
 import { Prng } from "../../src/base/prng.ts";

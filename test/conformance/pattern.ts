@@ -1,6 +1,6 @@
 /**
- * Bytes that say where they belong: byte `n` of stream `seed` is known, so that whoever receives a stream sees at once
- * what was lost, doubled, or crossed from another stream, without keeping it.
+ * Bytes that say where they belong: byte `n` of stream `seed` is known, so that whoever receives a stream
+ * sees at once what was lost, doubled, or crossed from another stream, without keeping it.
  */
 import { Prng } from "../../src/base/prng.ts";
 

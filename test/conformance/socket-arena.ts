@@ -6,7 +6,9 @@ import path from "node:path";
 import type { Engine, EngineOptions } from "../../src/contract/port.ts";
 import type { Arena, Harbour, HarbourKind, OpenEngine, Peer } from "./arena.ts";
 
-/** Conditions are looked at after every event, and this often for what has no event: a slot that comes home. */
+/**
+ * Conditions are looked at after every event, and this often for what has no event: a slot that comes home.
+ */
 const LOOK_EVERY_MS = 5;
 const PATIENCE_MS = 15_000;
 

@@ -1,6 +1,6 @@
 /**
- * A handler that believes nothing. It checks the laws of the contract that hold at all times, on every engine, whatever
- * a case is about, and remembers what happened to each connection.
+ * A handler that believes nothing. It checks the laws of the contract that hold at all times, on every
+ * engine, whatever a case is about, and remembers what happened to each connection.
  *
  * Handlers must not throw, so broken laws are collected; `engineContract` looks at them when a case is over.
  */
@@ -65,7 +65,8 @@ export class Witness implements Handler {
     this.#changed = changed;
   }
 
-  // ── Handler ─────────────────────────────────────────────────────────────────────────────────────────────────────
+  // ── Handler
+  // ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
   begin(nowMs: number): void {
     this.#law(!this.#isInBatch, "batches do not nest");
@@ -161,7 +162,8 @@ export class Witness implements Handler {
     this.onFailed(seen);
   }
 
-  // ── Port, watched ─────────────────────────────────────────────────────────────────────────────────────────────────
+  // ── Port, watched
+  // ─────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Connects; throws when the engine refuses. */
   connect(address: string): Seen {
@@ -216,7 +218,10 @@ export class Witness implements Handler {
     return this.engine.queuedBytes(seen.connection);
   }
 
-  /** Sends `count` bytes of `pattern` behind those that `sendPattern` sent before. False when the slots did not suffice. */
+  /**
+   * Sends `count` bytes of `pattern` behind those that `sendPattern` sent before. False when the slots did
+   * not suffice.
+   */
   sendPattern(seen: Seen, pattern: Pattern, count: number): boolean {
     const { buffers } = this.engine;
     let left = count;

@@ -1,5 +1,6 @@
 /**
- * Addresses as `Port.connect` takes them, read once and remembered: a proxy connects to the same few strings for ever.
+ * Addresses as `Port.connect` takes them, read once and remembered: a proxy connects to the same few strings
+ * for ever.
  */
 import { isIPv4, isIPv6 } from "node:net";
 

@@ -1,6 +1,7 @@
 /**
- * The one timer of the net engine. A handler names a new deadline after every batch, nearly always a later one: the
- * timer is moved only when the deadline comes nearer, and when it fires too early it sets itself again.
+ * The one timer of the net engine. A handler names a new deadline after every batch, nearly always a later
+ * one: the timer is moved only when the deadline comes nearer, and when it fires too early it sets itself
+ * again.
  *
  * @hot
  */
@@ -20,7 +21,10 @@ export class BatchTimer {
     this.#due = due;
   }
 
-  /** `due` is to be called at `deadlineMs` (on `performance.now`'s scale; Infinity: never), instead of what was said before. */
+  /**
+   * `due` is to be called at `deadlineMs` (on `performance.now`'s scale; Infinity: never), instead of what
+   * was said before.
+   */
   set(deadlineMs: number, nowMs: number): void {
     this.#deadlineMs = deadlineMs;
     if (deadlineMs < this.#firesAtMs) this.#start(nowMs);

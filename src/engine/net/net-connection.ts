@@ -1,9 +1,9 @@
 /**
  * One socket of the net engine: the ranges queued on it, and what may happen to it next.
  *
- * Strategy: a record lives as long as its socket, not as long as its number, so an event of a socket that was given up
- * finds a record that says so, and never the number's next owner. The socket points at its record, and the listeners are
- * shared functions: a connection costs no closures.
+ * Strategy: a record lives as long as its socket, not as long as its number, so an event of a socket that was
+ * given up finds a record that says so, and never the number's next owner. The socket points at its record,
+ * and the listeners are shared functions: a connection costs no closures.
  *
  * @hot
  */
@@ -14,7 +14,9 @@ import { errnoOf } from "./net-errno.ts";
 /** What a socket tells its engine. */
 export interface SocketEvents {
   hasConnected(connection: NetConnection): void;
-  /** Takes `bytes[0, count)`, which the caller may overwrite afterwards. Returns false when reading must stop. */
+  /**
+   * Takes `bytes[0, count)`, which the caller may overwrite afterwards. Returns false when reading must stop.
+   */
   hasReceived(connection: NetConnection, bytes: Buffer, count: number): boolean;
   hasEnded(connection: NetConnection): void;
   hasFailed(connection: NetConnection, errno: number): void;
@@ -31,7 +33,10 @@ export interface OwnedSocket extends Socket {
 
 /** The most bytes in one write: a slow reader is seen to make progress in steps of at most this. */
 const WRITE_BYTES_MAX = 131_072;
-/** Several ranges of at most this together are joined by copying: cheaper than a list of buffers for node and kernel. */
+/**
+ * Several ranges of at most this together are joined by copying: cheaper than a list of buffers for node and
+ * kernel.
+ */
 const JOIN_BYTES_MAX = 4096;
 const RECEIVE_MAX = RECEIVE_BYTES;
 
@@ -181,7 +186,9 @@ export class NetConnection {
   }
 }
 
-/** Where small ranges are joined. Shared by all connections, because node usually writes before it returns. */
+/**
+ * Where small ranges are joined. Shared by all connections, because node usually writes before it returns.
+ */
 export class JoinScratch {
   bytes: Buffer = Buffer.allocUnsafeSlow(JOIN_BYTES_MAX);
   isUsed = false;

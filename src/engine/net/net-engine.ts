@@ -1,14 +1,17 @@
 /**
- * The portable engine: node:net sockets behind the engine contract. It runs wherever Node runs and needs no FFI.
+ * The portable engine: node:net sockets behind the engine contract. It runs wherever Node runs and needs no
+ * FFI.
  *
- * Strategy: libuv calls back once per readable socket; the first of these calls in a pass of the event loop begins a
- * batch, and a `setImmediate` (which libuv runs after all of them) ends it. Writes wait for the end of the batch, so
- * that what belongs together leaves in one system call. Reading goes through one landing buffer for all sockets where
- * Node allows it (`onread`), and is copied into a slot of the pool: Node's own way allocates 64 KiB per read.
- * Both high-water marks are 1 byte: a paused socket then reads at most one chunk ahead, and `drain` tells of every
- * write that Node could not finish at once, without a callback per write.
+ * Strategy: libuv calls back once per readable socket; the first of these calls in a pass of the event loop
+ * begins a batch, and a `setImmediate` (which libuv runs after all of them) ends it. Writes wait for the end
+ * of the batch, so that what belongs together leaves in one system call. Reading goes through one landing
+ * buffer for all sockets where Node allows it (`onread`), and is copied into a slot of the pool: Node's own
+ * way allocates 64 KiB per read. Both high-water marks are 1 byte: a paused socket then reads at most one
+ * chunk ahead, and `drain` tells of every write that Node could not finish at once, without a callback per
+ * write.
  *
- * A listening descriptor that was inherited is closed when the engine stops accepting; the copies of other processes stay open.
+ * A listening descriptor that was inherited is closed when the engine stops accepting; the copies of other
+ * processes stay open.
  *
  * @hot
  */
@@ -19,6 +22,7 @@ import { Errno } from "../../contract/errno.ts";
 import type { Engine, EngineOptions, Handler } from "../../contract/port.ts";
 import { ConnectTargets } from "./address.ts";
 import { BatchTimer } from "./batch-timer.ts";
+import { ConnectionTable } from "./connection-table.ts";
 import { type LandingOptions, reopenForLanding } from "./landing.ts";
 import {
   JoinScratch,
@@ -43,7 +47,10 @@ const RECEIVE_MAX = RECEIVE_BYTES;
 /** How accepted sockets are read: through the landing buffer, or by Node's `data` events. */
 export type NetReading = "landing" | "data";
 
-/** Opens the listeners. Throws what `listen` throws (EADDRINUSE, EACCES): no other engine could do better. */
+/**
+ * Opens the listeners. Throws what `listen` throws (EADDRINUSE, EACCES): no other engine could do better.
+ * @cold
+ */
 export async function createNetEngine(
   options: EngineOptions,
   reading: NetReading = "landing",
@@ -65,10 +72,7 @@ class NetEngine implements Engine, SocketEvents {
   readonly #readsByLanding: boolean;
   readonly #targets = new ConnectTargets();
   readonly #listeners: readonly NetListener[];
-  /** Records by number; null where the number is free. */
-  readonly #connections: (NetConnection | null)[];
-  readonly #freeNumbers: Int32Array;
-  #freeCount: number;
+  readonly #connections: ConnectionTable;
   /** Accepted sockets for which no number was free, or which came before `start`. */
   #waiting: { socket: Socket; listener: number }[] = [];
 
@@ -91,10 +95,7 @@ class NetEngine implements Engine, SocketEvents {
     this.#memory = Buffer.from(new ArrayBuffer(bytes));
     this.buffers = new BufferPool(this.#memory, options.smallSlots, options.largeSlots);
     this.connectionsMax = options.connectionsMax;
-    this.#connections = new Array(options.connectionsMax).fill(null);
-    this.#freeNumbers = new Int32Array(options.connectionsMax);
-    for (let i = 0; i < options.connectionsMax; i++) this.#freeNumbers[i] = options.connectionsMax - 1 - i;
-    this.#freeCount = options.connectionsMax;
+    this.#connections = new ConnectionTable(options.connectionsMax);
     this.#socketOptions = {
       allowHalfOpen: true,
       highWaterMark: 1,
@@ -106,12 +107,13 @@ class NetEngine implements Engine, SocketEvents {
     for (const listener of listeners) listener.server.on("connection", this.#acceptOn(listener.index));
   }
 
-  // ── Port ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+  // ── Port
+  // ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   connect(address: string): number {
     const target = this.#targets.of(address);
     if (target === null) return Errno.EINVAL;
-    if (this.#freeCount === 0 || this.#isStopped) return Errno.EMFILE;
+    if (this.#connections.isFull || this.#isStopped) return Errno.EMFILE;
     const socket = new Socket(this.#socketOptions);
     const isUnix = target.path !== "";
     const connection = this.#adopt(socket, isUnix);
@@ -122,7 +124,7 @@ class NetEngine implements Engine, SocketEvents {
   }
 
   send(number: number, start: number, end: number): void {
-    const connection = this.#of(number);
+    const connection = this.#connections.of(number);
     assert(!connection.isShutdown, "nothing is sent after shutdown");
     if (start === end || connection.hasFailed) {
       this.buffers.release(start);
@@ -133,25 +135,25 @@ class NetEngine implements Engine, SocketEvents {
   }
 
   queuedBytes(number: number): number {
-    return this.#of(number).queuedBytes;
+    return this.#connections.of(number).queuedBytes;
   }
 
   wantDrained(number: number): void {
-    const connection = this.#of(number);
+    const connection = this.#connections.of(number);
     if (connection.wantsDrained) return;
     connection.wantsDrained = true;
     if (connection.queuedBytes === 0) this.#oweDrained(connection);
   }
 
   pause(number: number): void {
-    const connection = this.#of(number);
+    const connection = this.#connections.of(number);
     if (connection.isPaused) return;
     connection.isPaused = true;
     connection.socket.pause();
   }
 
   resume(number: number): void {
-    const connection = this.#of(number);
+    const connection = this.#connections.of(number);
     if (!connection.isPaused) return;
     connection.isPaused = false;
     if (connection.held !== null) this.#starve(connection);
@@ -159,22 +161,22 @@ class NetEngine implements Engine, SocketEvents {
   }
 
   shutdown(number: number): void {
-    const connection = this.#of(number);
+    const connection = this.#connections.of(number);
     if (connection.isShutdown) return;
     connection.isShutdown = true;
     if (connection.queuedBytes === 0) connection.socket.end();
   }
 
   close(number: number): void {
-    this.#giveUp(this.#of(number), false);
+    this.#giveUp(this.#connections.of(number), false);
   }
 
   reset(number: number): void {
-    this.#giveUp(this.#of(number), true);
+    this.#giveUp(this.#connections.of(number), true);
   }
 
   writePeerAddress(number: number, offset: number): number {
-    const connection = this.#of(number);
+    const connection = this.#connections.of(number);
     let text = "unix:";
     if (!connection.isUnix) {
       text = connection.socket.remoteAddress ?? "";
@@ -185,7 +187,8 @@ class NetEngine implements Engine, SocketEvents {
     return offset + this.#memory.write(text, offset, "latin1");
   }
 
-  // ── Engine ────────────────────────────────────────────────────────────────────────────────────────────────────────
+  // ── Engine
+  // ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   start(handler: Handler): void {
     assert(this.#handler === null, "an engine is started once");
@@ -201,14 +204,14 @@ class NetEngine implements Engine, SocketEvents {
     this.#tickSoon();
   }
 
+  /** @cold */
   async stop(): Promise<void> {
     if (!this.#isStopped) {
       this.#isStopped = true;
       this.#timer.clear();
       for (const { socket } of this.#waiting) socket.destroy();
       this.#waiting = [];
-      for (const connection of this.#connections) {
-        if (connection === null) continue;
+      for (const connection of this.#connections.all()) {
         if (connection.isGivenUp) connection.socket.destroy();
         else this.#giveUp(connection, false);
       }
@@ -225,7 +228,8 @@ class NetEngine implements Engine, SocketEvents {
     }
   }
 
-  // ── What sockets tell ─────────────────────────────────────────────────────────────────────────────────────────────
+  // ── What sockets tell
+  // ─────────────────────────────────────────────────────────────────────────────────────────────
 
   hasConnected(connection: NetConnection): void {
     if (connection.isGivenUp) return;
@@ -285,20 +289,12 @@ class NetEngine implements Engine, SocketEvents {
     if (this.#socketsOpen === 0) this.#whenSocketsClosed?.();
   }
 
-  // ── Connections ───────────────────────────────────────────────────────────────────────────────────────────────────
-
-  #of(number: number): NetConnection {
-    const connection = this.#connections[number];
-    assert(connection !== null && connection !== undefined, "the connection is open");
-    assert(!connection.isGivenUp, "the connection belongs to the handler");
-    return connection;
-  }
+  // ── Connections
+  // ───────────────────────────────────────────────────────────────────────────────────────────────────
 
   #adopt(socket: Socket, isUnix: boolean): NetConnection {
-    assert(this.#freeCount > 0, "a number is free");
-    const number = this.#freeNumbers[--this.#freeCount]!;
-    const connection = new NetConnection(number, socket, isUnix, this);
-    this.#connections[number] = connection;
+    const connection = new NetConnection(this.#connections.peekFree(), socket, isUnix, this);
+    this.#connections.add(connection);
     this.#socketsOpen++;
     socket.on("end", onEnd);
     socket.on("drain", onDrain);
@@ -311,7 +307,7 @@ class NetEngine implements Engine, SocketEvents {
     return (socket) => {
       if (this.#isStopped) {
         socket.destroy();
-      } else if (this.#handler === null || this.#freeCount === 0 || this.#waiting.length > 0) {
+      } else if (this.#handler === null || this.#connections.isFull || this.#waiting.length > 0) {
         socket.on("error", ignore);
         this.#waiting.push({ socket, listener });
       } else {
@@ -344,9 +340,7 @@ class NetEngine implements Engine, SocketEvents {
   }
 
   #freeNumber(connection: NetConnection): void {
-    assert(this.#connections[connection.number] === connection, "a number is freed by its owner");
-    this.#connections[connection.number] = null;
-    this.#freeNumbers[this.#freeCount++] = connection.number;
+    this.#connections.remove(connection);
     if (this.#waiting.length > 0) this.#tickSoon();
   }
 
@@ -357,7 +351,8 @@ class NetEngine implements Engine, SocketEvents {
     this.#inBatch().failed(connection.number, errno);
   }
 
-  // ── Slots that are missing ────────────────────────────────────────────────────────────────────────────────────────
+  // ── Slots that are missing
+  // ────────────────────────────────────────────────────────────────────────────────────────
 
   /** Keeps `bytes[from, to)` until a slot is free. Returns false: no more may be read. */
   #hold(connection: NetConnection, bytes: Buffer, from: number, to: number): boolean {
@@ -407,7 +402,8 @@ class NetEngine implements Engine, SocketEvents {
     else if (!connection.isPaused) connection.socket.resume();
   }
 
-  // ── Batches ───────────────────────────────────────────────────────────────────────────────────────────────────────
+  // ── Batches
+  // ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Opens a batch unless one is open. */
   #inBatch(): Handler {
@@ -433,7 +429,7 @@ class NetEngine implements Engine, SocketEvents {
     this.#isTickDue = false;
     if (this.#drainedDue.length > 0) this.#deliverDrained(handler);
     if (this.#starved.length > 0) this.#feedStarved(handler);
-    while (this.#waiting.length > 0 && this.#freeCount > 0) {
+    while (this.#waiting.length > 0 && !this.#connections.isFull) {
       const { socket, listener } = this.#waiting.shift()!;
       if (!socket.destroyed) this.#accept(socket, listener);
     }

@@ -24,8 +24,8 @@ export class NetListener {
   }
 
   /**
-   * Closes after the first whole pass of the event loop that brought no connection: libuv takes one per pass. Clients
-   * that never stop coming cannot hold it open for ever.
+   * Closes after the first whole pass of the event loop that brought no connection: libuv takes one per pass.
+   * Clients that never stop coming cannot hold it open for ever.
    */
   closeWhenQueueIsEmpty(): void {
     if (this.#isClosing) return;
@@ -45,7 +45,10 @@ export class NetListener {
     this.server.close();
   }
 
-  /** Closes at once; resolves when the descriptor is gone. The server's own `close` event waits for its connections. */
+  /**
+   * Closes at once; resolves when the descriptor is gone. The server's own `close` event waits for its
+   * connections.
+   */
   async close(): Promise<void> {
     this.#isClosing = true;
     this.server.close();

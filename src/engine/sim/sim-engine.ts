@@ -1,9 +1,10 @@
 /**
- * The engine of the simulated world: the contract of `src/contract/port.ts` over virtual sockets and a virtual clock.
+ * The engine of the simulated world: the contract of `src/contract/port.ts` over virtual sockets and a
+ * virtual clock.
  *
- * Strategy: as the real ones do, it gathers what is ready and serves it in one batch, some time after it became ready
- * and in an order that chance decides. It prefers the rare: it cuts reads short, spreads one connection's bytes over batches,
- * and runs batches with nothing in them.
+ * Strategy: as the real ones do, it gathers what is ready and serves it in one batch, some time after it
+ * became ready and in an order that chance decides. It prefers the rare: it cuts reads short, spreads one
+ * connection's bytes over batches, and runs batches with nothing in them.
  */
 import { assert } from "../../base/assert.ts";
 import { BufferPool, HEADROOM_BYTES, RECEIVE_BYTES } from "../../base/buffer-pool.ts";
@@ -78,7 +79,8 @@ class SimEngine implements Engine, WireOwner, ListenerOwner {
     this.listenerAddresses = this.#listeners.map((listener) => listener.address);
   }
 
-  // ── Port ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+  // ── Port
+  // ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   connect(address: string): number {
     if (parseConnectAddress(address) === null) return Errno.EINVAL;
@@ -147,7 +149,8 @@ class SimEngine implements Engine, WireOwner, ListenerOwner {
     return offset + text.length;
   }
 
-  // ── Engine ────────────────────────────────────────────────────────────────────────────────────────────────────────
+  // ── Engine
+  // ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   start(handler: Handler): void {
     assert(this.#handler === null, "an engine is started once");
@@ -171,7 +174,8 @@ class SimEngine implements Engine, WireOwner, ListenerOwner {
     for (const connection of this.#connections) if (connection !== null) this.close(connection.number);
   }
 
-  // ── What the wire tells ───────────────────────────────────────────────────────────────────────────────────────────
+  // ── What the wire tells
+  // ───────────────────────────────────────────────────────────────────────────────────────────
 
   wireIncoming(): void {
     this.#planBatch();
@@ -189,7 +193,8 @@ class SimEngine implements Engine, WireOwner, ListenerOwner {
     this.#makeEndReady(end);
   }
 
-  // ── Batches ───────────────────────────────────────────────────────────────────────────────────────────────────────
+  // ── Batches
+  // ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
   #planBatch(): void {
     if (this.#isBatchPlanned || this.#isStopped || this.#handler === null) return;
@@ -244,7 +249,8 @@ class SimEngine implements Engine, WireOwner, ListenerOwner {
     this.#write(connection);
     this.#read(connection, handler);
     if (connection.isGivenUp || connection.hasFailed) return;
-    // Reading finds what broke the connection, behind the bytes that came before; where nothing is read, writing does.
+    // Reading finds what broke the connection, behind the bytes that came before; where nothing is read,
+    // writing does.
     if (connection.writeErrno !== 0 && (connection.hasEnded || connection.isPaused)) {
       this.#fail(connection, connection.writeErrno, handler);
       return;
@@ -300,7 +306,8 @@ class SimEngine implements Engine, WireOwner, ListenerOwner {
     }
   }
 
-  // ── Connections ───────────────────────────────────────────────────────────────────────────────────────────────────
+  // ── Connections
+  // ───────────────────────────────────────────────────────────────────────────────────────────────────
 
   #listen(source: ListenerSource): WireListener {
     if ("fd" in source) throw new EngineUnavailable("a simulated engine inherits no descriptors");

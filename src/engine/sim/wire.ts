@@ -63,7 +63,10 @@ export class WireEnd {
     if (this.isReadable()) this.#world.after(0, () => this.#tellReadable());
   }
 
-  /** Copies up to `end - start` bytes. Returns how many it took (0: full, `wireWritable` will follow), or a negative errno. */
+  /**
+   * Copies up to `end - start` bytes. Returns how many it took (0: full, `wireWritable` will follow), or a
+   * negative errno.
+   */
   write(bytes: Uint8Array, start: number, end: number): number {
     assert(!this.isClosed && !this.#isShut, "an end that is written to is open");
     if (this.errno !== 0) return this.errno;
@@ -77,8 +80,8 @@ export class WireEnd {
   }
 
   /**
-   * Moves arrived bytes to `target[start, start + countMax)`. Returns their number, `END_OF_STREAM`, `NOTHING_YET`, or a negative
-   * errno. Bytes that arrived come before the error that broke the connection.
+   * Moves arrived bytes to `target[start, start + countMax)`. Returns their number, `END_OF_STREAM`,
+   * `NOTHING_YET`, or a negative errno. Bytes that arrived come before the error that broke the connection.
    */
   read(target: Uint8Array, start: number, countMax: number): number {
     let count = 0;
@@ -131,7 +134,8 @@ export class WireEnd {
     this.#sendReset();
   }
 
-  // ── For the world ─────────────────────────────────────────────────────────────────────────────────────────────────
+  // ── For the world
+  // ─────────────────────────────────────────────────────────────────────────────────────────────────
 
   join(far: WireEnd): void {
     this.#peer = far;
@@ -153,7 +157,8 @@ export class WireEnd {
     this.#owner?.wireConnected(this);
   }
 
-  // ── The wire ──────────────────────────────────────────────────────────────────────────────────────────────────────
+  // ── The wire
+  // ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
   #planSend(): void {
     if (this.#isSendPlanned || !this.isConnected) return;

@@ -1,10 +1,11 @@
 /**
- * A world of its own: a clock that moves only from event to event, and a wire between virtual hosts. Everything that
- * chance decides (how long a segment travels, where a stream is cut, who is served first) comes from one seed, so
- * the same seed and the same program give the same run, bit for bit.
+ * A world of its own: a clock that moves only from event to event, and a wire between virtual hosts.
+ * Everything that chance decides (how long a segment travels, where a stream is cut, who is served first)
+ * comes from one seed, so the same seed and the same program give the same run, bit for bit.
  *
- * The wire behaves as TCP does where programs can see it: streams keep their order, both kernels buffer a bounded number
- * of bytes, FIN and RST travel behind what was sent before them. Nothing is lost on the way, because TCP hides that.
+ * The wire behaves as TCP does where programs can see it: streams keep their order, both kernels buffer a
+ * bounded number of bytes, FIN and RST travel behind what was sent before them. Nothing is lost on the way,
+ * because TCP hides that.
  */
 import { assert } from "../../base/assert.ts";
 import { Prng } from "../../base/prng.ts";
@@ -103,7 +104,10 @@ export class World {
     return this.latencyMinMs + (this.prng.below(1_000_000) / 1_000_000) * spanMs;
   }
 
-  /** Listens on `host:port`, `[host]:port` or `unix:/path`; port 0 stands for a free one. Null when the address is taken. */
+  /**
+   * Listens on `host:port`, `[host]:port` or `unix:/path`; port 0 stands for a free one. Null when the
+   * address is taken.
+   */
   listen(address: string, owner: ListenerOwner): WireListener | null {
     const bound = address.endsWith(":0") ? `${address.slice(0, -1)}${this.#port++}` : address;
     if (this.#listeners.has(bound)) return null;
