@@ -71,6 +71,8 @@ async function show(path: string, watch: boolean, json: boolean): Promise<void> 
   const stop = new AbortController();
   process.once("SIGINT", () => stop.abort());
   process.once("SIGTERM", () => stop.abort());
+  // As in `hp-proxy stats --watch | head`.
+  process.stdout.on("error", () => stop.abort());
   const clear = watch && !json && process.stdout.isTTY === true ? CLEAR : "";
   for (;;) {
     const report = await readStats(path);

@@ -14,9 +14,10 @@ export interface BootMessage {
   readonly engine: Exclude<EngineName, "sim"> | "auto";
   readonly options: EngineOptions;
   /**
-   * The shared counter segment as an inherited descriptor; `null`: count in own memory and send `counters`.
+   * Where to count: the shared segment as an inherited descriptor, or a block of figures to go on with and to
+   * send as `counters`.
    */
-  readonly segment: { readonly fd: number; readonly bytes: number } | null;
+  readonly counters: { readonly fd: number; readonly bytes: number } | Float64Array;
   /** CPU to run on; -1: wherever the kernel puts it. */
   readonly cpu: number;
   readonly snapshot: Snapshot;

@@ -32,7 +32,8 @@ export async function runProxy(configuration: Configuration, options: RunOptions
     supervisor = await Supervisor.start(configuration, log, options.version, options.environment);
   } catch (error) {
     signals.stop();
-    return failed(error);
+    // A signal to the group may have ended a worker before it knew to leave that to us.
+    return signals.came ? ExitStatus.done : failed(error);
   }
   options.up?.(supervisor);
   const lines = printLines(supervisor, configuration.statsIntervalMs);
@@ -58,7 +59,11 @@ async function untilEnd(supervisor: Supervisor, signals: Signals, log: Log): Pro
 
 function printLines(supervisor: Supervisor, intervalMs: number): NodeJS.Timeout | undefined {
   if (intervalMs === 0) return undefined;
-  return setInterval(() => process.stdout.write(`${lineText(supervisor.figures.line())}\n`), intervalMs);
+  const print = () => process.stdout.write(`${lineText(supervisor.figures.line())}\n`);
+  const timer = setInterval(print, intervalMs);
+  // Whoever read them has gone: that is no reason to stop serving.
+  process.stdout.on("error", () => clearInterval(timer));
+  return timer;
 }
 
 const EXPECTED = [BootFailed, ControlUnavailable, ListenFailed, NoAddress, TooManyWorkers];
@@ -77,10 +82,13 @@ function failed(error: unknown): number {
 
 /** The signals that end the program, one after another, also those that came before somebody waited. */
 class Signals {
-  readonly #came: NodeJS.Signals[] = [];
+  /** Whether any has come. */
+  came = false;
+  readonly #unheard: NodeJS.Signals[] = [];
   #waiting: ((signal: NodeJS.Signals) => void) | undefined;
   readonly #listener = (signal: NodeJS.Signals) => {
-    if (this.#waiting === undefined) this.#came.push(signal);
+    this.came = true;
+    if (this.#waiting === undefined) this.#unheard.push(signal);
     else this.#waiting(signal);
     this.#waiting = undefined;
   };
@@ -91,7 +99,7 @@ class Signals {
   }
 
   next(): Promise<NodeJS.Signals> {
-    const signal = this.#came.shift();
+    const signal = this.#unheard.shift();
     if (signal !== undefined) return Promise.resolve(signal);
     return new Promise((resolve) => {
       this.#waiting = resolve;

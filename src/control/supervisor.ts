@@ -7,7 +7,7 @@
  */
 import { closeSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { segmentBytes } from "../contract/counters.ts";
+import { blockOf, segmentBytes } from "../contract/counters.ts";
 import type { Snapshot } from "../contract/snapshot.ts";
 import type { FromWorker } from "../contract/worker-messages.ts";
 import { Backends } from "./backends.ts";
@@ -199,7 +199,8 @@ export class Supervisor {
     const others = Array.from({ length: cpus.length - 1 }, () => this.#fleet.add());
     const [{ engine, passedOver }] = await Promise.all([first, ...others]);
     this.#engine = engine;
-    for (const { name, reason } of passedOver) log.info({ engine: name, reason }, "engine passed over");
+    const reasons = passedOver.map(({ name, reason }) => `${name} (${reason})`);
+    if (reasons.length > 0) log.info(`engine ${engine}; passed over ${reasons.join(", ")}`);
   }
 
   /**
@@ -230,7 +231,9 @@ export class Supervisor {
         index,
         engine: configuration.engine,
         options: { ...capacity.engine, listeners: listeners.sources(index, FIRST_INHERITED_FD) },
-        segment: shared ? { fd: FIRST_INHERITED_FD + inherited.length, bytes } : null,
+        counters: shared
+          ? { fd: FIRST_INHERITED_FD + inherited.length, bytes }
+          : blockOf(segment.buffer, index).slice(),
         cpu: cpus[index]!,
         snapshot: this.#snapshot,
         drainTimeoutMs: configuration.drainTimeoutMs,

@@ -4,7 +4,7 @@
  * Why it is so thin: whatever lives here lives once per worker and in the process that must not stall. Names,
  * health, logs and figures are the supervisor's.
  */
-import { BLOCK_BYTES, blockOf, Counter } from "../contract/counters.ts";
+import { blockOf, Counter } from "../contract/counters.ts";
 import type { Engine } from "../contract/port.ts";
 import type { BootMessage, FromWorker, ToWorker } from "../contract/worker-messages.ts";
 import { chooseEngine } from "../engine/choose.ts";
@@ -38,7 +38,7 @@ export class Worker {
     const cells = await counterCells(boot);
     const { engine, passedOver } = await chooseEngine(boot.engine, boot.options);
     const worker = new Worker(boot, surroundings, engine, cells);
-    if (boot.segment === null) {
+    if (boot.counters instanceof Float64Array) {
       setInterval(() => surroundings.send({ type: "counters", cells: cells.slice() }), COUNTERS_MS).unref();
     }
     const { name, listenerAddresses } = engine;
@@ -100,8 +100,8 @@ async function pin(cpu: number): Promise<void> {
   setAffinity([cpu]);
 }
 
-async function counterCells({ segment, index }: BootMessage): Promise<Float64Array> {
-  if (segment === null) return new Float64Array(BLOCK_BYTES / 8);
+async function counterCells({ counters, index }: BootMessage): Promise<Float64Array> {
+  if (counters instanceof Float64Array) return counters;
   const { mapSharedSegment } = await import("../engine/native/shared-memory.ts");
-  return blockOf(mapSharedSegment(segment.fd, segment.bytes), index);
+  return blockOf(mapSharedSegment(counters.fd, counters.bytes), index);
 }

@@ -121,3 +121,28 @@ test("a signal to the whole group is obeyed by the supervisor alone", { timeout 
   assert.equal(await response.text(), "ok");
   assert.equal((await stats(proxy)).workers[0]!.pid, pid);
 });
+
+test("without FFI several workers share a port, and figures outlive a worker", { timeout }, async (t) => {
+  if (process.platform !== "linux") return t.skip("only Linux spreads connections over such sockets");
+  const origin = await startOrigin(t, (_request, response) => response.end("ok"));
+  const proxy = await ProxyProcess.start(t, [origin.address], ["--workers", "2", "--log-level", "debug"], {
+    NODE_OPTIONS: `--import ${new URL("./without-ffi.ts", import.meta.url).href}`,
+  });
+  const told = proxy.logs.find((record) => record.msg.startsWith("engine net; passed over "));
+  assert.match(told?.msg ?? "", /uring \(.+\), epoll \(.+\)/);
+  const ask = async () => (await fetch(proxy.url, { headers: { connection: "close" } })).text();
+  for (let i = 0; i < 4; i++) assert.equal(await ask(), "ok");
+  // Workers send their figures once a second.
+  let report: StatsReport;
+  do report = await stats(proxy);
+  while (report.total.requests < 4);
+  const logged = proxy.logs.length;
+  for (const { pid } of report.workers) process.kill(pid, "SIGKILL");
+  for (const worker of [0, 1]) {
+    await proxy.log((record) => record.msg === "worker accepts" && record.worker === worker, logged);
+  }
+  assert.equal(await ask(), "ok");
+  do report = await stats(proxy);
+  while (report.total.requests < 5);
+  assert.equal(report.total.requests, 5);
+});
