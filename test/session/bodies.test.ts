@@ -106,13 +106,25 @@ onEachEngine("bodies: both ways at once on one exchange", {}, async (stage) => {
   assert.equal(await got, digest(down));
 });
 
+/** While one client is stuck, the next finds slots. */
+async function othersAreServed(stage: Stage): Promise<void> {
+  const client = stage.client();
+  client.write("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello");
+  const origin = await stage.backend.next();
+  await origin.until("hello");
+  origin.write(OK);
+  assert.equal((await client.message()).body, "ok");
+  client.close();
+}
+
 /** Most slots in use at once while `during` runs, looked at between events. */
 async function slotsUsedMax(stage: Stage, during: Promise<unknown>): Promise<number> {
-  const { buffers } = stage.engine;
   let max = 0;
   let isOver = false;
   const look = (): void => {
-    max = Math.max(max, stage.counter(Counter.largeSlotsUsed), buffers.smallCount - buffers.freeSmallCount);
+    max = Math.max(max, stage.counter(Counter.smallSlotsUsed));
+    // The ring of uring holds slots of its own.
+    if (stage.engine.name !== "uring") max = Math.max(max, stage.counter(Counter.largeSlotsUsed));
     if (!isOver) setImmediate(look);
   };
   look();
@@ -142,6 +154,7 @@ onEachEngine("bodies: a client that does not read holds a bounded number of slot
   });
   const used = await slotsUsedMax(stage, stuck);
   assert.ok(used <= SLOTS_MAX, `${used} slots`);
+  await othersAreServed(stage);
   client.socket.resume();
   await client.head();
   assert.equal(await digestNext(client, bytes.length), digest(bytes));
@@ -161,14 +174,12 @@ onEachEngine(
     // Pieces too large to be copied, each received apart: once the kernel is full, each would hold a slot.
     const piece = Buffer.alloc(3_000, "f");
     let pieces = 0;
-    let used = 0;
     while (origin.socket.writableLength === 0) {
       origin.write(piece);
       pieces++;
       await new Promise<void>((resolve) => setImmediate(resolve));
-      used = Math.max(used, stage.counter(Counter.largeSlotsUsed));
     }
-    assert.ok(used <= SLOTS_MAX, `${used} slots`);
+    await othersAreServed(stage);
     let left = pieces * piece.length;
     client.onBytes = (chunk) => {
       for (const byte of chunk) if (byte === 0x66) left--;
