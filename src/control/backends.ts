@@ -2,6 +2,7 @@
  * The backends of one cluster as endpoints: names become addresses (`resolver.ts`), addresses get a verdict
  * (`health.ts`), and every change is told, so that the workers can be given a new snapshot.
  */
+import { errnoName } from "../contract/errno.ts";
 import type { Endpoint } from "../contract/snapshot.ts";
 import type { ClusterConfiguration } from "./configuration.ts";
 import { type HealthChange, HealthChecks } from "./health.ts";
@@ -28,6 +29,8 @@ export class Backends {
   readonly #changed: () => void;
   readonly #names = new Map<string, NameWatch>();
   readonly #health: HealthChecks;
+  /** Addresses that the last worker to say so could not connect to; only kept where nothing is checked. */
+  readonly #refusing = new Set<string>();
   #started = false;
 
   /** `changed` is called after `start` has resolved, whenever `endpoints()` would tell something new. */
@@ -79,9 +82,24 @@ export class Backends {
     return [...endpoints.values()];
   }
 
-  /** A worker could not connect to `address`, or can again: its verdict is looked at soon. */
-  hasten(address: string): void {
+  /**
+   * A worker could not connect to `address` (`errno` < 0), or can again: its verdict is looked at soon. Where
+   * nothing is checked, this is all that is ever known, so it is logged.
+   */
+  workerSaw(address: string, errno: number): void {
     this.#health.hasten(address);
+    const endpoint = this.endpoints().find((each) => each.address === address);
+    if (endpoint === undefined || this.#cluster.health.kind !== "off") return;
+    const failed = errno < 0;
+    if (failed === this.#refusing.has(address)) return;
+    const { name } = endpoint;
+    if (failed) {
+      this.#refusing.add(address);
+      this.#log.warn({ backend: name, address, reason: errnoName(errno) }, "backend cannot be connected to");
+    } else {
+      this.#refusing.delete(address);
+      this.#log.info({ backend: name, address }, "backend can be connected to again");
+    }
   }
 
   stop(): void {
@@ -113,6 +131,7 @@ export class Backends {
   #judged({ name, address, healthy, reason }: HealthChange): void {
     if (healthy) this.#log.info({ backend: name, address }, "backend is up");
     else this.#log.warn({ backend: name, address, reason }, "backend is down");
+    if (!healthy) this.#names.get(name)?.doubt();
     this.#changed();
   }
 }

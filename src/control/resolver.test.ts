@@ -77,6 +77,18 @@ test("while neither family accepts, IPv4 stands and the choice is tried again", 
   assert.deepEqual(fake.probed, [], "a choice that works is not tried again");
 });
 
+test("a family in doubt is chosen anew with the next answer", async (t) => {
+  const fake = await world(t, BOTH, ["127.0.0.1:80"]);
+  fake.accepting = new Set(["[::1]:80"]);
+  t.mock.timers.tick(1_000);
+  await settle();
+  assert.deepEqual(fake.watch.addresses, ["127.0.0.1:80"]);
+  fake.watch.doubt();
+  t.mock.timers.tick(1_000);
+  await settle();
+  assert.deepEqual(fake.watch.addresses, ["[::1]:80"]);
+});
+
 test("a name is asked for again when its TTL is over, and a change is told once", async (t) => {
   const fake = await world(t, { ipv4: ["192.0.2.1"], ipv6: [], ttlMs: 5_000 });
   fake.answer = { ipv4: ["192.0.2.9"], ipv6: [], ttlMs: 5_000 };

@@ -65,6 +65,11 @@ export class NameWatch {
     return this.#lastCode;
   }
 
+  /** An address in use does not accept: the family is chosen anew with the next answer. */
+  doubt(): void {
+    this.#settled = false;
+  }
+
   stop(): void {
     this.#abort.abort();
     clearTimeout(this.#timer);

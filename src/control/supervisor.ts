@@ -262,7 +262,7 @@ export class Supervisor {
     } else if (message.type === "queues-taken") {
       this.#parts.listeners.end(index);
     } else if (message.type === "endpoint") {
-      for (const backends of this.#backends) backends.hasten(message.address);
+      for (const backends of this.#backends) backends.workerSaw(message.address, message.errno);
     }
   }
 

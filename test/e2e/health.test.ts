@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
 import { test } from "node:test";
 import { startOrigin } from "./origin.ts";
-import { ProxyProcess } from "./proxy-process.ts";
+import { type LogRecord, ProxyProcess } from "./proxy-process.ts";
 
 const timeout = 30_000;
 const QUICK = ["--workers", "1", "--health-interval", "20ms", "--health-fall", "2", "--health-rise", "2"];
@@ -86,4 +86,21 @@ test("backends on localhost that listen on IPv4 only are found, and nothing is d
     !proxy.logs.some((record) => record.msg === "backend is down"),
     "no address is tried that nobody listens on",
   );
+});
+
+test("with --health off a backend that refuses connections is told of, once", { timeout }, async (t) => {
+  const server = createServer((socket) => socket.destroy());
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  const proxy = await ProxyProcess.start(t, [`127.0.0.1:${port}`], ["--workers", "1", "--health", "off"]);
+  for (let i = 0; i < 3; i++) assert.equal((await fetch(proxy.url)).status, 502);
+  const told = (record: LogRecord) => record.msg === "backend cannot be connected to";
+  const { address, reason } = await proxy.log(told);
+  assert.deepEqual([address, reason], [`127.0.0.1:${port}`, "ECONNREFUSED"]);
+  proxy.kill("SIGTERM");
+  await proxy.ended;
+  assert.equal(proxy.logs.filter(told).length, 1);
 });
