@@ -112,9 +112,17 @@ test("hp-bench: answers that are no success count as errors", () => {
     successful: 8,
     elapsedMs: 500,
     errorCount: 1,
+    cpuMs: { user: 5, system: 6 },
     latencyUs: { p50: 3, p99: 4 },
   });
-  assert.deepEqual(parseHpBenchResult(json), { requests: 10, seconds: 0.5, p50Us: 3, p99Us: 4, errors: 3 });
+  assert.deepEqual(parseHpBenchResult(json), {
+    requests: 10,
+    seconds: 0.5,
+    p50Us: 3,
+    p99Us: 4,
+    errors: 3,
+    cpuMs: 11,
+  });
 });
 
 test("options: what is wrong is named, with what would be right", () => {
@@ -190,6 +198,7 @@ function roundOf(round: number, cpuUs: number): Round {
     systemUs: 1,
     cpuUs,
     generatorUs: 1,
+    generatorRunUs: undefined,
     p50Us: 1,
     p99Us: 1,
     memory: { rssKib: 1, pssKib: 1 },

@@ -50,9 +50,7 @@ class Stage {
       if ("reason" in subject) missing.push(subject);
       else subjects.push(subject);
     }
-    const reference = backend ?? subjects[0]?.server;
-    if (reference === undefined) return { scenario, generator: "", backend: "", series: [], missing };
-    const expected = await fingerprint(reference.port, scenario);
+    const expected = backend && (await fingerprint(backend.port, scenario));
     const series = await measureAll(subjects, scenario, expected, this.#plan, progress);
     const loadVersion = generator.find();
     return {

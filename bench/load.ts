@@ -15,6 +15,8 @@ export interface LoadResult {
   readonly p99Us: number;
   /** Connections that failed or broke, timeouts, and responses that are not 2xx or 3xx. */
   readonly errors: number;
+  /** CPU time of the generator without its start, where it tells. */
+  readonly cpuMs?: number;
 }
 
 export interface LoadRun {
@@ -123,6 +125,7 @@ export function parseHpBenchResult(text: string): LoadResult {
     readonly successful: number;
     readonly elapsedMs: number;
     readonly errorCount: number;
+    readonly cpuMs: { readonly user: number; readonly system: number };
     readonly latencyUs: { readonly p50: number; readonly p99: number };
   };
   return {
@@ -131,5 +134,6 @@ export function parseHpBenchResult(text: string): LoadResult {
     p50Us: result.latencyUs.p50,
     p99Us: result.latencyUs.p99,
     errors: result.errorCount + result.responses - result.successful,
+    cpuMs: result.cpuMs.user + result.cpuMs.system,
   };
 }

@@ -9,12 +9,16 @@
 import { createHash } from "node:crypto";
 import http from "node:http";
 import type { Contender, Found } from "./contenders.ts";
-import type { Generator, LoadRun } from "./load.ts";
+import type { Generator, LoadResult, LoadRun } from "./load.ts";
 import { coreTime, endedChildrenCpuTime, type Memory, treeCpuTime, treeMemory } from "./process-tree.ts";
 import { freePort, type Program, start, waitForPort } from "./programs.ts";
 import type { Scenario } from "./scenarios.ts";
 
 const CHECK_TIMEOUT_MS = 10_000;
+/** How the fingerprint of every small answer begins, whichever 13 bytes a server has chosen. */
+const SMALL_ANSWER = "200 with 13 bytes";
+
+const NO_RESULT: LoadResult = { requests: 0, seconds: 0, p50Us: 0, p99Us: 0, errors: 0 };
 
 /** How long and where. */
 export interface Plan {
@@ -52,9 +56,12 @@ export interface Round {
   readonly cpuUs: number;
   /** CPU of the load generator per request. */
   readonly generatorUs: number;
+  /** The same without its start, where the generator tells it; undefined where it does not. */
+  readonly generatorRunUs: number | undefined;
   readonly p50Us: number;
   readonly p99Us: number;
-  readonly memory: Memory;
+  /** Undefined for a load generator, which has ended by then. */
+  readonly memory: Memory | undefined;
   /** Share of its core that the contender used, 0 to 1. */
   readonly busyShare: number;
   /** Share of that core that others used. */
@@ -108,11 +115,14 @@ export function isRunning(result: Running | Missing): result is Running {
   return "port" in result;
 }
 
-/** Measures `subjects` in turn. `expected` comes from `fingerprint` of what stands behind them. */
+/**
+ * Measures `subjects` in turn. `expected` is the `fingerprint` of what stands behind them; undefined where each
+ * is the first to answer and its status and length are what counts.
+ */
 export async function measureAll(
   subjects: readonly Subject[],
   scenario: Scenario,
-  expected: string,
+  expected: string | undefined,
   plan: Plan,
   progress: (text: string) => void,
 ): Promise<Series[]> {
@@ -139,13 +149,14 @@ export async function measureAll(
 async function measureRound(
   subject: Subject,
   scenario: Scenario,
-  expected: string,
+  expected: string | undefined,
   plan: Plan,
   round: number,
 ): Promise<Round> {
   const { server, isGenerator } = subject;
   const answer = await fingerprint(server.port, scenario).catch((error: Error) => error.message);
-  const wrong = answer === expected ? "" : `wrong answer: ${answer} instead of ${expected}`;
+  const isRight = expected === undefined ? answer.startsWith(SMALL_ANSWER) : answer === expected;
+  const wrong = isRight ? "" : `wrong answer: ${answer} instead of ${expected ?? SMALL_ANSWER}`;
   const core = isGenerator ? plan.otherCore : plan.core;
   const before = {
     server: treeCpuTime(server.program.pid),
@@ -161,7 +172,7 @@ async function measureRound(
     core: coreTime(core),
   };
   const failed = load instanceof Error ? load.message : "";
-  const result = load instanceof Error ? { requests: 0, seconds: 0, p50Us: 0, p99Us: 0, errors: 0 } : load;
+  const result = load instanceof Error ? NO_RESULT : load;
   const of = isGenerator ? "load" : "server";
   const userMs = after[of].userMs - before[of].userMs;
   const systemMs = after[of].systemMs - before[of].systemMs;
@@ -177,11 +188,12 @@ async function measureRound(
     systemUs: perRequest(systemMs),
     cpuUs: perRequest(userMs + systemMs),
     generatorUs: perRequest(loadMs),
+    generatorRunUs: result.cpuMs === undefined ? undefined : perRequest(result.cpuMs),
     p50Us: result.p50Us,
     p99Us: result.p99Us,
-    memory: treeMemory(server.program.pid),
+    memory: isGenerator ? undefined : treeMemory(server.program.pid),
     busyShare: (userMs + systemMs) / wallMs,
-    foreignShare: isGenerator ? 0 : Math.max(0, busyMs - userMs - systemMs) / wallMs,
+    foreignShare: Math.max(0, busyMs - userMs - systemMs) / wallMs,
     errors: result.errors,
     invalid: wrong || failed || verdict(result.requests, result.errors, server.program.ended()),
   };

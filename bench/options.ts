@@ -59,7 +59,7 @@ export function parseCompareOptions(argv: readonly string[]): CompareOptions {
     only: splitNames(values.only),
     rounds: wholeNumber("--rounds", values.rounds ?? (values.quick ? "1" : "5"), 1),
     seconds: wholeNumber("--seconds", values.seconds ?? (values.quick ? "1" : "4"), 1),
-    warmupSeconds: values.quick ? 1 : 2,
+    warmupSeconds: values.quick ? 1 : 3,
     load: values.load,
     backend: values.backend,
     core: wholeNumber("--core", values.core, 0),

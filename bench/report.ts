@@ -34,24 +34,29 @@ export function writeScenario({ scenario, generator, backend, series, missing }:
     "p99 µs",
     "RSS MiB",
     "busy",
+    ...(scenario.kind === "generator" ? ["without its start"] : []),
     ...references.map(({ name }) => `CPU × ${name}`),
     ...references.filter(({ name }) => name === "relay").map(() => "req/s × relay"),
   ];
   const lines = [
     `### ${scenario.name}: ${scenario.title}`,
     "",
-    [generator, backend].filter((text) => text !== "").join(", "),
-    "",
+    ...sources(generator, backend),
     writeTable(
       header,
-      series.map((one) => row(one, references)),
+      series.map((one) => row(one, references, scenario.kind === "generator")),
     ),
     ...remarks(series, missing),
   ];
   return lines.join("\n");
 }
 
-function row(one: Series, references: readonly Series[]): string[] {
+function sources(...texts: readonly string[]): string[] {
+  const line = texts.filter((text) => text !== "").join(", ");
+  return line === "" ? [] : [line, ""];
+}
+
+function row(one: Series, references: readonly Series[], isGenerator: boolean): string[] {
   const valid = one.rounds.filter(isValid);
   const of = (pick: (round: Round) => number) => spread(valid.map(pick));
   const median = (pick: (round: Round) => number) => writeNumber(of(pick).median);
@@ -63,15 +68,21 @@ function row(one: Series, references: readonly Series[]): string[] {
     writeSpread(of((round) => round.cpuUs)),
     median((round) => round.userUs),
     median((round) => round.systemUs),
-    median((round) => round.p50Us),
-    median((round) => round.p99Us),
-    median((round) => round.memory.rssKib / 1024),
+    latency(of((round) => round.p50Us).median),
+    latency(of((round) => round.p99Us).median),
+    median((round) => (round.memory === undefined ? Number.NaN : round.memory.rssKib / 1024)),
     valid.length === 0 ? "–" : `${Math.round(of((round) => round.busyShare).median * 100)} %`,
+    ...(isGenerator ? [median((round) => round.generatorRunUs ?? round.cpuUs)] : []),
     ...references.map((reference) => (reference === one ? "1" : ratio(reference, (round) => round.cpuUs))),
     ...references
       .filter(({ name }) => name === "relay")
       .map((reference) => (reference === one ? "1" : ratio(reference, (round) => round.perSecond))),
   ];
+}
+
+/** wrk gives 0 for latencies of pipelined requests that it could not tell apart. */
+function latency(us: number): string {
+  return us === 0 ? "–" : writeNumber(us);
 }
 
 function picked(series: Series, pick: (round: Round) => number): (number | undefined)[] {

@@ -1,0 +1,256 @@
+/**
+ * Memory of a proxy for each idle keep-alive connection, and what load costs beside them.
+ *
+ *     npm run bench:idle -- [--only A,B] [--connections N] [--rounds N] [--seconds N] [--json FILE]
+ *
+ * Strategy: every round starts each proxy anew. Load for a few seconds, so that it has made what it makes once;
+ * memory; the connections, each with one answered request; memory again; the same load beside them. The
+ * difference of PSS over the process tree, divided by the connections, is what one costs the process; the
+ * kernel's sockets are not in it. What a proxy has set aside at start for all connections that it may ever
+ * have is not in it either, but in the whole PSS, which is shown too.
+ */
+import { once } from "node:events";
+import { writeFileSync } from "node:fs";
+import path from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { parseArgs } from "node:util";
+import { type Contender, PROXIES } from "./contenders.ts";
+import type { IdleFigures } from "./idle-clients.ts";
+import { GENERATORS, type LoadResult } from "./load.ts";
+import { describeMachine, writeMachine } from "./machine.ts";
+import { isRunning, launch, type Missing, type Plan, type Running } from "./measure.ts";
+import { chooseByName, splitNames, wholeNumber } from "./options.ts";
+import { descriptorLimit, treeCpuTime, treeMemory } from "./process-tree.ts";
+import { type Program, start, stopAll, temporaryDirectory } from "./programs.ts";
+import { SCENARIOS } from "./scenarios.ts";
+import { BACKEND } from "./servers.ts";
+import { spread, writeNumber, writeSpread, writeTable } from "./statistics.ts";
+
+const CONNECTIONS = 20_000;
+const CLIENTS = path.join(import.meta.dirname, "idle-clients.ts");
+/** Addresses of the loopback network to connect from, each with ports and descriptors of its own. */
+const SOURCES = ["127.0.0.2", "127.0.0.3"];
+/**
+ * Descriptors that a proxy needs beside those of idle clients: listener, backends, load. Proxies that keep one
+ * free for a backend connection of each client take half of the limit: so many are opened unless asked otherwise.
+ */
+const SPARE_DESCRIPTORS = 512;
+/** Pages are given back and garbage is collected a moment after the last answer. */
+const SETTLE_MS = 1000;
+const OPEN_TIMEOUT_MS = 60_000;
+const SCENARIO = SCENARIOS[0]!;
+/** They open a backend connection for every client connection, so that descriptors run out. */
+const RELAYS = ["hp-tcp", "relay"];
+
+/** One proxy in one round. Loads are CPU µs and requests per second, alone and beside idle connections. */
+interface IdleRound {
+  readonly name: string;
+  readonly title: string;
+  readonly version: string;
+  readonly round: number;
+  readonly connections: number;
+  readonly pssKibBefore: number;
+  readonly pssKib: number;
+  readonly bytesPerConnection: number;
+  readonly cpuUsBefore: number;
+  readonly cpuUs: number;
+  readonly perSecondBefore: number;
+  readonly perSecond: number;
+  readonly p99Us: number;
+  readonly lost: number;
+  readonly errors: number;
+}
+
+interface IdlePlan extends Plan {
+  readonly connections: number;
+  readonly only: readonly string[];
+  readonly jsonPath: string;
+}
+
+async function measure(contender: Contender, backend: Running, plan: IdlePlan, round: number) {
+  const proxy = await launch(contender, plan.core, backend.port, plan.directory);
+  if (!isRunning(proxy)) return proxy;
+  const clients: Program[] = [];
+  try {
+    await loadOnce(proxy, plan, plan.warmupSeconds);
+    const alone = await loadOnce(proxy, plan, plan.seconds);
+    await delay(SETTLE_MS);
+    const before = treeMemory(proxy.program.pid);
+    for (const source of SOURCES) clients.push(await openClients(proxy.port, plan, source));
+    await delay(SETTLE_MS);
+    const after = treeMemory(proxy.program.pid);
+    const beside = await loadOnce(proxy, plan, plan.seconds);
+    const figures = await Promise.all(clients.map(ask));
+    const open = figures.reduce((sum, one) => sum + one.open, 0);
+    const { name, title, version } = proxy;
+    return {
+      name,
+      title,
+      version,
+      round,
+      connections: open,
+      pssKibBefore: before.pssKib,
+      pssKib: after.pssKib,
+      bytesPerConnection: ((after.pssKib - before.pssKib) * 1024) / open,
+      cpuUsBefore: alone.cpuUs,
+      cpuUs: beside.cpuUs,
+      perSecondBefore: alone.perSecond,
+      perSecond: beside.perSecond,
+      p99Us: beside.p99Us,
+      lost: figures.reduce((sum, one) => sum + one.failed, 0),
+      errors: alone.errors + beside.errors,
+    } satisfies IdleRound;
+  } catch (error) {
+    return { name: contender.name, reason: (error as Error).message } satisfies Missing;
+  } finally {
+    await Promise.all(clients.map((program) => program.stop()));
+    await proxy.program.stop();
+  }
+}
+
+async function loadOnce(proxy: Running, plan: Plan, seconds: number) {
+  const before = treeCpuTime(proxy.program.pid);
+  const { port } = proxy;
+  const { directory, otherCore: core } = plan;
+  const result: LoadResult = await GENERATORS[0]!.run({ scenario: SCENARIO, port, seconds, core, directory });
+  const after = treeCpuTime(proxy.program.pid);
+  const cpuMs = after.userMs + after.systemMs - before.userMs - before.systemMs;
+  return {
+    ...result,
+    cpuUs: (cpuMs * 1000) / result.requests,
+    perSecond: result.requests / result.seconds,
+  };
+}
+
+/** Resolves when every connection of one client process is open or has failed. */
+async function openClients(port: number, plan: IdlePlan, source: string): Promise<Program> {
+  const count = Math.floor(plan.connections / SOURCES.length);
+  const argv = [process.execPath, CLIENTS, String(port), String(count), source];
+  const program = start(argv, { core: plan.otherCore }, true);
+  await reported(program);
+  return program;
+}
+
+async function ask(program: Program): Promise<IdleFigures> {
+  program.child.send("report");
+  return reported(program);
+}
+
+/** The next figures that `program` sends; rejects when it ends or takes longer than a minute. */
+async function reported(program: Program): Promise<IdleFigures> {
+  const stop = new AbortController();
+  const signal = AbortSignal.any([stop.signal, AbortSignal.timeout(OPEN_TIMEOUT_MS)]);
+  const ended = once(program.child, "exit", { signal }).then(() => {
+    throw new Error(`idle clients ended: ${program.output()}`);
+  });
+  try {
+    const [figures] = await Promise.race([once(program.child, "message", { signal }), ended]);
+    return figures as IdleFigures;
+  } catch (error) {
+    if (signal.aborted) throw new Error("idle connections were not all answered within a minute");
+    throw error;
+  } finally {
+    ended.catch(() => {});
+    stop.abort();
+  }
+}
+
+function writeReport(rounds: readonly IdleRound[], missing: readonly Missing[]): string {
+  const names = [...new Set(rounds.map(({ name }) => name))];
+  const header = [
+    "",
+    "connections",
+    "bytes/connection",
+    "PSS MiB",
+    "CPU µs/request alone",
+    "beside them",
+    "ratio",
+  ];
+  const rows = names.map((name) => {
+    const own = rounds.filter((round) => round.name === name);
+    const of = (pick: (round: IdleRound) => number) => spread(own.map(pick));
+    return [
+      own[0]!.title,
+      writeNumber(of((round) => round.connections).median),
+      writeSpread(of((round) => round.bytesPerConnection)),
+      writeNumber(of((round) => round.pssKib / 1024).median),
+      writeSpread(of((round) => round.cpuUsBefore)),
+      writeSpread(of((round) => round.cpuUs)),
+      writeSpread(of((round) => round.cpuUs / round.cpuUsBefore)),
+    ];
+  });
+  const remarks = [
+    ...rounds.flatMap(({ name, round, lost, errors }) => [
+      ...(lost > 0 ? [`- ${name}, round ${round + 1}: ${lost} idle connections failed or were closed`] : []),
+      ...(errors > 0 ? [`- ${name}, round ${round + 1}: ${errors} errors in the load`] : []),
+    ]),
+    ...missing.map(({ name, reason }) => `- ${name} is left out: ${reason}`),
+  ];
+  return [writeTable(header, rows), ...(remarks.length > 0 ? ["", ...remarks] : [])].join("\n");
+}
+
+function parseOptions(argv: readonly string[]): IdlePlan {
+  const { values } = parseArgs({
+    args: [...argv],
+    options: {
+      only: { type: "string", multiple: true, default: [] },
+      connections: { type: "string" },
+      rounds: { type: "string", default: "3" },
+      seconds: { type: "string", default: "4" },
+      core: { type: "string", default: "0" },
+      "other-core": { type: "string", default: "1" },
+      json: { type: "string", default: "" },
+    },
+  });
+  const limit = descriptorLimit();
+  const connections =
+    values.connections === undefined
+      ? Math.min(CONNECTIONS, Math.floor(limit / 2) - SPARE_DESCRIPTORS)
+      : Math.min(wholeNumber("--connections", values.connections, SOURCES.length), limit - SPARE_DESCRIPTORS);
+  return {
+    only: splitNames(values.only),
+    connections,
+    rounds: wholeNumber("--rounds", values.rounds, 1),
+    seconds: wholeNumber("--seconds", values.seconds, 1),
+    warmupSeconds: 2,
+    core: wholeNumber("--core", values.core, 0),
+    otherCore: wholeNumber("--other-core", values["other-core"], 0),
+    directory: temporaryDirectory(),
+    jsonPath: values.json,
+  };
+}
+
+async function main(argv: readonly string[]): Promise<void> {
+  const plan = parseOptions(argv);
+  const proxies = PROXIES.filter(({ name }) => !RELAYS.includes(name));
+  const contenders = chooseByName(proxies, plan.only);
+  const machine = describeMachine();
+  const limit = `at most ${descriptorLimit()} descriptors a process`;
+  process.stdout.write(`${writeMachine(machine)}\n\n${plan.connections} idle connections; ${limit}\n\n`);
+  const backend = await launch(BACKEND, plan.otherCore, 0, plan.directory);
+  if (!isRunning(backend)) throw new Error(backend.reason);
+  const rounds: IdleRound[] = [];
+  const missing = new Map<string, Missing>();
+  for (let round = 0; round < plan.rounds; round++) {
+    for (const contender of contenders) {
+      if (missing.has(contender.name)) continue;
+      const result = await measure(contender, backend, plan, round);
+      if ("reason" in result) missing.set(contender.name, result);
+      else rounds.push(result);
+    }
+  }
+  process.stdout.write(`${writeReport(rounds, [...missing.values()])}\n`);
+  if (plan.jsonPath !== "")
+    writeFileSync(plan.jsonPath, `${JSON.stringify({ machine, plan, rounds }, undefined, 1)}\n`);
+}
+
+if (import.meta.main) {
+  try {
+    await main(process.argv.slice(2));
+  } catch (error) {
+    process.stderr.write(`bench: ${(error as Error).message}\n`);
+    process.exitCode = 1;
+  } finally {
+    await stopAll();
+  }
+}
