@@ -20,6 +20,7 @@ import { type Failure, Failures } from "./failure.ts";
 import { ClientLeg, ClientState } from "./legs.ts";
 import { dropPartial, growPartial, isTooEarlyToParse, NO_SLOT, parseLater } from "./partial-head.ts";
 import { ConnectionKind, type Plane } from "./plane.ts";
+import type { ClientProtocol } from "./protocols.ts";
 import type { ResponseWriter } from "./response-writer.ts";
 
 const { closed, idle, head, body, waiting, flushing, lingering } = ClientState;
@@ -30,7 +31,7 @@ const PEER_STRIDE = 48;
 /** When draining, a client connection without a request is closed after this: one that is on its way still finds it open. */
 const DRAIN_GRACE_MS = 500;
 
-export class ClientSide {
+export class ClientSide implements ClientProtocol {
   readonly #plane: Plane;
   readonly #exchanges: Exchanges;
   readonly #writer: ResponseWriter;

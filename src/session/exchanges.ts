@@ -18,12 +18,11 @@ import { BodyMode } from "../http1/body.ts";
 import type { Fault } from "../http1/fault.ts";
 import { Framing, requestFraming } from "../http1/framing.ts";
 import { type MessageHead, Method, persists, upgrades } from "../http1/message-head.ts";
-import type { ClientSide } from "./client-side.ts";
 import { Exchange } from "./exchange.ts";
 import { connectFailure, type Failure, Failures } from "./failure.ts";
 import { type ClientLeg, ClientState } from "./legs.ts";
-import type { OriginSide } from "./origin-side.ts";
 import { microseconds, type Plane } from "./plane.ts";
+import type { ClientProtocol, OriginProtocol } from "./protocols.ts";
 import type { Relays } from "./relay.ts";
 import type { RequestWriter } from "./request-writer.ts";
 import { isHead, type ResponseWriter } from "./response-writer.ts";
@@ -41,8 +40,8 @@ export class Exchanges {
   readonly #responses: ResponseWriter;
   readonly #relays: Relays;
   readonly #free: Exchange[] = [];
-  #clients!: ClientSide;
-  #origins!: OriginSide;
+  #clients!: ClientProtocol;
+  #origins!: OriginProtocol;
   /** By cluster index of the snapshot. */
   #clusters: readonly RoundRobin[] = [];
 
@@ -54,7 +53,7 @@ export class Exchanges {
   }
 
   /** Joins the two sides; once, before the first event. */
-  join(clients: ClientSide, origins: OriginSide): void {
+  join(clients: ClientProtocol, origins: OriginProtocol): void {
     this.#clients = clients;
     this.#origins = origins;
   }

@@ -22,11 +22,12 @@ import { Failures } from "./failure.ts";
 import { OriginLeg, OriginState } from "./legs.ts";
 import { dropPartial, growPartial, isTooEarlyToParse, NO_SLOT, parseLater } from "./partial-head.ts";
 import { ConnectionKind, microseconds, type Plane } from "./plane.ts";
+import type { OriginProtocol } from "./protocols.ts";
 import type { ResponseWriter } from "./response-writer.ts";
 
 const { closed, connecting, idle, head, body } = OriginState;
 
-export class OriginSide {
+export class OriginSide implements OriginProtocol {
   readonly #plane: Plane;
   readonly #exchanges: Exchanges;
   readonly #responses: ResponseWriter;
