@@ -90,7 +90,7 @@ test("every option may come from the environment", { timeout }, async (t) => {
 test("several listeners, IPv6 among them", { timeout }, async (t) => {
   const origin = await startOrigin(t, (_request, response) => response.end("ok"));
   const proxy = await ProxyProcess.start(t, [origin.address], ["--listen", "[::1]:0", "--workers", "1"]);
-  const [, first, second] = /listening on (\S+), (\S+), /.exec(proxy.logs.at(-1)!.msg) ?? [];
+  const [, first, second] = /listening on (\S+), (\S+), /.exec(proxy.listening) ?? [];
   assert.match(first!, /^127\.0\.0\.1:\d+$/);
   assert.match(second!, /^\[::1\]:\d+$/);
   for (const address of [first, second]) assert.equal(await (await fetch(`http://${address}/`)).text(), "ok");

@@ -113,10 +113,14 @@ export class ProxyProcess {
     return this.#stdout;
   }
 
+  /** What it said when it began to accept: `listening on 127.0.0.1:8080, 2 workers, engine uring`. */
+  get listening(): string {
+    return this.logs.find((record) => record.msg.startsWith("listening on "))?.msg ?? "";
+  }
+
   /** The port of the first listener. */
   get port(): number {
-    const line = this.logs.find((record) => record.msg.startsWith("listening on "))?.msg ?? "";
-    return Number(/listening on \S+:(\d+),/.exec(line)?.[1]);
+    return Number(/listening on \S+:(\d+),/.exec(this.listening)?.[1]);
   }
 
   get url(): string {
