@@ -7,6 +7,7 @@ import { RECEIVE_BYTES } from "../../src/base/buffer-pool.ts";
 import { Errno } from "../../src/contract/errno.ts";
 import { acceptOne, type Case, WAYS } from "./case.ts";
 import { peerWrites } from "./data-cases.ts";
+import { FILL_SEED, fillUp } from "./flow-cases.ts";
 import { patternOf, Tally } from "./pattern.ts";
 
 const BROKEN_BY_PEER: readonly number[] = [Errno.ECONNRESET, Errno.EPIPE];
@@ -52,18 +53,17 @@ const BOTH_WAYS = WAYS.flatMap(({ way, pairOf }): Case[] => [
     name: `${way}: shutdown waits for what is queued`,
     async run(stage) {
       const { arena, witness } = stage;
-      const { seen, peer } = await pairOf(stage);
-      const tally = new Tally(patternOf(3));
+      const pair = await pairOf(stage);
+      const { seen, peer } = pair;
+      const tally = new Tally(patternOf(FILL_SEED));
       peer.onBytes = (bytes) => tally.add(bytes, 0, bytes.length);
-      peer.pause();
-      const count = 60 * RECEIVE_BYTES;
-      witness.sendPattern(seen, patternOf(3), count);
+      await fillUp(stage, pair);
       witness.shutdown(seen);
       await arena.pass(10);
       assert.equal(peer.hasEnded, false);
       peer.resume();
       await arena.until("the peer sees the end", () => peer.hasEnded);
-      assert.equal(peer.receivedBytes, count);
+      assert.equal(peer.receivedBytes, seen.sentBytes);
       assert.equal(tally.wrongAt, -1);
     },
   },
@@ -84,10 +84,9 @@ const BOTH_WAYS = WAYS.flatMap(({ way, pairOf }): Case[] => [
     name: `${way}: close drops what is queued and gives its slots back`,
     async run(stage) {
       const { arena, witness } = stage;
-      const { seen, peer } = await pairOf(stage);
-      peer.pause();
-      witness.sendPattern(seen, patternOf(1), 60 * RECEIVE_BYTES);
-      await arena.pass(10);
+      const pair = await pairOf(stage);
+      const { seen } = pair;
+      await fillUp(stage, pair);
       witness.close(seen);
       await arena.until("every slot is home", stage.slotsAreHome);
     },
@@ -106,9 +105,9 @@ const BOTH_WAYS = WAYS.flatMap(({ way, pairOf }): Case[] => [
     name: `${way}: reset drops what is queued; after shutdown too`,
     async run(stage) {
       const { arena, witness } = stage;
-      const { seen, peer } = await pairOf(stage);
-      peer.pause();
-      witness.sendPattern(seen, patternOf(1), 60 * RECEIVE_BYTES);
+      const pair = await pairOf(stage);
+      const { seen, peer } = pair;
+      await fillUp(stage, pair);
       witness.shutdown(seen);
       await arena.pass(10);
       witness.reset(seen);
@@ -123,6 +122,8 @@ const BOTH_WAYS = WAYS.flatMap(({ way, pairOf }): Case[] => [
     async run(stage) {
       const { arena, witness } = stage;
       const { seen, peer } = await pairOf(stage);
+      peer.write(patternOf(1).slice(0, 1_000_000));
+      await arena.until("bytes are on their way", () => seen.receivedBytes > 0);
       witness.shutdown(seen);
       witness.reset(seen);
       await arena.until("the peer is told", () => peer.hasEnded || peer.failure !== "");
@@ -150,9 +151,9 @@ const BOTH_WAYS = WAYS.flatMap(({ way, pairOf }): Case[] => [
     name: `${way}: the peer's RST while much is queued is failed, and the slots come home`,
     async run(stage) {
       const { arena, witness } = stage;
-      const { seen, peer } = await pairOf(stage);
-      peer.pause();
-      witness.sendPattern(seen, patternOf(1), 60 * RECEIVE_BYTES);
+      const pair = await pairOf(stage);
+      const { seen, peer } = pair;
+      await fillUp(stage, pair);
       await arena.pass(10);
       peer.reset();
       await arena.until("it fails", () => seen.errno !== 0);

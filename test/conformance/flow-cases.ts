@@ -12,13 +12,16 @@ const AFTER_PAUSE_BYTES_MAX = 8 * RECEIVE_BYTES;
 /** What one connection may bring in one batch before the handler's `pause` takes hold. */
 const ONE_BATCH_BYTES_MAX = 40 * RECEIVE_BYTES;
 
-/** Queues more than any kernel takes for a peer that does not read. */
-async function fillUp({ arena, engine, witness }: Stage, { seen, peer }: Pair): Promise<void> {
+/** The pattern with which `fillUp` fills. */
+export const FILL_SEED = 5;
+
+/** Queues more than any kernel takes for a peer that does not read; nothing moves any more when it resolves. */
+export async function fillUp({ arena, engine, witness }: Stage, { seen, peer }: Pair): Promise<void> {
   peer.pause();
   let before = -1;
   // The kernel takes a while to take what it takes.
   for (;;) {
-    while (engine.buffers.freeLargeCount > 8) witness.sendPattern(seen, patternOf(5), RECEIVE_BYTES);
+    while (engine.buffers.freeLargeCount > 8) witness.sendPattern(seen, patternOf(FILL_SEED), RECEIVE_BYTES);
     await arena.pass(20);
     if (engine.buffers.freeLargeCount <= 8 && witness.queuedBytes(seen) === before) return;
     before = witness.queuedBytes(seen);
@@ -129,6 +132,39 @@ export const FLOW_CASES: readonly Case[] = [
       },
     },
   ]),
+  {
+    name: "small ranges of a connection that is stuck survive those of another",
+    async run(stage) {
+      const { arena, witness } = stage;
+      const stuck = await acceptOne(stage);
+      const other = await acceptOne(stage);
+      const tally = new Tally(patternOf(1));
+      stuck.peer.onBytes = (bytes) => tally.add(bytes, 0, bytes.length);
+      stuck.peer.pause();
+      // Two at a time: an engine may put small neighbours together.
+      const sendTwo = ({ seen }: Pair, seed: number): void => {
+        witness.sendPattern(seen, patternOf(seed), 1500);
+        witness.sendPattern(seen, patternOf(seed), 1500);
+      };
+      for (let stillMs = 0; stillMs < 20; stillMs++) {
+        if (witness.queuedBytes(stuck.seen) === 0) {
+          sendTwo(stuck, 1);
+          stillMs = 0;
+        }
+        const batches = witness.batchCount;
+        stage.engine.wake();
+        await arena.until("a batch is over", () => witness.batchCount > batches);
+        if (witness.queuedBytes(stuck.seen) > 0) await arena.pass(1);
+      }
+      for (let i = 0; i < 5; i++) {
+        sendTwo(other, 2);
+        await arena.until("the other has it", () => other.peer.receivedBytes === other.seen.sentBytes);
+      }
+      stuck.peer.resume();
+      await arena.until("all is there", () => stuck.peer.receivedBytes === stuck.seen.sentBytes);
+      assert.equal(tally.wrongAt, -1);
+    },
+  },
   {
     name: "pause in accepted: nothing comes until resume, not even the end",
     async run(stage) {

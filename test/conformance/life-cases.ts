@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { acceptOne, type Case, connectOne } from "./case.ts";
 import { peerWrites } from "./data-cases.ts";
+import { fillUp } from "./flow-cases.ts";
 import { patternOf } from "./pattern.ts";
 
 /** How late a deadline may be kept on a machine that others use too. */
@@ -130,8 +131,7 @@ export const LIFE_CASES: readonly Case[] = [
       const quiet = await acceptOne(stage);
       const busy = await acceptOne(stage);
       const outgoing = (await connectOne(stage))!;
-      busy.peer.pause();
-      witness.sendPattern(busy.seen, patternOf(1), 2_000_000);
+      await fillUp(stage, busy);
       quiet.peer.write(patternOf(1).slice(0, 100));
       witness.connect(engine.listenerAddresses[0]!);
       witness.isStopped = true;
