@@ -23,7 +23,7 @@ const RECEIVE_OFFSET = HEADROOM_BYTES;
 const RECEIVE_LENGTH = RECEIVE_BYTES;
 /** Places in the ring: a power of two, at most 32,768. */
 const ENTRIES_MAX = 1024;
-const OFFER_MIN = 32;
+const OFFER_MIN = 16;
 /** Batches after which the largest demand is forgotten. */
 const WINDOW_BATCHES = 1024;
 /** `struct io_uring_buf`: address (64 bits), length (32), id (16), and 16 bits that in the first one are the ring's tail. */
@@ -56,7 +56,7 @@ export class BufferRing {
     this.#mask = entries - 1;
     // A quarter of the slots is never lent: who holds received bytes needs slots too.
     this.#targetMax = Math.max(1, Math.min(entries, Math.floor(buffers.largeCount * 0.75)));
-    this.#target = Math.min(OFFER_MIN * 2, this.#targetMax);
+    this.#target = Math.min(OFFER_MIN, this.#targetMax);
     this.#offsets = new Int32Array(entries).fill(NONE);
     const memory = mapMemory(entries * ENTRY_WORDS * 4);
     this.#words = new Int32Array(memory.buffer, 0, entries * ENTRY_WORDS);

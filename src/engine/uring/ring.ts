@@ -92,7 +92,8 @@ export class Ring {
   readonly #enterFlags: number;
   #sqTail = 0;
   #submitted = 0;
-  #minWaitUs = 0;
+  #gatherCount = 1;
+  #gatherUs = 0;
 
   /** Throws `EngineUnavailable` with the reason where the kernel refuses. */
   constructor() {
@@ -177,14 +178,18 @@ export class Ring {
       words[TIMESPEC_AT] = seconds;
       words[TIMESPEC_AT + 2] = Math.ceil((waitMs - seconds * 1000) * 1e6) % 1e9;
     }
-    words[ARG_AT + 3] = this.#minWaitUs;
-    this.#enter(1, this.#arguments.address, this.#enterFlags);
+    words[ARG_AT + 3] = this.#gatherUs;
+    this.#enter(this.#gatherCount, this.#arguments.address, this.#enterFlags);
     return this.cqReady();
   }
 
-  /** From now on a wait goes on for up to `us` after the first completion (6.12; 0: returns at once). */
-  set minWaitUs(us: number) {
-    this.#minWaitUs = us;
+  /**
+   * From now on a wait that has its first completion goes on until there are `count`, or `us` have passed since it began (6.12).
+   * (1, 0): it returns at once.
+   */
+  gather(count: number, us: number): void {
+    this.#gatherCount = count;
+    this.#gatherUs = us;
   }
 
   /** Completions not read yet. */

@@ -14,15 +14,17 @@
  *
  * @hot
  */
+import { assert } from "../../base/assert.ts";
 import { RECEIVE_BYTES } from "../../base/buffer-pool.ts";
 import { Errno } from "../../contract/errno.ts";
 import type { Engine, EngineOptions } from "../../contract/port.ts";
 import type { AddressRecord } from "../native/address-book.ts";
 import { ConnectionList, Flag, InFlight } from "../native/connection-table.ts";
-import { type Mapping, mapMemory } from "../native/memory.ts";
 import { NativeEngine } from "../native/native-engine.ts";
 import { requireMainThread } from "../native/syscalls.ts";
 import { BufferRing } from "./buffer-ring.ts";
+import { Gathering } from "./gathering.ts";
+import { Messages } from "./messages.ts";
 import {
   prepAccept,
   prepCancel,
@@ -76,16 +78,13 @@ const PORTION_BYTES = 4 * RECEIVE_BYTES;
 const CALM_RECEIVES = 4;
 const CALM_BYTES_MAX = 16_384;
 
-/** Ranges that leave with one SENDMSG. */
-const VECTORS_MAX = 16;
-/** `struct msghdr` (56 bytes) and its vectors. */
-const MESSAGE_WORDS = 16 + VECTORS_MAX * 4;
-const MESSAGE_COUNT = 256;
 /** Free indexes below which connections are accepted one at a time: a multishot accept may bring a whole queue. */
 const ACCEPT_AHEAD = 512;
+/** With many busy connections a wait goes on until so many completions are there, or so many microseconds have passed. */
+const GATHER_COUNT = 16;
+const GATHER_US = 50;
 const TEAR_DOWN_ROUNDS = 100;
 const TEAR_DOWN_WAIT_MS = 20;
-const TWO_POW_32 = 0x1_0000_0000;
 
 /** An engine on io_uring. Throws `EngineUnavailable` where it cannot run; other errors are those of opening a listener. */
 export function createUringEngine(options: EngineOptions): Engine {
@@ -106,13 +105,12 @@ class UringEngine extends NativeEngine {
   readonly #bufferRing: BufferRing;
   /** Connections whose receive found no buffer. */
   readonly #starved: ConnectionList;
-  /** `msghdr`s of entries that are not submitted yet. */
-  readonly #messages: Mapping;
-  readonly #messageWords: Int32Array;
-  #messageCount = 0;
+  /** Of entries that are not submitted yet. */
+  readonly #messages = new Messages();
   /** By connection: full receives in the batch of `#fullBatch`, or small portions in a row. */
   readonly #streak: Uint8Array;
   readonly #streakBatch: Int32Array;
+  readonly #gathering: Gathering;
   #batchNumber = 0;
   #watchCount = 0;
 
@@ -122,10 +120,9 @@ class UringEngine extends NativeEngine {
     this.fd = ring.fd;
     this.#bufferRing = new BufferRing(ring, this.buffers, this.poolAddress);
     this.#starved = new ConnectionList(options.connectionsMax);
-    this.#messages = mapMemory(MESSAGE_COUNT * MESSAGE_WORDS * 4);
-    this.#messageWords = new Int32Array(this.#messages.buffer);
     this.#streak = new Uint8Array(options.connectionsMax);
     this.#streakBatch = new Int32Array(options.connectionsMax);
+    this.#gathering = new Gathering(options.connectionsMax);
   }
 
   /** Large slots that the kernel has to receive into: they are not free, and nobody else's. */
@@ -138,13 +135,14 @@ class UringEngine extends NativeEngine {
   submit(): void {
     this.flush();
     this.#ring.submit();
-    this.#messageCount = 0;
+    if (this.#ring.pending === 0) this.#messages.reset();
   }
 
   protected wait(waitMs: number): number {
     const ring = this.#ring;
+    this.#judgeGathering();
     let count = ring.submitAndWait(waitMs);
-    if (ring.pending === 0) this.#messageCount = 0;
+    if (ring.pending === 0) this.#messages.reset();
     // What only Node waits for needs no batch.
     while (count > 0) {
       const at = (ring.cqHead & ring.cqMask) * CQE_WORDS;
@@ -155,6 +153,13 @@ class UringEngine extends NativeEngine {
     }
     if (count === 0) ring.cqAdvance();
     return count;
+  }
+
+  #judgeGathering(): void {
+    if (!this.#ring.hasMinWait) return;
+    const verdict = this.#gathering.judge(this.nowMs);
+    if (verdict === 1) this.#ring.gather(GATHER_COUNT, GATHER_US);
+    else if (verdict === 0) this.#ring.gather(1, 0);
   }
 
   protected hasPending(): boolean {
@@ -188,19 +193,13 @@ class UringEngine extends NativeEngine {
       prepSend(this.#ring.sqes, at, fd, this.poolAddress + start, bytes, SEND, connection);
       return;
     }
-    if (this.#messageCount === MESSAGE_COUNT) {
+    if (this.#messages.isFull()) {
       this.#ring.submit();
-      this.#messageCount = 0;
+      assert(this.#ring.pending === 0, "the kernel takes entries");
+      this.#messages.reset();
     }
-    const message = this.#messageCount++ * MESSAGE_WORDS;
-    const count = queue.writeVectors(connection, this.#messageWords, message + 16, VECTORS_MAX);
-    const address = this.#messages.address + message * 4;
-    const vectors = address + 64;
-    // struct msghdr: name and its length stay 0; vectors at byte 16, their count at 24.
-    this.#messageWords[message + 4] = vectors | 0;
-    this.#messageWords[message + 5] = (vectors / TWO_POW_32) | 0;
-    this.#messageWords[message + 6] = count;
-    prepSendmsg(this.#ring.sqes, this.#ring.nextSqe(), fd, address, SEND, connection);
+    const message = this.#messages.write(queue, connection);
+    prepSendmsg(this.#ring.sqes, this.#ring.nextSqe(), fd, message, SEND, connection);
   }
 
   #armReceive(connection: number): void {
@@ -328,6 +327,7 @@ class UringEngine extends NativeEngine {
 
   #received(connection: number, result: number, cqeFlags: number): void {
     const last = (cqeFlags & MORE) === 0;
+    this.#gathering.spoke(connection);
     // It has ended, so nothing is to be cancelled; it counts as in flight until its bytes are told, so that nobody closes it twice.
     if (last) this.table.flags[connection] = this.table.flags[connection]! | CANCELLING;
     if ((cqeFlags & BUFFER) !== 0) this.#deliver(connection, cqeFlags >>> BUFFER_SHIFT, result);
@@ -462,6 +462,7 @@ class UringEngine extends NativeEngine {
 
   protected tearDown(): void {
     const ring = this.#ring;
+    ring.gather(1, 0);
     prepCancelAll(ring.sqes, ring.nextSqe(), SILENT);
     ring.submit();
     for (let round = 0; round < TEAR_DOWN_ROUNDS && this.#isBusy(); round++) {
