@@ -1,6 +1,6 @@
 /**
- * What one worker knows of one backend address: what the snapshot says, what this worker has seen, and its idle
- * connections. Outlives snapshots: its identity is the address.
+ * What one worker knows of one backend address: what the snapshot says, what this worker has seen, and its
+ * idle connections. Outlives snapshots: its identity is the address.
  *
  * @hot
  */

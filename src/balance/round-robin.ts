@@ -1,6 +1,6 @@
 /**
- * Chooses the endpoint for an exchange: each in turn, those that active checks call down left out, those that this worker
- * could not reach lately only when nothing better is left.
+ * Chooses the endpoint for an exchange: each in turn, those that active checks call down left out, those that
+ * this worker could not reach lately only when nothing better is left.
  *
  * @hot
  */
@@ -13,13 +13,19 @@ export class RoundRobin {
   readonly endpoints: readonly EndpointState[];
   #cursor = 0;
 
-  /** `cursor`: which endpoint begins; workers start apart, so that few requests do not all meet the same backend. */
+  /**
+   * `cursor`: which endpoint begins; workers start apart, so that few requests do not all meet the same
+   * backend.
+   */
   constructor(endpoints: readonly EndpointState[], cursor: number) {
     this.endpoints = endpoints;
     this.#cursor = endpoints.length === 0 ? 0 : cursor % endpoints.length;
   }
 
-  /** Index of the next endpoint in second `nowS`, or -1. `tried`: bit i set means endpoint i failed this exchange before (i < 31). */
+  /**
+   * Index of the next endpoint in second `nowS`, or -1. `tried`: bit i set means endpoint i failed this
+   * exchange before (i < 31).
+   */
   next(nowS: number, tried: number): number {
     const count = this.endpoints.length;
     let suspect = -1;

@@ -5,12 +5,12 @@
  * are counted by references: whoever holds a range holds one reference, `send` takes it over, and the last
  * `release` puts the slot on top of a stack, where the next `acquire` finds it still warm in the cache.
  *
- * - A *large* slot receives. Its first `HEADROOM_BYTES` stay free, so that a rewritten head or a chunk-size line can
- *   be put in front of a body without moving the body.
+ * - A *large* slot receives. Its first `HEADROOM_BYTES` stay free, so that a rewritten head or a chunk-size
+ *   line can be put in front of a body without moving the body.
  * - A *small* slot holds what we write ourselves: heads, small messages, local answers.
  *
- * Slot strides are not powers of two: equal offsets in neighbouring slots would fall into the same cache sets.
- * The region is never cleared: a slot holds whatever its last user left.
+ * Slot strides are not powers of two: equal offsets in neighbouring slots would fall into the same cache
+ * sets. The region is never cleared: a slot holds whatever its last user left.
  *
  * @hot
  */
@@ -47,7 +47,10 @@ export class BufferPool {
     return smallCount * SMALL_STRIDE + largeCount * LARGE_STRIDE;
   }
 
-  /** Takes over `memory`, of exactly `regionBytes(smallCount, largeCount)` bytes. Untouched slots stay untouched pages. */
+  /**
+   * Takes over `memory`, of exactly `regionBytes(smallCount, largeCount)` bytes. Untouched slots stay
+   * untouched pages.
+   */
   constructor(memory: Uint8Array, smallCount: number, largeCount: number) {
     assert(
       memory.length === BufferPool.regionBytes(smallCount, largeCount),
@@ -85,7 +88,10 @@ export class BufferPool {
     return slot * SMALL_STRIDE;
   }
 
-  /** A large slot with one reference: the offset of its first byte (the headroom begins there), or -1 when none is free. */
+  /**
+   * A large slot with one reference: the offset of its first byte (the headroom begins there), or -1 when
+   * none is free.
+   */
   acquireLarge(): number {
     if (this.#freeLargeCount === 0) return -1;
     const slot = this.#freeLarge[--this.#freeLargeCount]!;

@@ -1,10 +1,11 @@
 /**
  * One deadline for each of a fixed number of owners (connections), cheap to move.
  *
- * Strategy: a wheel of ticks, in which an owner stands at or before the tick of its deadline. Moving a deadline later, or
- * clearing it, only stores a number; the owner is looked at when its old tick comes and is put where it now
- * belongs. A keep-alive connection that moves its deadline with each request thus costs one store per request and one
- * look per timeout. Only a move to an earlier tick relinks. Deadlines fire up to one tick late, never early.
+ * Strategy: a wheel of ticks, in which an owner stands at or before the tick of its deadline. Moving a
+ * deadline later, or clearing it, only stores a number; the owner is looked at when its old tick comes and is
+ * put where it now belongs. A keep-alive connection that moves its deadline with each request thus costs one
+ * store per request and one look per timeout. Only a move to an earlier tick relinks. Deadlines fire up to
+ * one tick late, never early.
  *
  * @hot
  */
@@ -42,12 +43,17 @@ export class Deadlines {
     this.#previous = new Int32Array(owners).fill(NOWHERE);
   }
 
-  /** It is `nowMs` from here on: milliseconds with fraction, any origin, not negative, never less than before. */
+  /**
+   * It is `nowMs` from here on: milliseconds with fraction, any origin, not negative, never less than before.
+   */
   advance(nowMs: number): void {
     this.#now[0] = nowMs;
   }
 
-  /** `owner` is due in `spanMs` milliseconds (whole, so that nothing is allocated per call). Replaces its earlier deadline. */
+  /**
+   * `owner` is due in `spanMs` milliseconds (whole, so that nothing is allocated per call). Replaces its
+   * earlier deadline.
+   */
   set(owner: number, spanMs: number): void {
     const atMs = this.#now[0]! + spanMs;
     this.#at[owner] = atMs;
@@ -71,8 +77,8 @@ export class Deadlines {
   }
 
   /**
-   * One owner that is due now, its deadline cleared; or -1 when there is none left. Call until -1. Deadlines may be set
-   * and cleared between the calls.
+   * One owner that is due now, its deadline cleared; or -1 when there is none left. Call until -1. Deadlines
+   * may be set and cleared between the calls.
    */
   takeDue(): number {
     const nowMs = this.#now[0]!;
@@ -109,7 +115,10 @@ export class Deadlines {
     return NOWHERE;
   }
 
-  /** Milliseconds until `takeDue` should be called, -1 for never. An owner whose deadline has moved later may cause an empty call. */
+  /**
+   * Milliseconds until `takeDue` should be called, -1 for never. An owner whose deadline has moved later may
+   * cause an empty call.
+   */
   waitMs(): number {
     if (this.#count === 0) return -1;
     return Math.max(0, this.#earliest * TICK_MS - this.#now[0]!);

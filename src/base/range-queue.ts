@@ -1,6 +1,6 @@
 /**
- * Queues of byte ranges, first in first out. All queues of a store share one set of nodes in typed arrays; a queue itself is
- * two integers in its owner's record, so ten thousand empty queues cost nothing.
+ * Queues of byte ranges, first in first out. All queues of a store share one set of nodes in typed arrays; a
+ * queue itself is two integers in its owner's record, so ten thousand empty queues cost nothing.
  *
  * The store knows nothing of buffers: whoever puts a range in decides which reference goes with it.
  *

@@ -1,14 +1,16 @@
 /**
- * Client connections speaking HTTP/1.1: reads requests from them and decides when they end. What is sent to them is
- * `response-writer.ts`'s.
+ * Client connections speaking HTTP/1.1: reads requests from them and decides when they end. What is sent to
+ * them is `response-writer.ts`'s.
  *
- * Strategy: input is consumed where it lies, one request at a time. What cannot be used yet (the next pipelined request, a
- * body whose backend is not ready) waits in the leg's `pending` queue, and the connection is not read meanwhile. A head in
- * pieces is put together in a slot of its own.
+ * Strategy: input is consumed where it lies, one request at a time. What cannot be used yet (the next
+ * pipelined request, a body whose backend is not ready) waits in the leg's `pending` queue, and the
+ * connection is not read meanwhile. A head in pieces is put together in a slot of its own.
  *
  * @hot
  */
 import { assert } from "../base/assert.ts";
+import { SMALL_SLOT_BYTES } from "../base/buffer-pool.ts";
+import { copy } from "../base/bytes.ts";
 import { Counter } from "../contract/counters.ts";
 import { PEER_ADDRESS_BYTES } from "../contract/port.ts";
 import type { Fault } from "../http1/fault.ts";
@@ -28,7 +30,13 @@ const { closed, idle, head, body, waiting, flushing, lingering } = ClientState;
 /** Peer texts per small slot. */
 const PEERS_PER_SLOT = 80;
 const PEER_STRIDE = 48;
-/** When draining, a client connection without a request is closed after this: one that is on its way still finds it open. */
+/** In front of kept input, for the chunk line that a body reader may write there. */
+const KEPT_HEADROOM_BYTES = 64;
+const KEPT_SMALL_BYTES_MAX = SMALL_SLOT_BYTES - KEPT_HEADROOM_BYTES;
+/**
+ * When draining, a client connection without a request is closed after this: one that is on its way still
+ * finds it open.
+ */
 const DRAIN_GRACE_MS = 500;
 
 export class ClientSide implements ClientProtocol {
@@ -40,7 +48,10 @@ export class ClientSide implements ClientProtocol {
   readonly #free: ClientLeg[] = [];
   /** The head being read; nothing keeps it beyond the call that read it. */
   readonly #head = new MessageHead();
-  /** Small slots that hold the text of peer addresses, by connection number / `PEERS_PER_SLOT`; -1: not needed yet. */
+  /**
+   * Small slots that hold the text of peer addresses, by connection number / `PEERS_PER_SLOT`; -1: not needed
+   * yet.
+   */
   readonly #peerSlots: Int32Array;
 
   constructor(plane: Plane, exchanges: Exchanges, writer: ResponseWriter) {
@@ -74,6 +85,7 @@ export class ClientSide implements ClientProtocol {
     leg.state = idle;
     leg.blocked = false;
     leg.paused = false;
+    leg.deaf = false;
     leg.consuming = false;
     leg.peerStart = -1;
     leg.peerEnd = -1;
@@ -87,13 +99,12 @@ export class ClientSide implements ClientProtocol {
   received(leg: ClientLeg, start: number, end: number): void {
     const plane = this.#plane;
     plane.counters[Counter.clientBytesIn] = plane.counters[Counter.clientBytesIn]! + (end - start);
-    if (leg.state >= flushing) {
+    if (leg.state >= flushing || leg.deaf) {
       plane.buffers.release(start);
       return;
     }
     if (!plane.ranges.isEmpty(leg.pending)) {
-      plane.ranges.push(leg.pending, start, end);
-      this.#pause(leg);
+      this.#keep(leg, start, end);
       return;
     }
     leg.consuming = true;
@@ -103,8 +114,7 @@ export class ClientSide implements ClientProtocol {
       plane.buffers.release(start);
       return;
     }
-    plane.ranges.push(leg.pending, pos, end);
-    this.#pause(leg);
+    this.#keep(leg, pos, end);
   }
 
   /** Goes on with input that had to wait: an exchange has ended, or its backend is ready for more body. */
@@ -131,8 +141,8 @@ export class ClientSide implements ClientProtocol {
     }
   }
 
-  /** FIN. A client that ends while its response is not complete has left: RFC 9112 §9.5 allows half-close, but nothing tells it
-   *  from leaving, and a backend must not go on working for nobody. */
+  /** FIN. A client that ends while its response is not complete has left: RFC 9112 §9.5 allows half-close,
+   *  but nothing tells it from leaving, and a backend must not go on working for nobody. */
   ended(leg: ClientLeg): void {
     if (leg.state === flushing) return;
     if (leg.exchange !== null) {
@@ -235,8 +245,8 @@ export class ClientSide implements ClientProtocol {
     this.linger(leg);
   }
 
-  /** Our last byte is queued: FIN behind it, then read and throw away until the peer's FIN, so that the peer can read our answer
-   *  (closing with unread input would reset it away). RFC 9112 §9.6. */
+  /** Our last byte is queued: FIN behind it, then read and throw away until the peer's FIN, so that the peer
+   *  can read our answer (closing with unread input would reset it away). RFC 9112 §9.6. */
   linger(leg: ClientLeg): void {
     const plane = this.#plane;
     leg.state = lingering;
@@ -281,7 +291,10 @@ export class ClientSide implements ClientProtocol {
     this.#recycle(leg);
   }
 
-  /** Closes what is between requests, now or, where a request may be on its way, after a moment; the rest closes with its response. */
+  /**
+   * Closes what is between requests, now or, where a request may be on its way, after a moment; the rest
+   * closes with its response.
+   */
   drain(): void {
     const { deadlines } = this.#plane;
     for (let connection = 0; connection < this.#legs.length; connection++) {
@@ -306,8 +319,8 @@ export class ClientSide implements ClientProtocol {
     assert(leg.peerEnd - leg.peerStart <= PEER_ADDRESS_BYTES, "an address fits its place");
   }
 
-  /** A client that takes something of what is queued for it in each period is slow; one that takes nothing is gone. With nothing
-   *  queued, it is its backend's turn, or there is nothing to wait for. */
+  /** A client that takes something of what is queued for it in each period is slow; one that takes nothing is
+   *  gone. With nothing queued, it is its backend's turn, or there is nothing to wait for. */
   #slow(leg: ClientLeg): void {
     const { port, deadlines, snapshot } = this.#plane;
     const queuedBytes = port.queuedBytes(leg.connection);
@@ -328,11 +341,14 @@ export class ClientSide implements ClientProtocol {
 
   /** Nothing more is answered on this connection. */
   #end(leg: ClientLeg): void {
-    if (leg.state === body || !this.#plane.ranges.isEmpty(leg.pending)) this.linger(leg);
+    if (leg.state === body || leg.deaf || !this.#plane.ranges.isEmpty(leg.pending)) this.linger(leg);
     else this.closeBehindQueue(leg);
   }
 
-  /** Uses bytes of `[start, end)` as far as the leg's state allows. Returns where it stopped. Takes over no reference. */
+  /**
+   * Uses bytes of `[start, end)` as far as the leg's state allows. Returns where it stopped. Takes over no
+   * reference.
+   */
   #consume(leg: ClientLeg, start: number, end: number): number {
     let pos = start;
     while (pos < end && !leg.blocked) {
@@ -406,10 +422,28 @@ export class ClientSide implements ClientProtocol {
     return next;
   }
 
-  #pause(leg: ClientLeg): void {
+  /**
+   * Keeps input that came too early, and stops reading. What fits a small slot moves there: next requests
+   * that wait in large slots for a response would keep that response from being received. Where slots are
+   * short all the same, it is thrown away, and the connection ends with the response under way (RFC 9112
+   * §9.3.2: who pipelines repeats what was not answered).
+   */
+  #keep(leg: ClientLeg, start: number, end: number): void {
+    const { buffers, memory, view, ranges, port } = this.#plane;
+    const slot = end - start <= KEPT_SMALL_BYTES_MAX ? buffers.acquireSmall() : -1;
+    if (slot >= 0) {
+      const at = slot + KEPT_HEADROOM_BYTES;
+      ranges.push(leg.pending, at, copy(view, memory, start, end, at));
+      buffers.release(start);
+    } else if (leg.state === waiting && !leg.exchange!.upgrade && this.#plane.isShortOfSlots()) {
+      leg.deaf = true;
+      leg.exchange!.keepAlive = false;
+      buffers.release(start);
+      return;
+    } else ranges.push(leg.pending, start, end);
     if (leg.paused) return;
     leg.paused = true;
-    this.#plane.port.pause(leg.connection);
+    port.pause(leg.connection);
   }
 
   #dropInput(leg: ClientLeg): void {

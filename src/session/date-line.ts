@@ -1,4 +1,7 @@
-/** The `Date` field line (RFC 9110 §6.6.1, IMF-fixdate), made anew at most once a second, from numbers alone: the core has no calendar. */
+/**
+ * The `Date` field line (RFC 9110 §6.6.1, IMF-fixdate), made anew at most once a second, from numbers alone:
+ * the core has no calendar.
+ */
 
 const DAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];

@@ -1,6 +1,6 @@
 /**
- * One request and its response: a client stream joined to an origin stream. The unit of proxying: what is forwarded, retried,
- * timed and counted is an exchange, whatever the protocol on either side.
+ * One request and its response: a client stream joined to an origin stream. The unit of proxying: what is
+ * forwarded, retried, timed and counted is an exchange, whatever the protocol on either side.
  *
  * @hot
  */
@@ -34,7 +34,10 @@ export class Exchange {
   freshOnly = false;
 
   method = 0;
-  /** The rewritten request as it is sent: the head, and the body too if `wholeInSlot`. One reference. -1: given back. */
+  /**
+   * The rewritten request as it is sent: the head, and the body too if `wholeInSlot`. One reference. -1:
+   * given back.
+   */
   requestStart = -1;
   requestEnd = -1;
   wholeInSlot = false;

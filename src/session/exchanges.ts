@@ -1,10 +1,12 @@
 /**
- * The rules of forwarding, written once: which backend gets a request, what is tried again, how an exchange ends, who is told.
+ * The rules of forwarding, written once: which backend gets a request, what is tried again, how an exchange
+ * ends, who is told.
  *
- * Strategy: the two sides read and write their protocols and report here; nothing here knows how bytes are framed. A
- * request's head is rewritten once, into a slot that is kept until a response head comes: as long as it is there, and
- * nothing was said to the client, the request can be sent again without the client. A request is repeated when
- * nothing of it was sent, or when it is idempotent (RFC 9110 §9.2.2) and lies in the slot whole; never otherwise.
+ * Strategy: the two sides read and write their protocols and report here; nothing here knows how bytes are
+ * framed. A request's head is rewritten once, into a slot that is kept until a response head comes: as long
+ * as it is there, and nothing was said to the client, the request can be sent again without the client. A
+ * request is repeated when nothing of it was sent, or when it is idempotent (RFC 9110 §9.2.2) and lies in the
+ * slot whole; never otherwise.
  *
  * @hot
  */
@@ -64,8 +66,9 @@ export class Exchanges {
   }
 
   /**
-   * A request head was read from `leg`; `[pos, end)` of the same input follows it. Returns up to where the input was used: a small
-   * body is taken along at once. The leg is `idle` when this is called, and `body`, `waiting` or further when it returns.
+   * A request head was read from `leg`; `[pos, end)` of the same input follows it. Returns up to where the
+   * input was used: a small body is taken along at once. The leg is `idle` when this is called, and `body`,
+   * `waiting` or further when it returns.
    */
   begin(leg: ClientLeg, head: MessageHead, pos: number, end: number): number {
     const plane = this.#plane;
@@ -113,7 +116,9 @@ export class Exchanges {
     return after;
   }
 
-  /** A piece of the request body, framed as it goes to the origin; the last when `done`. Borrows the range. */
+  /**
+   * A piece of the request body, framed as it goes to the origin; the last when `done`. Borrows the range.
+   */
   requestBytes(exchange: Exchange, start: number, end: number, done: boolean): void {
     this.#origins.sendBody(exchange, start, end, done);
   }
@@ -159,7 +164,10 @@ export class Exchanges {
     this.#dispatch(exchange, failure);
   }
 
-  /** The connection broke before a response head came. `reused`: it had served before, so its endpoint may be fine. */
+  /**
+   * The connection broke before a response head came. `reused`: it had served before, so its endpoint may be
+   * fine.
+   */
   originLost(exchange: Exchange, failure: Failure, reused: boolean): void {
     exchange.origin = null;
     const repeatable = exchange.wholeInSlot && isIdempotent(exchange.method);
@@ -168,7 +176,8 @@ export class Exchanges {
       return;
     }
     this.#plane.count(Counter.retries, 1);
-    // An idle connection dies when its backend restarts or grows impatient; the next in turn comes first anyway.
+    // An idle connection dies when its backend restarts or grows impatient; the next in turn comes first
+    // anyway.
     if (!reused && exchange.cluster!.endpoints.length > 1) {
       exchange.tried = RoundRobin.markTried(exchange.tried, exchange.endpointIndex);
     }
@@ -214,8 +223,8 @@ export class Exchanges {
     this.#clients.exchangeEnded(leg, keepAlive);
   }
 
-  /** The backend has switched protocols (RFC 9110 §15.2.2): from here on bytes are relayed. `[pos, end)` came behind the 101;
-   *  borrowed. */
+  /** The backend has switched protocols (RFC 9110 §15.2.2): from here on bytes are relayed. `[pos, end)` came
+   *  behind the 101; borrowed. */
   tunnel(exchange: Exchange, pos: number, end: number): void {
     const plane = this.#plane;
     const { ranges, port } = plane;
@@ -294,7 +303,10 @@ export class Exchanges {
     exchange.requestStart = -1;
   }
 
-  /** The exchange is over before its time: nothing more is sent for it, its origin connection is not used again. */
+  /**
+   * The exchange is over before its time: nothing more is sent for it, its origin connection is not used
+   * again.
+   */
   #abandon(exchange: Exchange): void {
     const leg = exchange.client!;
     if (exchange.origin !== null) this.#origins.abort(exchange.origin);
@@ -320,6 +332,7 @@ export class Exchanges {
     this.#tell(failure.by, failure.phase, failure.reason, status, leg, endpoint, this.#requestText(exchange));
   }
 
+  /** The request line without its version, for a notice. @cold */
   #requestText(exchange: Exchange): string {
     if (exchange.requestStart < 0) return "";
     const end = Math.min(exchange.requestEnd, exchange.requestStart + REQUEST_TEXT_BYTES);

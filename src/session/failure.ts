@@ -1,4 +1,7 @@
-/** Everything that can end an exchange other than its response: whose doing, in which phase, what the client is told. One table. */
+/**
+ * Everything that can end an exchange other than its response: whose doing, in which phase, what the client
+ * is told. One table.
+ */
 import { Counter } from "../contract/counters.ts";
 import { Errno } from "../contract/errno.ts";
 import type { FailureNotice } from "../contract/notices.ts";

@@ -1,6 +1,6 @@
 /**
- * What one proxied GET costs in the data plane alone: a session over a port that does nothing. Prints nanoseconds per exchange
- * and a checksum. `node src/session/http-session.bench.ts [exchanges]`
+ * What one proxied GET costs in the data plane alone: a session over a port that does nothing. Prints
+ * nanoseconds per exchange and a checksum. `node src/session/http-session.bench.ts [exchanges]`
  */
 import { BufferPool, HEADROOM_BYTES } from "../base/buffer-pool.ts";
 import { asciiBytes, writeBytes } from "../base/bytes.ts";

@@ -1,6 +1,6 @@
 /**
- * The HTTP data plane of one worker: receives the engine's events and hands each to the side its connection belongs to.
- * What happens then is in `client-side.ts`, `origin-side.ts`, `exchanges.ts` and `relay.ts`.
+ * The HTTP data plane of one worker: receives the engine's events and hands each to the side its connection
+ * belongs to. What happens then is in `client-side.ts`, `origin-side.ts`, `exchanges.ts` and `relay.ts`.
  *
  * @hot
  */
@@ -23,7 +23,10 @@ const CLIENT = ConnectionKind.client;
 const ORIGIN = ConnectionKind.origin;
 const RELAY = ConnectionKind.relay;
 
-/** `counters` is the worker's block of the shared segment; `epochOffsetMs` added to the engine's clock gives Unix time. */
+/**
+ * `counters` is the worker's block of the shared segment; `epochOffsetMs` added to the engine's clock gives
+ * Unix time.
+ */
 export function createHttpSession(
   port: Port,
   snapshot: Snapshot,
@@ -57,6 +60,7 @@ class HttpSession implements Session {
     this.replaceSnapshot(plane.snapshot);
   }
 
+  /** @cold */
   replaceSnapshot(snapshot: Snapshot): void {
     const endpoints = new Map<string, EndpointState>();
     const clusters = snapshot.clusters.map((cluster) => {

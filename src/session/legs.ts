@@ -21,7 +21,9 @@ export const ClientState = {
   waiting: 4,
   /** The last response is queued: close once it has left. */
   flushing: 5,
-  /** FIN is sent, or will be behind the last response; what still comes is thrown away until the peer's FIN. */
+  /**
+   * FIN is sent, or will be behind the last response; what still comes is thrown away until the peer's FIN.
+   */
   lingering: 6,
 } as const;
 export type ClientState = (typeof ClientState)[keyof typeof ClientState];
@@ -33,7 +35,10 @@ export class PartialHead {
   end = -1;
   /** Up to here no end of the head was found. */
   scanned = -1;
-  /** Bytes at which it is parsed again although incomplete: refuses garbage early, and looks at no byte more than a few times. */
+  /**
+   * Bytes at which it is parsed again although incomplete: refuses garbage early, and looks at no byte more
+   * than a few times.
+   */
   parseAgainBytes = 0;
 }
 
@@ -41,11 +46,13 @@ export class ClientLeg {
   connection = -1;
   listener = 0;
   state: ClientState = ClientState.closed;
-  /** Input has to wait: the backend connection for the body is not there yet or its queue is long, or (between requests) the
-   *  client has not taken the answers it asked for. */
+  /** Input has to wait: the backend connection for the body is not there yet or its queue is long, or
+   *  (between requests) the client has not taken the answers it asked for. */
   blocked = false;
   /** We asked the engine not to read. */
   paused = false;
+  /** What it sends is thrown away: slots were short. Its connection ends with the response under way. */
+  deaf = false;
   /** `received` is on the stack: who finishes an exchange leaves the rest of the input to it. */
   consuming = false;
   /** Text of the peer's address in memory; -1 until it is needed. */

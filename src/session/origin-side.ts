@@ -1,9 +1,10 @@
 /**
  * Backend connections speaking HTTP/1.1: opens them, keeps them for reuse, sends requests, reads responses.
  *
- * Strategy: an idle connection goes on being read, so that a backend's FIN (or any byte nobody asked for) takes it out of the
- * pool before it can be reused; the race that remains is met by repeating the request. A connection goes back to
- * the pool only when both messages are complete and not a byte lies behind the response.
+ * Strategy: an idle connection goes on being read, so that a backend's FIN (or any byte nobody asked for)
+ * takes it out of the pool before it can be reused; the race that remains is met by repeating the request. A
+ * connection goes back to the pool only when both messages are complete and not a byte lies behind the
+ * response.
  *
  * @hot
  */
@@ -49,8 +50,8 @@ export class OriginSide implements OriginProtocol {
     return leg;
   }
 
-  /** Gives the exchange a connection to `endpoint`: an idle one, or a new one that `Exchanges.originReady` announces. Returns 0, or a
-   *  negative errno when connecting could not even begin. */
+  /** Gives the exchange a connection to `endpoint`: an idle one, or a new one that `Exchanges.originReady`
+   *  announces. Returns 0, or a negative errno when connecting could not even begin. */
   open(exchange: Exchange, endpoint: EndpointState): number {
     const plane = this.#plane;
     if (!exchange.freshOnly) {
@@ -250,7 +251,10 @@ export class OriginSide implements OriginProtocol {
     else deadlines.set(leg.connection, snapshot.timeouts.responseBodyIdleMs);
   }
 
-  /** Reads interim heads and the final one. Returns where the body begins, or -1: nothing more to do with this input. */
+  /**
+   * Reads interim heads and the final one. Returns where the body begins, or -1: nothing more to do with this
+   * input.
+   */
   #readHeads(leg: OriginLeg, exchange: Exchange, start: number, end: number): number {
     const { memory, snapshot } = this.#plane;
     const { partial } = leg;
@@ -292,7 +296,9 @@ export class OriginSide implements OriginProtocol {
     return -1;
   }
 
-  /** Acts on the head just read; `[pos, end)` follows it. `false`: the exchange has ended or become a tunnel. */
+  /**
+   * Acts on the head just read; `[pos, end)` follows it. `false`: the exchange has ended or become a tunnel.
+   */
   #headRead(leg: OriginLeg, exchange: Exchange, pos: number, end: number): boolean {
     const responseHead = this.#head;
     const { status } = responseHead;

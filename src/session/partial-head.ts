@@ -1,9 +1,10 @@
 /**
  * Puts a head together that arrives in pieces. The common head comes whole and never gets here.
  *
- * Strategy: the pieces are copied into a slot of their own (small first, large when it grows), and only new bytes are
- * searched for the end of the head. A full parse happens when the end is there, and each time the size has
- * doubled: garbage is refused early, and no byte is looked at more than a few times however thin the trickle is.
+ * Strategy: the pieces are copied into a slot of their own (small first, large when it grows), and only new
+ * bytes are searched for the end of the head. A full parse happens when the end is there, and each time the
+ * size has doubled: garbage is refused early, and no byte is looked at more than a few times however thin the
+ * trickle is.
  */
 import { RECEIVE_BYTES, SMALL_SLOT_BYTES } from "../base/buffer-pool.ts";
 import { copy } from "../base/bytes.ts";
@@ -15,8 +16,9 @@ import type { Plane } from "./plane.ts";
 /** There is no slot left to keep a head in. */
 export const NO_SLOT = -1;
 
-/** Adds what belongs to the head from `[pos, end)` by copying; at most one byte more than `headBytesMax` is kept, so that the
- *  parser sees an excess. Returns the position of the first byte not taken, or `NO_SLOT`. */
+/** Adds what belongs to the head from `[pos, end)` by copying; at most one byte more than `headBytesMax` is
+ *  kept, so that the parser sees an excess. Returns the position of the first byte not taken, or `NO_SLOT`.
+ * */
 export function growPartial(
   plane: Plane,
   partial: PartialHead,
@@ -45,7 +47,9 @@ export function isTooEarlyToParse(partial: PartialHead): boolean {
   return partial.end - partial.start < partial.parseAgainBytes;
 }
 
-/** The parser wants more: not again before the size has doubled, the bound is reached, or the end is found. */
+/**
+ * The parser wants more: not again before the size has doubled, the bound is reached, or the end is found.
+ */
 export function parseLater(partial: PartialHead, headBytesMax: number): void {
   partial.parseAgainBytes = Math.min(
     2 * (partial.end - partial.start),

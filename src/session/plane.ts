@@ -1,6 +1,6 @@
 /**
- * What all parts of one worker's data plane share: the port, the memory, the clock of the current batch, the snapshot and
- * the counters. Made once; only `nowMs`, `snapshot` and `draining` ever change.
+ * What all parts of one worker's data plane share: the port, the memory, the clock of the current batch, the
+ * snapshot and the counters. Made once; only `nowMs`, `snapshot` and `draining` ever change.
  *
  * @hot
  */
@@ -16,8 +16,15 @@ import type { Snapshot } from "../contract/snapshot.ts";
 const RANGES = 1024;
 /** Pieces of a stream up to this size are copied to where they take little room. */
 export const COPIED_BYTES_MAX = 2048;
-/** Pieces queued towards a slow reader before the other side is paused: each holds a slot, however few bytes it has. */
+/**
+ * Pieces queued towards a slow reader before the other side is paused: each holds a slot, however few bytes
+ * it has.
+ */
 const QUEUED_PIECES_MAX = 32;
+/**
+ * An eighth of the large slots is for what moves: responses on their way, bodies that are being passed on.
+ */
+const RESERVE_SHIFT = 3;
 /** What chunk framing adds to a piece, with room to spare. */
 const PIECE_FRAME_BYTES = 64;
 
@@ -38,6 +45,7 @@ export class Plane {
   readonly kinds: Uint8Array;
   /** Pieces sent since the queue was last seen to hold none but the newest, by connection. */
   readonly #pieces: Uint8Array;
+  readonly #reserve: number;
   /** Added to `nowMs` it gives Unix time in milliseconds, for `Date` fields. */
   readonly epochOffsetMs: number;
   snapshot: Snapshot;
@@ -63,6 +71,7 @@ export class Plane {
     this.notices = notices;
     this.kinds = new Uint8Array(port.connectionsMax);
     this.#pieces = new Uint8Array(port.connectionsMax);
+    this.#reserve = Math.max(1, port.buffers.largeCount >> RESERVE_SHIFT);
     this.deadlines = new Deadlines(port.connectionsMax);
     this.epochOffsetMs = epochOffsetMs;
     this.snapshot = snapshot;
@@ -91,8 +100,14 @@ export class Plane {
     this.#pieces[connection] = 0;
   }
 
-  /** Where a piece of a stream waits to be taken: a small one moves to a small slot, so that a slow reader does not hold large
-   *  ones. Takes over the reference to `[start, end)`; the range returned (of the same length) has one. */
+  /** Few large slots are left: whoever can do without one does. */
+  isShortOfSlots(): boolean {
+    return this.buffers.freeLargeCount < this.#reserve;
+  }
+
+  /** Where a piece of a stream waits to be taken: a small one moves to a small slot, so that a slow reader
+   *  does not hold large ones. Takes over the reference to `[start, end)`; the range returned (of the same
+   * length) has one. */
   housePiece(start: number, end: number): number {
     if (end - start > COPIED_BYTES_MAX) return start;
     const slot = this.buffers.acquireSmall();
@@ -107,7 +122,8 @@ export class Plane {
     const queuedBytes = this.port.queuedBytes(connection);
     const pieces = queuedBytes <= bytes + PIECE_FRAME_BYTES ? 1 : this.#pieces[connection]! + 1;
     this.#pieces[connection] = pieces;
-    return queuedBytes > this.snapshot.limits.queuedBytesMax || pieces > QUEUED_PIECES_MAX;
+    const queuedBytesMax = this.isShortOfSlots() ? 0 : this.snapshot.limits.queuedBytesMax;
+    return queuedBytes > queuedBytesMax || pieces > QUEUED_PIECES_MAX;
   }
 
   /** Closes the batch's books: the gauges that are read off, and the news that draining is over. */
@@ -121,7 +137,10 @@ export class Plane {
   }
 }
 
-/** A span as a whole number of microseconds, for the histograms; at most what a small integer holds (35 minutes). */
+/**
+ * A span as a whole number of microseconds, for the histograms; at most what a small integer holds (35
+ * minutes).
+ */
 export function microseconds(spanMs: number): number {
   return Math.min(spanMs * 1000, 0x7fff_ffff) | 0;
 }

@@ -1,6 +1,6 @@
 /**
- * What exchanges ask of the two sides they join. HTTP/1.1 implements both (`client-side.ts`, `origin-side.ts`); whatever else
- * comes to speak for a client or an origin implements the same.
+ * What exchanges ask of the two sides they join. HTTP/1.1 implements both (`client-side.ts`,
+ * `origin-side.ts`); whatever else comes to speak for a client or an origin implements the same.
  */
 import type { EndpointState } from "../balance/endpoint.ts";
 import type { Fault } from "../http1/fault.ts";
@@ -27,8 +27,8 @@ export interface ClientProtocol {
 }
 
 export interface OriginProtocol {
-  /** Gives the exchange a connection: an idle one, or a new one that `Exchanges.originReady` announces. Returns 0, or a negative
-   *  errno when connecting could not even begin. */
+  /** Gives the exchange a connection: an idle one, or a new one that `Exchanges.originReady` announces.
+   *  Returns 0, or a negative errno when connecting could not even begin. */
   open(exchange: Exchange, endpoint: EndpointState): number;
   /** Sends a piece of the request body, the last when `done`; borrows the range. */
   sendBody(exchange: Exchange, start: number, end: number, done: boolean): void;

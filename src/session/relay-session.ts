@@ -1,9 +1,10 @@
 /**
- * The TCP data plane of one worker (mode tcp): a backend connection for each client connection, bytes relayed as they come.
+ * The TCP data plane of one worker (mode tcp): a backend connection for each client connection, bytes relayed
+ * as they come.
  *
- * Strategy: a client is not read before its backend connection stands; what had come by then waits. A backend that cannot be
- * reached is left for the next one, as nothing was sent yet. When none is left the client is reset: there is no protocol
- * in which to tell it why.
+ * Strategy: a client is not read before its backend connection stands; what had come by then waits. A backend
+ * that cannot be reached is left for the next one, as nothing was sent yet. When none is left the client is
+ * reset: there is no protocol in which to tell it why.
  *
  * @hot
  */
@@ -67,6 +68,7 @@ class RelaySession implements Session {
     this.replaceSnapshot(plane.snapshot);
   }
 
+  /** @cold */
   replaceSnapshot(snapshot: Snapshot): void {
     const endpoints = new Map<string, EndpointState>();
     this.#clusters = snapshot.clusters.map((cluster) => {

@@ -1,10 +1,10 @@
 /**
- * Pairs of connections whose bytes are passed on as they come: an upgraded exchange (RFC 9110 §7.8), and every connection in
- * mode tcp.
+ * Pairs of connections whose bytes are passed on as they come: an upgraded exchange (RFC 9110 §7.8), and
+ * every connection in mode tcp.
  *
  * Strategy: a received range is sent as it lies. A side that takes its bytes slowly pauses the other. FIN is
- * passed on behind the bytes before it, and the pair ends when both directions have. What breaks one side resets the other,
- * so that a cut stream never looks like a finished one.
+ * passed on behind the bytes before it, and the pair ends when both directions have. What breaks one side
+ * resets the other, so that a cut stream never looks like a finished one.
  *
  * @hot
  */

@@ -1,5 +1,6 @@
 /**
- * Renders a request as it goes to a backend, into a slot of its own, where it stays until it need not be repeated any more.
+ * Renders a request as it goes to a backend, into a slot of its own, where it stays until it need not be
+ * repeated any more.
  *
  * @hot
  */
@@ -10,7 +11,10 @@ import type { Exchange } from "./exchange.ts";
 import type { Plane } from "./plane.ts";
 
 const HTTP = asciiBytes("http");
-/** For an HTTP/1.0 request without Host: RFC 9112 §3.2 wants the field, and an empty value where the authority is not known. */
+/**
+ * For an HTTP/1.0 request without Host: RFC 9112 §3.2 wants the field, and an empty value where the authority
+ * is not known.
+ */
 const UNKNOWN_HOST = new Uint8Array(0);
 
 export class RequestWriter {

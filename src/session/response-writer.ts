@@ -1,9 +1,10 @@
 /**
  * Everything that is sent to an HTTP/1.1 client: heads, bodies, local answers.
  *
- * Strategy: a response begins in a slot that takes the head and what small pieces of body fit behind it, so that a small
- * response leaves in one piece and its receive buffer is free at once; larger pieces leave from where they arrived. What is
- * in the slot is sent when something must follow that does not fit, and at the end of each piece of input: nothing waits.
+ * Strategy: a response begins in a slot that takes the head and what small pieces of body fit behind it, so
+ * that a small response leaves in one piece and its receive buffer is free at once; larger pieces leave from
+ * where they arrived. What is in the slot is sent when something must follow that does not fit, and at the
+ * end of each piece of input: nothing waits.
  *
  * @hot
  */
@@ -53,7 +54,10 @@ export class ResponseWriter {
     return true;
   }
 
-  /** Writes the final head. Decides how the body leaves and whether the connection goes on. `false`: out of slots. */
+  /**
+   * Writes the final head. Decides how the body leaves and whether the connection goes on. `false`: out of
+   * slots.
+   */
   begin(exchange: Exchange, head: MessageHead, framing: number): boolean {
     const plane = this.#plane;
     const client = exchange.client!;
@@ -61,7 +65,8 @@ export class ResponseWriter {
     if (framing === Framing.chunked) exchange.outgoing = modern ? rechunked : untilClose;
     else if (framing === Framing.untilClose) exchange.outgoing = modern ? chunked : untilClose;
     else exchange.outgoing = plain;
-    // An answer that overtakes its request's body ends the connection: the rest of the body is not worth reading (RFC 9112 §9.6).
+    // An answer that overtakes its request's body ends the connection: the rest of the body is not worth
+    // reading (RFC 9112 §9.6).
     if (exchange.outgoing === untilClose || client.state === ClientState.body || plane.draining) {
       exchange.keepAlive = false;
     }
@@ -83,7 +88,10 @@ export class ResponseWriter {
     return true;
   }
 
-  /** Sends `[start, end)` of the body, framed as `outgoing` says. Borrows the range: what must stay takes its own reference. */
+  /**
+   * Sends `[start, end)` of the body, framed as `outgoing` says. Borrows the range: what must stay takes its
+   * own reference.
+   */
   body(exchange: Exchange, start: number, end: number): void {
     if (start === end) return;
     let from = start;

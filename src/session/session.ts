@@ -3,9 +3,13 @@ import type { Handler } from "../contract/port.ts";
 import type { Snapshot } from "../contract/snapshot.ts";
 
 export interface Session extends Handler {
-  /** Follows `snapshot` from the next request on. Endpoints with the same address keep their connections and state. */
+  /**
+   * Follows `snapshot` from the next request on. Endpoints with the same address keep their connections and
+   * state.
+   */
   replaceSnapshot(snapshot: Snapshot): void;
-  /** Finishes what is in flight and closes every client connection as soon as it is between requests; then `Notices.drained`
-   *  is called once. It takes effect with the next batch (`Engine.wake`); the caller has told the engine to stop accepting. */
+  /** Finishes what is in flight and closes every client connection as soon as it is between requests; then
+   *  `Notices.drained` is called once. It takes effect with the next batch (`Engine.wake`); the caller has
+   * told the engine to stop accepting. */
   drain(): void;
 }

@@ -24,7 +24,9 @@ function digest(bytes: Buffer): string {
   return createHash("sha256").update(bytes).digest("hex");
 }
 
-/** Hashes the next `count` bytes that `peer` gets, as they come. `head` bytes before them are already taken. */
+/**
+ * Hashes the next `count` bytes that `peer` gets, as they come. `head` bytes before them are already taken.
+ */
 async function digestNext(peer: RawPeer, count: number): Promise<string> {
   const hash = createHash("sha256");
   const early = await peer.bytes(Math.min(count, Buffer.byteLength(peer.text, "latin1")));

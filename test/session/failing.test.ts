@@ -1,4 +1,7 @@
-/** Backends that refuse, die or talk nonsense, in each phase; what is tried again, and what the client is told. */
+/**
+ * Backends that refuse, die or talk nonsense, in each phase; what is tried again, and what the client is
+ * told.
+ */
 import assert from "node:assert/strict";
 import { Counter } from "../../src/contract/counters.ts";
 import type { RawBackend, RawPeer } from "./raw-peer.ts";

@@ -1,6 +1,7 @@
 /**
- * What one exchange looks like on both wires: every framing of a request and a response, in every pair of versions. Each row runs
- * whole, and with either side trickling byte by byte; then the connections are used again, if they may be.
+ * What one exchange looks like on both wires: every framing of a request and a response, in every pair of
+ * versions. Each row runs whole, and with either side trickling byte by byte; then the connections are used
+ * again, if they may be.
  */
 import assert from "node:assert/strict";
 import { Counter } from "../../src/contract/counters.ts";
@@ -11,7 +12,9 @@ interface Row {
   readonly name: string;
   readonly rfc: string;
   readonly request: string;
-  /** Method, target and body (chunk framing included) as the backend sees them; `GET /` and none by default. */
+  /**
+   * Method, target and body (chunk framing included) as the backend sees them; `GET /` and none by default.
+   */
   readonly forwarded?: { readonly line: string; readonly body: string };
   readonly response: string;
   /** The backend closes behind its response. */
@@ -29,7 +32,8 @@ const GET = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 const GET_1_0 = "GET / HTTP/1.0\r\nHost: x\r\n\r\n";
 const GET_1_0_KEEP = "GET / HTTP/1.0\r\nHost: x\r\nConnection: keep-alive\r\n\r\n";
 const LENGTH = `HTTP/1.1 200 OK\r\n${DATE}Content-Length: 5\r\n\r\nhello`;
-const CHUNKED = `HTTP/1.1 200 OK\r\n${DATE}Transfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n`;
+const CHUNKED_HEAD = `HTTP/1.1 200 OK\r\n${DATE}Transfer-Encoding: chunked\r\n\r\n`;
+const CHUNKED = `${CHUNKED_HEAD}3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n`;
 const UNTIL_CLOSE = `HTTP/1.1 200 OK\r\n${DATE}\r\nhello`;
 
 const ROWS: readonly Row[] = [
@@ -54,8 +58,8 @@ const ROWS: readonly Row[] = [
     name: "chunked with extensions and trailers leaves canonical",
     rfc: "9112 §7.1.1",
     request: GET,
-    response: `HTTP/1.1 200 OK\r\n${DATE}Transfer-Encoding: chunked\r\n\r\n003;a=b\r\nhel\r\nA\r\n0123456789\r\n00\r\nX: y\r\n\r\n`,
-    delivered: `HTTP/1.1 200 OK\r\n${DATE}Transfer-Encoding: chunked\r\n\r\n3\r\nhel\r\na\r\n0123456789\r\n0\r\n\r\n`,
+    response: `${CHUNKED_HEAD}003;a=b\r\nhel\r\nA\r\n0123456789\r\n00\r\nX: y\r\n\r\n`,
+    delivered: `${CHUNKED_HEAD}3\r\nhel\r\na\r\n0123456789\r\n0\r\n\r\n`,
     reused: true,
   },
   {

@@ -127,7 +127,8 @@ onEachEngine("draining: a head, a body, an answer on their way are finished", {}
   assert.equal((await inBody.message()).body, "ok");
   assert.equal(stage.drainedCount, 0);
   answerOrigin.write("wer");
-  // The second of the pipelined requests is not answered: the client asks it again elsewhere (RFC 9112 §9.3.1).
+  // The second of the pipelined requests is not answered: the client asks it again elsewhere (RFC 9112
+  // §9.3.1).
   assert.equal(await inAnswer.rest(), "wer");
   for (const client of [inHead, inBody, inAnswer]) {
     await client.rest();

@@ -1,6 +1,7 @@
 /**
- * One end of a TCP connection in the hands of a test: bytes out as written, bytes in as they came, and what became of the
- * connection. Nothing is parsed; a test says what it waits for. Every wait has a limit and says what it waited for.
+ * One end of a TCP connection in the hands of a test: bytes out as written, bytes in as they came, and what
+ * became of the connection. Nothing is parsed; a test says what it waits for. Every wait has a limit and says
+ * what it waited for.
  */
 import { connect, createServer, type Server, type Socket } from "node:net";
 

@@ -1,7 +1,7 @@
 /**
- * A data plane in the test's own process: an engine, a session on it, backends before it and clients behind it. When a case
- * ends, the stage lets everybody go and holds the session to its laws: every slot at home, every gauge at zero, no invariant
- * broken.
+ * A data plane in the test's own process: an engine, a session on it, backends before it and clients behind
+ * it. When a case ends, the stage lets everybody go and holds the session to its laws: every slot at home,
+ * every gauge at zero, no invariant broken.
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";

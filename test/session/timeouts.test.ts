@@ -1,4 +1,7 @@
-/** Silence in each phase. Values are short; nothing is slept through, the event that ends the silence is waited for. */
+/**
+ * Silence in each phase. Values are short; nothing is slept through, the event that ends the silence is
+ * waited for.
+ */
 import assert from "node:assert/strict";
 import { Counter } from "../../src/contract/counters.ts";
 import { onEachEngine } from "./stage.ts";
