@@ -34,8 +34,8 @@ export function writeScenario({ scenario, generator, backend, series, missing }:
     "p99 µs",
     "RSS MiB",
     "busy",
-    ...(scenario.kind === "generator" ? ["without its start"] : []),
-    ...references.map(({ name }) => `CPU × ${name}`),
+    ...(scenario.kind === "generator" ? ["run only"] : []),
+    ...references.map(({ name }) => `${scenario.kind === "generator" ? "run only" : "CPU"} × ${name}`),
     ...references.filter(({ name }) => name === "relay").map(() => "req/s × relay"),
   ];
   const lines = [
@@ -62,6 +62,7 @@ function row(one: Series, references: readonly Series[], isGenerator: boolean): 
   const median = (pick: (round: Round) => number) => writeNumber(of(pick).median);
   const ratio = (reference: Series, pick: (round: Round) => number) =>
     writeSpread(pairedRatio(picked(one, pick), picked(reference, pick)));
+  const cpu = (round: Round) => (isGenerator ? (round.generatorRunUs ?? round.cpuUs) : round.cpuUs);
   return [
     one.title,
     writeSpread(of((round) => round.perSecond)),
@@ -72,8 +73,8 @@ function row(one: Series, references: readonly Series[], isGenerator: boolean): 
     latency(of((round) => round.p99Us).median),
     median((round) => (round.memory === undefined ? Number.NaN : round.memory.rssKib / 1024)),
     valid.length === 0 ? "–" : `${Math.round(of((round) => round.busyShare).median * 100)} %`,
-    ...(isGenerator ? [median((round) => round.generatorRunUs ?? round.cpuUs)] : []),
-    ...references.map((reference) => (reference === one ? "1" : ratio(reference, (round) => round.cpuUs))),
+    ...(isGenerator ? [median(cpu)] : []),
+    ...references.map((reference) => (reference === one ? "1" : ratio(reference, cpu))),
     ...references
       .filter(({ name }) => name === "relay")
       .map((reference) => (reference === one ? "1" : ratio(reference, (round) => round.perSecond))),
