@@ -15,7 +15,9 @@ const ONE_BATCH_BYTES_MAX = 40 * RECEIVE_BYTES;
 /** The pattern with which `fillUp` fills. */
 export const FILL_SEED = 5;
 
-/** Queues more than any kernel takes for a peer that does not read; nothing moves any more when it resolves. */
+/**
+ * Queues more than any kernel takes for a peer that does not read; nothing moves any more when it resolves.
+ */
 export async function fillUp({ arena, engine, witness }: Stage, { seen, peer }: Pair): Promise<void> {
   peer.pause();
   let before = -1;

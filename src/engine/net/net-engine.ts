@@ -41,6 +41,11 @@ import { type NetListener, openListeners } from "./net-listener.ts";
 
 /** While connections wait for a slot, and nothing happens, look this often. */
 const STARVED_POLL_MS = 2;
+/**
+ * Accepted connections that wait for a number; more are turned away. Node cannot leave them in the kernel's
+ * queue.
+ */
+const WAITING_MAX = 1024;
 const HEADROOM = HEADROOM_BYTES;
 const RECEIVE_MAX = RECEIVE_BYTES;
 
@@ -305,7 +310,7 @@ class NetEngine implements Engine, SocketEvents {
 
   #acceptOn(listener: number): (socket: Socket) => void {
     return (socket) => {
-      if (this.#isStopped) {
+      if (this.#isStopped || this.#waiting.length >= WAITING_MAX) {
         socket.destroy();
       } else if (this.#handler === null || this.#connections.isFull || this.#waiting.length > 0) {
         socket.on("error", ignore);
