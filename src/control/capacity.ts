@@ -17,14 +17,18 @@ export interface Capacity {
   readonly engine: Omit<EngineOptions, "listeners">;
 }
 
+/** Share of the connections that clients may have where descriptors are short: in mode tcp each has a backend connection; in
+ *  mode http most clients are between requests, and backend connections are shared. */
+const CLIENT_SHARE = { http: 3 / 4, tcp: 1 / 2 } as const;
+
 /**
  * Room for as many clients as wished and a backend connection for each, as far as `descriptorsMax`
- * (RLIMIT_NOFILE; -1: unknown) goes; then clients get half of it.
+ * (RLIMIT_NOFILE; -1: unknown) goes; then clients get their share of it.
  */
-export function capacityOf(limits: Limits, descriptorsMax: number): Capacity {
+export function capacityOf(limits: Limits, descriptorsMax: number, mode: "http" | "tcp"): Capacity {
   const descriptors = descriptorsMax < 0 ? CONNECTIONS_MAX : descriptorsMax - RESERVED_DESCRIPTORS;
   const connectionsMax = Math.max(2, Math.min(CONNECTIONS_MAX, 2 * limits.clientsMax, descriptors));
-  const clientsMax = Math.min(limits.clientsMax, Math.floor(connectionsMax / 2));
+  const clientsMax = Math.min(limits.clientsMax, Math.floor(connectionsMax * CLIENT_SHARE[mode]));
   return {
     limits: { ...limits, clientsMax },
     engine: { connectionsMax, smallSlots: SMALL_SLOTS, largeSlots: LARGE_SLOTS },

@@ -26,13 +26,15 @@ test("workers are bound to CPUs when each has its own", () => {
 });
 
 test("room for clients and as many backend connections, within the descriptor limit", () => {
-  const full = capacityOf(DEFAULT_LIMITS, -1);
+  const full = capacityOf(DEFAULT_LIMITS, -1, "http");
   assert.equal(full.limits.clientsMax, DEFAULT_LIMITS.clientsMax);
   assert(full.engine.connectionsMax >= 2 * DEFAULT_LIMITS.clientsMax, "a backend connection for each client");
-  const tight = capacityOf(DEFAULT_LIMITS, 1024);
+  const relayed = capacityOf(DEFAULT_LIMITS, 1024, "tcp");
+  assert(relayed.limits.clientsMax <= relayed.engine.connectionsMax / 2, "relayed clients get half");
+  const tight = capacityOf(DEFAULT_LIMITS, 1024, "http");
   assert(tight.engine.connectionsMax < 1024, "below the limit");
-  assert(tight.limits.clientsMax <= tight.engine.connectionsMax / 2, "clients get half");
-  const none = capacityOf(DEFAULT_LIMITS, 10);
+  assert(tight.limits.clientsMax <= tight.engine.connectionsMax * 0.75, "backends get a quarter");
+  const none = capacityOf(DEFAULT_LIMITS, 10, "http");
   assert(none.limits.clientsMax >= 1, "one client at least");
 });
 

@@ -89,7 +89,7 @@ export class Supervisor {
       log,
       version,
       listeners,
-      capacity: capacityOf(configuration.limits, host?.raiseFileLimit() ?? -1),
+      capacity: capacityOf(configuration.limits, host?.raiseFileLimit() ?? -1, configuration.mode),
       segment: openSegment(host, count),
       cpus: workerCpus(configuration.affinity, count, host?.allowedCpus() ?? []),
     };
