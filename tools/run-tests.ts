@@ -46,7 +46,7 @@ process.exitCode = success && !(IS_CI && unproven.length > 0) ? 0 : 1;
 
 /** Absolute paths, sorted: those that contain one of `parts`, or all. */
 function testFiles(parts: readonly string[]): string[] {
-  const found = globSync("{src,test}/**/*.{test,fuzz}.ts", { cwd: ROOT }).sort();
+  const found = globSync("{src,test,bench}/**/*.{test,fuzz}.ts", { cwd: ROOT }).sort();
   const wanted =
     parts.length === 0 ? found : found.filter((file) => parts.some((part) => file.includes(part)));
   return wanted.map((file) => path.join(ROOT, file));
