@@ -65,6 +65,8 @@ class Simulation {
   readonly #backendAddresses: string[] = [];
   /** How often a backend read each request whole or in part, by id. */
   readonly #met = new Map<number, number>();
+  /** Backends that have answered a request which they have not read whole. */
+  readonly #hasAnsweredEarly = new Set<Actor>();
   #nextId = 1;
   #answered = 0;
   #refused = 0;
@@ -211,14 +213,10 @@ class Simulation {
       const head = actor.input.subarray(0, headEnd + 4).toString("latin1");
       const [method, target] = head.split(" ");
       const asked = planOfTarget(target!);
-      if (asked.behaviour === "early") {
+      const isEarly = asked.behaviour === "early";
+      if (isEarly && !this.#hasAnsweredEarly.has(actor)) {
+        this.#hasAnsweredEarly.add(actor);
         this.#answer(actor, method!, asked);
-        actor.end();
-        actor.onChange = () => {
-          actor.input = Buffer.alloc(0);
-          if (actor.hasEnded || actor.isBroken) actor.close();
-        };
-        return;
       }
       const read = readMessage(actor.input, true, false);
       if (read !== undefined) {
@@ -229,7 +227,8 @@ class Simulation {
           method === "POST" || method === "PUT" ? this.#requestBodyOf(head, asked.id) : Buffer.alloc(0);
         this.#law(read.body.equals(expected), `request ${asked.id} has its body`);
         this.#law(actor.input.length === 0, "a backend gets one request at a time");
-        this.#answer(actor, method!, asked);
+        if (!isEarly) this.#answer(actor, method!, asked);
+        this.#hasAnsweredEarly.delete(actor);
         return;
       }
     }
