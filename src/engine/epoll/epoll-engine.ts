@@ -1,12 +1,14 @@
 /**
  * The engine on epoll: any Linux, and where io_uring is forbidden.
  *
- * Strategy: edge-triggered. A descriptor is registered once, for everything, and never again touched in the epoll set: the kernel
- * says when something has changed, and what it said is kept as flags (`readable`, `blocked`) until a call answers EAGAIN or moves less
- * than it was offered. Pausing is then free. Reading happens in the batch, a few buffers per connection and turn; sending at
- * its end, all that is queued for a connection in one call.
+ * Strategy: edge-triggered. A descriptor is registered once, for everything, and never again touched in the
+ * epoll set: the kernel says when something has changed, and what it said is kept as flags (`readable`,
+ * `blocked`) until a call answers EAGAIN or moves less than it was offered. Pausing is then free. Reading
+ * happens in the batch, a few buffers per connection and turn; sending at its end, all that is queued for a
+ * connection in one call.
  *
- * A closed connection's index stays taken until the batch is over: events of the old one may lie further back in it.
+ * A closed connection's index stays taken until the batch is over: events of the old one may lie further back
+ * in it.
  *
  * @hot
  */
@@ -33,7 +35,9 @@ const WRITE_EVENTS = EPOLLOUT | EPOLLHUP | EPOLLERR;
 const END_EVENTS = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
 const ALL_EVENTS = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
 
-/** What the data of an event names, in its high half. The low half is a connection, a listener, or a token. */
+/**
+ * What the data of an event names, in its high half. The low half is a connection, a listener, or a token.
+ */
 const CONNECTION = 0;
 const LISTENER = 1;
 const WATCH = 2;
@@ -72,13 +76,20 @@ const EVENT_WORDS = IS_PACKED ? 3 : 4;
 const DATA_WORD = IS_PACKED ? 1 : 2;
 const TWO_POW_32 = 0x1_0000_0000;
 
-/** Where things lie in the engine's page of arguments, in words: one epoll_event, `struct msghdr`, its vectors. */
+/**
+ * Where things lie in the engine's page of arguments, in words: one epoll_event, `struct msghdr`, its
+ * vectors.
+ */
 const CONTROL_AT = 0;
 const OPTION_AT = 4;
 const MESSAGE_AT = 16;
 const VECTORS_AT = 32;
 
-/** An engine on epoll. Throws `EngineUnavailable` where it cannot run; other errors are those of opening a listener. */
+/**
+ * An engine on epoll. Throws `EngineUnavailable` where it cannot run; other errors are those of opening a
+ * listener.
+ * @cold
+ */
 export function createEpollEngine(options: EngineOptions): Engine {
   requireMainThread();
   const calls = loadSyscalls();
@@ -121,9 +132,7 @@ class EpollEngine extends NativeEngine {
 
   // Handing over.
 
-  submit(): void {
-    this.flush();
-  }
+  protected handOver(): void {}
 
   protected flush(): void {
     while (this.#closing.count > 0) {

@@ -1,8 +1,9 @@
 /**
- * What a native engine knows of each connection: parallel arrays, about 40 bytes a connection, none of them objects.
+ * What a native engine knows of each connection: parallel arrays, about 40 bytes a connection, none of them
+ * objects.
  *
- * A connection's index is free, or open (it belongs to the handler), or closing: the handler has let go of it and the kernel has
- * not yet (`inFlight` names what it still holds). It is given out again only after that.
+ * A connection's index is free, or open (it belongs to the handler), or closing: the handler has let go of it
+ * and the kernel has not yet (`inFlight` names what it still holds). It is given out again only after that.
  *
  * @hot
  */
@@ -30,14 +31,12 @@ export const Flag = {
   sendBroken: 1024,
   /** uring: the receive was asked to end. */
   cancelling: 2048,
-  /** uring: receives are bounded, because much arrives. */
-  bulk: 4096,
   /** epoll: something may wait to be read; the kernel will not say so again. */
-  readable: 8192,
+  readable: 4096,
   /** epoll: the kernel takes no more for now; it will say when it does. */
-  blocked: 16384,
+  blocked: 8192,
   /** epoll: the peer has closed or broken the connection, so that reading has an end to reach. */
-  hungUp: 32768,
+  hungUp: 16384,
 } as const;
 
 /** Bits of `ConnectionTable.inFlight`: what the kernel works on. */
@@ -94,8 +93,8 @@ export class ConnectionTable {
 }
 
 /**
- * Connections that want something done, each at most once, in the order of asking. An entry outlives its connection: whoever
- * takes it looks at the flags.
+ * Connections that want something done, each at most once, in the order of asking. An entry outlives its
+ * connection: whoever takes it looks at the flags.
  */
 export class ConnectionList {
   readonly #items: Int32Array;

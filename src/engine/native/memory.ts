@@ -1,9 +1,9 @@
 /**
  * Memory outside V8's heap: what the kernel may read and write.
  *
- * Strategy: mappings are anonymous, so an untouched page costs nothing. A mapping lives as long as its buffer is reachable from
- * JavaScript; the collector's word that it is not is what unmaps it. A late reader of a stopped engine's memory therefore reads
- * zeros instead of crashing the process.
+ * Strategy: mappings are anonymous, so an untouched page costs nothing. A mapping lives as long as its buffer
+ * is reachable from JavaScript; the collector's word that it is not is what unmaps it. A late reader of a
+ * stopped engine's memory therefore reads zeros instead of crashing the process.
  */
 import { loadSyscalls } from "./syscalls.ts";
 
@@ -51,7 +51,10 @@ function map(bytes: number, flags: number, fd: number): Mapping {
   return { address, buffer };
 }
 
-/** Words for short-lived arguments of synchronous calls: socket options, addresses, limits. Whoever writes it calls at once. */
+/**
+ * Words for short-lived arguments of synchronous calls: socket options, addresses, limits. Whoever writes it
+ * calls at once.
+ */
 export interface Scratch {
   readonly address: number;
   readonly bytes: Uint8Array;

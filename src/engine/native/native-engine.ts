@@ -1,9 +1,11 @@
 /**
- * What the engines on bare sockets share: the table of connections, the queues of what is to be sent, listeners, the frame of a
- * batch, and how a connection ends. How bytes get to and from the kernel is the subclass's.
+ * What the engines on bare sockets share: the table of connections, the queues of what is to be sent,
+ * listeners, the frame of a batch, and how a connection ends. How bytes get to and from the kernel is the
+ * subclass's.
  *
- * Strategy: a command only notes what is wanted. At the end of a batch `flush` looks at each connection that was touched (the
- * `dirty` list) once, so ten small `send`s to one connection become one system call or one submission.
+ * Strategy: a command only notes what is wanted. At the end of a batch `flush` looks at each connection that
+ * was touched (the `dirty` list) once, so ten small `send`s to one connection become one system call or one
+ * submission.
  *
  * @hot
  */
@@ -40,6 +42,8 @@ const DRAIN_DUE = Flag.drainDue;
 const FAIL_DUE = Flag.failDue;
 const SEND_BROKEN = Flag.sendBroken;
 
+/** Bound once: the global is a getter. */
+const clock = performance;
 /** How long accepting rests when descriptors or memory have run out. */
 const ACCEPT_REST_MS = 50;
 const EINTR = 4;
@@ -118,6 +122,8 @@ export abstract class NativeEngine implements Engine, NestedSource {
 
   /** Hands over what the touched connections want. */
   protected abstract flush(): void;
+  /** After `flush`, where no wait follows: what it only wrote down goes to the kernel. */
+  protected abstract handOver(): void;
   /** Waits at most `waitMs` (-1: for ever). Returns how many events `dispatch` will find. */
   protected abstract wait(waitMs: number): number;
   /** Tells the handler of the events that `wait` found. */
@@ -133,7 +139,6 @@ export abstract class NativeEngine implements Engine, NestedSource {
   protected abstract tearDown(): void;
   abstract watch(fd: number, token: number): void;
   abstract unwatch(fd: number, token: number): void;
-  abstract submit(): void;
 
   // Port.
 
@@ -231,6 +236,7 @@ export abstract class NativeEngine implements Engine, NestedSource {
     if (this.#inBatch) this.loop.yieldSoon();
   }
 
+  /** @cold */
   stop(): Promise<void> {
     if (this.stopped) return Promise.resolve();
     this.stopped = true;
@@ -239,7 +245,8 @@ export abstract class NativeEngine implements Engine, NestedSource {
     for (let i = 0; i < this.connectionsMax; i++) this.table.flags[i] = this.table.flags[i]! & ~OPEN;
     return new Promise((resolve) => {
       this.#stopDone = resolve;
-      if (!this.#inBatch) this.#finishStop();
+      if (this.#inBatch) setImmediate(() => this.#finishStop());
+      else this.#finishStop();
     });
   }
 
@@ -253,10 +260,18 @@ export abstract class NativeEngine implements Engine, NestedSource {
     return dueMs > nowMs ? dueMs - nowMs : 0;
   }
 
+  submit(): void {
+    this.#inBatch = false;
+    this.flush();
+    this.handOver();
+  }
+
   turn(waitMs: number): number {
+    // Still set where a handler threw.
+    this.#inBatch = false;
     this.flush();
     const count = this.wait(this.#notices.count > 0 ? 0 : waitMs);
-    const nowMs = performance.now();
+    const nowMs = clock.now();
     this.nowMs = nowMs;
     if (this.acceptRestUntilMs !== 0 && nowMs >= this.acceptRestUntilMs) this.acceptRestUntilMs = 0;
     if (count > 0 || this.#notices.count > 0 || this.#wakeAsked || nowMs >= this.#deadlineMs) {
@@ -269,20 +284,16 @@ export abstract class NativeEngine implements Engine, NestedSource {
     const handler = this.handler!;
     this.#inBatch = true;
     this.#wakeAsked = false;
-    try {
-      handler.begin(nowMs);
-      if (this.#parked.length > 0) this.#admitParked();
-      if (this.#notices.count > 0) this.#tellNotices(handler);
-      if (count > 0) this.dispatch(count);
-      if (!this.accepting) this.#takeQueues();
-      if (!this.stopped) {
-        const restMs = handler.end();
-        this.#deadlineMs = restMs < 0 ? NEVER : nowMs + restMs;
-      }
-    } finally {
-      this.#inBatch = false;
-      if (this.stopped) this.#finishStop();
+    handler.begin(nowMs);
+    if (this.#parked.length > 0) this.#admitParked();
+    if (this.#notices.count > 0) this.#tellNotices(handler);
+    if (count > 0) this.dispatch(count);
+    if (!this.accepting) this.#takeQueues();
+    if (!this.stopped) {
+      const restMs = handler.end();
+      this.#deadlineMs = restMs < 0 ? NEVER : nowMs + restMs;
     }
+    this.#inBatch = false;
   }
 
   /** Those noted before this batch: what they lead to is told with the next. */
@@ -337,8 +348,8 @@ export abstract class NativeEngine implements Engine, NestedSource {
   }
 
   /**
-   * Sending failed. What the peer sent before must come first, so `failed` waits for the end of reading where that is wanted and
-   * sure to come. Returns true when it waits.
+   * Sending failed. What the peer sent before must come first, so `failed` waits for the end of reading where
+   * that is wanted and sure to come. Returns true when it waits.
    */
   protected breakSending(connection: number, errno: number): boolean {
     const flags = this.table.flags[connection]!;
@@ -438,6 +449,7 @@ export abstract class NativeEngine implements Engine, NestedSource {
   }
 }
 
+/** @cold */
 function openListeners(sources: readonly ListenerSource[], blocking: boolean): NativeListener[] {
   const opened: NativeListener[] = [];
   try {

@@ -41,7 +41,10 @@ class Echo implements Handler {
   }
 }
 
-/** Sends one message on each connection, and again whatever comes back: two echoes keep each other busy for ever. */
+/**
+ * Sends one message on each connection, and again whatever comes back: two echoes keep each other busy for
+ * ever.
+ */
 class Hammer extends Echo {
   roundTrips = 0;
   override connected(connection: number): void {

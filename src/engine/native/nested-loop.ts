@@ -1,18 +1,22 @@
 /**
  * Node's event loop, nested in ours.
  *
- * A native engine waits in the kernel for its own sockets, and that wait is this thread's only one. Node's loop is a guest in it: its
- * descriptor (libuv's epoll) is watched by the engine, its next timer bounds the wait, and whenever it has work to do we return to
- * it for one pass and have ourselves called back. Timers, promises, node:http, fetch and child processes go on working.
+ * A native engine waits in the kernel for its own sockets, and that wait is this thread's only one. Node's
+ * loop is a guest in it: its descriptor (libuv's epoll) is watched by the engine, its next timer bounds the
+ * wait, and whenever it has work to do we return to it for one pass and have ourselves called back. Timers,
+ * promises, node:http, fetch and child processes go on working.
  *
- * How to be called back matters. From `setImmediate` alone, libuv would never sleep: while an immediate is pending,
- * `uv_backend_timeout` is 0. From a `MessagePort` alone, up to 1,000 messages are handled before libuv polls. An immediate that
- * posts a message to ourselves gives libuv one full pass, and a truthful timeout afterwards.
+ * How to be called back matters. From `setImmediate` alone, libuv would never sleep: while an immediate is
+ * pending, `uv_backend_timeout` is 0. From a `MessagePort` alone, up to 1,000 messages are handled before
+ * libuv polls. An immediate that posts a message to ourselves gives libuv one full pass, and a truthful
+ * timeout afterwards.
  *
- * Foreign code that runs inside a batch may queue microtasks and ticks; they run after each turn. What it does to libuv (new
- * descriptors, timers, immediates) shows in `uv_backend_timeout`, which is asked before each wait.
+ * Foreign code that runs inside a batch may queue microtasks and ticks; they run after each turn. What it
+ * does to libuv (new descriptors, timers, immediates) shows in `uv_backend_timeout`, which is asked before
+ * each wait.
  *
- * There is one such loop per process. With several engines the first waits, and watches the descriptors of the others.
+ * There is one such loop per process. With several engines the first waits, and watches the descriptors of
+ * the others.
  *
  * @hot
  */
@@ -24,18 +28,26 @@ import { loadSyscalls, type Syscalls } from "./syscalls.ts";
 export interface NestedSource {
   /** Polls readable when `turn(0)` would find something. */
   readonly fd: number;
-  /** Calls `NestedLoop.watchFired(token)`, from within a turn, when `fd` is readable; at least once per call of `watch`. */
+  /**
+   * Calls `NestedLoop.watchFired(token)`, from within a turn, when `fd` is readable; at least once per call
+   * of `watch`.
+   */
   watch(fd: number, token: number): void;
   /** Undoes `watch`. A last `watchFired` may still come. */
   unwatch(fd: number, token: number): void;
   /** Milliseconds until `turn` must run although nothing happens; 0: now, -1: never. */
   idleMs(nowMs: number): number;
-  /** Hands over what was asked of the engine, waits at most `waitMs` (-1: for ever), tells what came. Returns the time. */
+  /**
+   * Hands over what was asked of the engine, waits at most `waitMs` (-1: for ever), tells what came. Returns
+   * the time.
+   */
   turn(waitMs: number): number;
   /** Hands over what was asked of the engine. */
   submit(): void;
 }
 
+/** Bound once: the global is a getter. */
+const clock = performance;
 /** The token of Node's own descriptor; those of other engines follow. */
 const NODE_TOKEN = 0;
 
@@ -52,8 +64,8 @@ export class NestedLoop {
   readonly #post = () => this.#postToSelf();
   #sender: MessagePort | undefined;
   #receiver: MessagePort | undefined;
-  /** How far being called back has come. Never both, and never twice: with two calls under way, each would see the other's
-   *  immediate and neither would ever wait. */
+  /** How far being called back has come. Never both, and never twice: with two calls under way, each would
+   *  see the other's immediate and neither would ever wait. */
   #immediatePending = false;
   #messagePending = false;
   #nodeDue = false;
@@ -126,13 +138,17 @@ export class NestedLoop {
     this.#sender.postMessage(0);
   }
 
-  /** Between two passes of Node. An exception of a handler goes to Node as any other; the loop goes on if the process does. */
+  /**
+   * Between two passes of Node. An exception of a handler goes to Node as any other; the loop goes on if the
+   * process does.
+   * @cold
+   */
   #run(receiver: MessagePort): void {
     if (receiver !== this.#receiver) return;
     this.#messagePending = false;
     this.#nodeDue = false;
     try {
-      let nowMs = performance.now();
+      let nowMs = clock.now();
       while (!this.#nodeDue && this.#sources.length > 0) nowMs = this.#turn(nowMs);
       for (const source of this.#sources) source.submit();
     } finally {
@@ -192,7 +208,10 @@ export function nestedLoop(): NestedLoop {
   return shared;
 }
 
-/** Runs what `process.nextTick` and promises have queued, as Node does between two timers; absent: a pass of Node does it. */
+/**
+ * Runs what `process.nextTick` and promises have queued, as Node does between two timers; absent: a pass of
+ * Node does it.
+ */
 function tickRunner(): (() => void) | undefined {
   const run = (process as unknown as { _tickCallback?: unknown })._tickCallback;
   return typeof run === "function" ? (run as () => void) : undefined;

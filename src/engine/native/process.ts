@@ -21,7 +21,10 @@ export function raiseFileLimit(): number {
   return (words[1]! >>> 0) * 0x1_0000_0000 + (words[0]! >>> 0);
 }
 
-/** Binds the calling thread to these processors (numbered from 0, below 1024). Node's helper threads stay where they are. */
+/**
+ * Binds the calling thread to these processors (numbered from 0, below 1024). Node's helper threads stay
+ * where they are.
+ */
 export function setAffinity(cpus: readonly number[]): void {
   const calls = loadSyscalls();
   const { address, bytes } = sharedScratch();

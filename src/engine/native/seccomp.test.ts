@@ -1,4 +1,7 @@
-/** Where a seccomp filter forbids io_uring, as Docker's default profile does: uring says so in words, epoll runs. */
+/**
+ * Where a seccomp filter forbids io_uring, as Docker's default profile does: uring says so in words, epoll
+ * runs.
+ */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { test } from "node:test";

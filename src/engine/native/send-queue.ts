@@ -1,7 +1,8 @@
 /**
  * What waits to be sent: for each connection a list of ranges, each holding one reference to its slot.
  *
- * Nodes live in arrays that double when all are taken; the number of nodes is the handler's to bound (`Port.queuedBytes`).
+ * Nodes live in arrays that double when all are taken; the number of nodes is the handler's to bound
+ * (`Port.queuedBytes`).
  *
  * @hot
  */
@@ -73,7 +74,10 @@ export class SendQueue {
     this.#bytes[connection] = this.#bytes[connection]! + (end - start);
   }
 
-  /** `count` bytes have left: takes them off the front and gives back the references of ranges that are through. */
+  /**
+   * `count` bytes have left: takes them off the front and gives back the references of ranges that are
+   * through.
+   */
   consume(connection: number, count: number): void {
     this.#bytes[connection] = this.#bytes[connection]! - count;
     let left = count;
@@ -99,7 +103,8 @@ export class SendQueue {
   }
 
   /**
-   * Writes the first ranges, at most `countMax`, as `struct iovec` (address, length; 64 bits each) at `words[at]`. Returns how many.
+   * Writes the first ranges, at most `countMax`, as `struct iovec` (address, length; 64 bits each) at
+   * `words[at]`. Returns how many.
    */
   writeVectors(connection: number, words: Int32Array, at: number, countMax: number): number {
     let count = 0;

@@ -1,8 +1,8 @@
 /**
  * Socket addresses: text to `struct sockaddr` and back.
  *
- * Text is what `Port.connect` takes: `192.0.2.1:80`, `[2001:db8::1]:80`, `unix:/path`. IPv6 is written as RFC 5952 asks; an
- * IPv4-mapped address (`::ffff:192.0.2.1`) is written as IPv4. No names, no zones.
+ * Text is what `Port.connect` takes: `192.0.2.1:80`, `[2001:db8::1]:80`, `unix:/path`. IPv6 is written as RFC
+ * 5952 asks; an IPv4-mapped address (`::ffff:192.0.2.1`) is written as IPv4. No names, no zones.
  */
 import { PEER_ADDRESS_BYTES } from "../../contract/port.ts";
 
@@ -25,8 +25,8 @@ const IPV6_BYTES = 16;
 const UNIX_PREFIX = "unix:";
 
 /**
- * Writes `address` into `into[at, at + SOCKADDR_BYTES)`. Returns the length that system calls are to be told, or -1 when the text
- * is not an address.
+ * Writes `address` into `into[at, at + SOCKADDR_BYTES)`. Returns the length that system calls are to be told,
+ * or -1 when the text is not an address.
  */
 export function encodeAddress(address: string, into: Uint8Array, at: number): number {
   into.fill(0, at, at + SOCKADDR_BYTES);
@@ -117,8 +117,8 @@ export function decodeAddress(from: Uint8Array, at: number, bytes: number): stri
 }
 
 /**
- * Writes the host of the address at `from[at]` as text (`unix:` for a Unix socket) at `into[offset]`, at most `PEER_ADDRESS_BYTES`.
- * Returns just past it.
+ * Writes the host of the address at `from[at]` as text (`unix:` for a Unix socket) at `into[offset]`, at most
+ * `PEER_ADDRESS_BYTES`. Returns just past it.
  */
 export function writeHost(from: Uint8Array, at: number, into: Uint8Array, offset: number): number {
   const family = from[at]! | (from[at + 1]! << 8);

@@ -1,4 +1,7 @@
-/** Listening sockets and the synchronous calls on sockets that engines share. Results: 0 or more, or a negative errno. */
+/**
+ * Listening sockets and the synchronous calls on sockets that engines share. Results: 0 or more, or a
+ * negative errno.
+ */
 import { sharedScratch } from "./memory.ts";
 import { AF_INET6, decodeAddress, encodeHost, SOCKADDR_BYTES, writeHost } from "./sockaddr.ts";
 import { loadSyscalls } from "./syscalls.ts";
@@ -20,14 +23,16 @@ const F_SETFL = 4;
 const O_NONBLOCK = 0x800;
 /** The kernel cuts it to `net.core.somaxconn`. */
 const BACKLOG = 4096;
-/** Where an address and its length lie in the scratch page; in front of them there is room for socket options. */
+/**
+ * Where an address and its length lie in the scratch page; in front of them there is room for socket options.
+ */
 const ADDRESS_AT = 256;
 const LENGTH_AT = ADDRESS_AT + SOCKADDR_BYTES;
 
 /**
- * Opens a listening TCP socket: non-blocking, close-on-exec, TCP_NODELAY (accepted sockets inherit it), IPv6 open to IPv4 too.
- * `host` is an IP address without brackets; port 0 lets the kernel choose. Returns the descriptor; throws an `Error` with the
- * field `code` (`EADDRINUSE`, …) where the kernel refuses.
+ * Opens a listening TCP socket: non-blocking, close-on-exec, TCP_NODELAY (accepted sockets inherit it), IPv6
+ * open to IPv4 too. `host` is an IP address without brackets; port 0 lets the kernel choose. Returns the
+ * descriptor; throws an `Error` with the field `code` (`EADDRINUSE`, …) where the kernel refuses.
  */
 export function openListener(
   where: { readonly host: string; readonly port: number },
@@ -54,7 +59,10 @@ export function openListener(
   return fd;
 }
 
-/** Address that a listening descriptor is bound to, as `Port.connect` takes it. Throws where it is not a bound socket. */
+/**
+ * Address that a listening descriptor is bound to, as `Port.connect` takes it. Throws where it is not a bound
+ * socket.
+ */
 export function listenerAddress(fd: number): string {
   const calls = loadSyscalls();
   const scratch = sharedScratch();
@@ -65,8 +73,8 @@ export function listenerAddress(fd: number): string {
   return decodeAddress(scratch.bytes, ADDRESS_AT, scratch.words[LENGTH_AT >> 2]!);
 }
 
-/** A new stream socket, close-on-exec, with TCP_NODELAY where it is TCP; `blocking` as io_uring wants it (it polls by itself
- *  and takes O_NONBLOCK as a wish to see EAGAIN). */
+/** A new stream socket, close-on-exec, with TCP_NODELAY where it is TCP; `blocking` as io_uring wants it (it
+ *  polls by itself and takes O_NONBLOCK as a wish to see EAGAIN). */
 export function openStream(family: number, blocking: boolean): number {
   const calls = loadSyscalls();
   const fd = calls.socket(family, SOCK_STREAM | SOCK_CLOEXEC | (blocking ? 0 : SOCK_NONBLOCK), 0);
@@ -80,7 +88,9 @@ export function setNoDelay(fd: number): void {
   setOption(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 }
 
-/** Sets or clears O_NONBLOCK. It belongs to the open description: whoever shares the descriptor sees it too. */
+/**
+ * Sets or clears O_NONBLOCK. It belongs to the open description: whoever shares the descriptor sees it too.
+ */
 export function setBlocking(fd: number, blocking: boolean): number {
   const calls = loadSyscalls();
   const flags = calls.fcntl(fd, F_GETFL, 0);
@@ -104,7 +114,10 @@ export function shutdownSend(fd: number): number {
   return calls.shutdown(fd, SHUT_WR) < 0 ? -calls.errno() : 0;
 }
 
-/** Writes the peer's host as text at `into[offset]`; nothing where the socket has no peer any more. Returns just past it. */
+/**
+ * Writes the peer's host as text at `into[offset]`; nothing where the socket has no peer any more. Returns
+ * just past it.
+ */
 export function writePeerHost(fd: number, into: Uint8Array, offset: number): number {
   const calls = loadSyscalls();
   const scratch = sharedScratch();

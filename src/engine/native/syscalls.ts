@@ -1,11 +1,11 @@
 /**
  * System calls and libuv entry points of the running process, called through an FFI library.
  *
- * Strategy: this is the only file that knows the FFI library. Everything it hands out takes and returns plain numbers:
- * addresses are numbers (user space ends below 2^47, a double is exact to 2^53), structures are written into mapped memory by
- * whoever needs them, and nothing that V8 owns is ever given to the kernel, because the collector may move it.
- * Arguments that travel on the stack (the seventh and later) are declared 64 bits wide: a narrower type leaves garbage in the
- * upper half of the word.
+ * Strategy: this is the only file that knows the FFI library. Everything it hands out takes and returns plain
+ * numbers: addresses are numbers (user space ends below 2^47, a double is exact to 2^53), structures are
+ * written into mapped memory by whoever needs them, and nothing that V8 owns is ever given to the kernel,
+ * because the collector may move it. Arguments that travel on the stack (the seventh and later) are declared
+ * 64 bits wide: a narrower type leaves garbage in the upper half of the word.
  */
 import { createRequire } from "node:module";
 import { isMainThread } from "node:worker_threads";
@@ -65,7 +65,10 @@ export interface Syscalls {
   readonly uv_hrtime: () => number;
   /** Error number (positive) of the last call that failed. Read it at once. */
   readonly errno: () => number;
-  /** The `bytes` at `address` as a buffer. Costs microseconds: make views once. Must not be used after the memory is unmapped. */
+  /**
+   * The `bytes` at `address` as a buffer. Costs microseconds: make views once. Must not be used after the
+   * memory is unmapped.
+   */
   readonly view: (address: number, bytes: number) => ArrayBuffer;
 }
 
@@ -73,8 +76,8 @@ const POINTER = "intptr_t";
 const SIZE = "int64_t";
 const INT = "int";
 
-/** Name, result and parameters of each function above. `fcntl` and `syscall` are variadic in C, which on Linux's 64-bit ABIs
- *  makes no difference for integers. */
+/** Name, result and parameters of each function above. `fcntl` and `syscall` are variadic in C, which on
+ *  Linux's 64-bit ABIs makes no difference for integers. */
 const SIGNATURES: readonly (readonly [string, string, readonly string[]])[] = [
   ["syscall", SIZE, [SIZE, SIZE, SIZE, SIZE, SIZE, SIZE, SIZE]],
   ["mmap", POINTER, [POINTER, SIZE, INT, INT, INT, SIZE]],

@@ -1,13 +1,14 @@
 /**
  * The buffers that the kernel may receive into: large slots of the pool, lent to it through a ring (5.19).
  *
- * Strategy: the ring has room for many, and few lie in it. The kernel uses buffers in the order they were offered, so with n of
- * them on offer n pieces of memory are visited in turn, and n small enough stay in the processor's cache. What a batch uses is
- * replaced at its end from the top of the pool's stack. How many are on offer follows the demand: twice the largest batch of
- * late, more at once when the kernel had to do without (ENOBUFS).
+ * Strategy: the ring has room for many, and few lie in it. The kernel uses buffers in the order they were
+ * offered, so with n of them on offer n pieces of memory are visited in turn, and n small enough stay in the
+ * processor's cache. What a batch uses is replaced at its end from the top of the pool's stack. How many are
+ * on offer follows the demand: twice the largest batch of late, more at once when the kernel had to do
+ * without (ENOBUFS).
  *
- * A buffer's id is its place in the ring. A place is used again only after its buffer came back: completions need not come in
- * the order in which buffers were taken.
+ * A buffer's id is its place in the ring. A place is used again only after its buffer came back: completions
+ * need not come in the order in which buffers were taken.
  *
  * @hot
  */
@@ -26,7 +27,10 @@ const ENTRIES_MAX = 1024;
 const OFFER_MIN = 16;
 /** Batches after which the largest demand is forgotten. */
 const WINDOW_BATCHES = 1024;
-/** `struct io_uring_buf`: address (64 bits), length (32), id (16), and 16 bits that in the first one are the ring's tail. */
+/**
+ * `struct io_uring_buf`: address (64 bits), length (32), id (16), and 16 bits that in the first one are the
+ * ring's tail.
+ */
 const ENTRY_WORDS = 4;
 const TAIL_AT = 7;
 const TWO_POW_32 = 0x1_0000_0000;

@@ -1,10 +1,10 @@
 /**
  * When it pays to wait a moment for company.
  *
- * With many busy connections, the first completion is soon followed by others, and one pass over several costs less than several
- * passes: a wait may then go on for some microseconds (6.12). With few, the others only come after our answer, and the same
- * wait is time and a timer wasted. What tells the two apart is neither rate nor batch size but how many different connections spoke
- * within a couple of milliseconds.
+ * With many busy connections, the first completion is soon followed by others, and one pass over several
+ * costs less than several passes: a wait may then go on for some microseconds (6.12). With few, the others
+ * only come after our answer, and the same wait is time and a timer wasted. What tells the two apart is
+ * neither rate nor batch size but how many different connections spoke within a couple of milliseconds.
  *
  * @hot
  */
@@ -32,7 +32,9 @@ export class Gathering {
     this.#speakers++;
   }
 
-  /** Once a turn: 1 when waits should gather from now on, 0 when they should not, -1 when all stays as it is. */
+  /**
+   * Once a turn: 1 when waits should gather from now on, 0 when they should not, -1 when all stays as it is.
+   */
   judge(nowMs: number): number {
     const spanMs = nowMs - this.#windowStartMs;
     if (spanMs < WINDOW_MS) return -1;

@@ -1,6 +1,6 @@
 /**
- * `struct msghdr`s with their vectors, for sends of several ranges. The kernel reads one when its entry is submitted, so all of
- * them may be used anew after that.
+ * `struct msghdr`s with their vectors, for sends of several ranges. The kernel reads one when its entry is
+ * submitted, so all of them may be used anew after that.
  *
  * @hot
  */

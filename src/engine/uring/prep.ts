@@ -1,11 +1,12 @@
 /**
  * Submission queue entries, written into ring memory. Named after liburing's functions.
  *
- * An entry is 16 words (`struct io_uring_sqe`, 64 bytes): 0 opcode, flags, ioprio · 1 fd · 2–3 off · 4–5 addr · 6 len · 7 flags of
- * the operation · 8–9 user_data · 10 buffer group · 11 file index. Words 12–15 stay 0. Entries are reused, so every word that any
- * of these functions sets is set by all of them.
+ * An entry is 16 words (`struct io_uring_sqe`, 64 bytes): 0 opcode, flags, ioprio · 1 fd · 2–3 off · 4–5 addr
+ * · 6 len · 7 flags of the operation · 8–9 user_data · 10 buffer group · 11 file index. Words 12–15 stay 0.
+ * Entries are reused, so every word that any of these functions sets is set by all of them.
  *
- * `at` is the entry's first word in `words`. user_data carries `index` in its low half and `kind` in its high half.
+ * `at` is the entry's first word in `words`. user_data carries `index` in its low half and `kind` in its high
+ * half.
  *
  * @hot
  */
@@ -82,7 +83,9 @@ export function prepSend(
   prep(words, at, OP_SEND, fd, address, bytes, MSG_NOSIGNAL, kind, index);
 }
 
-/** Sends what the `struct msghdr` at `address` names; the structure may be reused once the entry is submitted. */
+/**
+ * Sends what the `struct msghdr` at `address` names; the structure may be reused once the entry is submitted.
+ */
 export function prepSendmsg(
   words: Int32Array,
   at: number,
@@ -113,7 +116,10 @@ export function prepPollIn(words: Int32Array, at: number, fd: number, kind: numb
   prep(words, at, OP_POLL_ADD, fd, 0, 0, POLLIN, kind, index);
 }
 
-/** Ends the operation whose user_data is (`targetKind`, `targetIndex`). Only a failure is told, as (`kind`, 0). */
+/**
+ * Ends the operation whose user_data is (`targetKind`, `targetIndex`). Only a failure is told, as (`kind`,
+ * 0).
+ */
 export function prepCancel(
   words: Int32Array,
   at: number,

@@ -1,11 +1,13 @@
 /**
  * One io_uring: its two queues in shared memory and the one system call that serves both.
  *
- * Strategy: SINGLE_ISSUER and DEFER_TASKRUN (completions are made by this thread, inside its own wait, never by interrupting it);
- * SUBMIT_ALL (an entry that fails does not hold up those behind it); entries are written in place and handed over, and the wait
- * for completions done, by one `io_uring_enter`. liburing's names, raw system calls.
+ * Strategy: SINGLE_ISSUER and DEFER_TASKRUN (completions are made by this thread, inside its own wait, never
+ * by interrupting it); SUBMIT_ALL (an entry that fails does not hold up those behind it); entries are written
+ * in place and handed over, and the wait for completions done, by one `io_uring_enter`. liburing's names, raw
+ * system calls.
  *
- * Ordering: the kernel reads our submission tail and completion head, we read its completion tail, all by `Atomics`.
+ * Ordering: the kernel reads our submission tail and completion head, we read its completion tail, all by
+ * `Atomics`.
  *
  * @hot
  */
@@ -184,8 +186,8 @@ export class Ring {
   }
 
   /**
-   * From now on a wait that has its first completion goes on until there are `count`, or `us` have passed since it began (6.12).
-   * (1, 0): it returns at once.
+   * From now on a wait that has its first completion goes on until there are `count`, or `us` have passed
+   * since it began (6.12). (1, 0): it returns at once.
    */
   gather(count: number, us: number): void {
     this.#gatherCount = count;
@@ -267,12 +269,16 @@ export class Ring {
   }
 
   #prepareArguments(): void {
-    // struct io_uring_getevents_arg: signal mask (none) and its size, min_wait_usec, address of the time limit.
+    // struct io_uring_getevents_arg: signal mask (none) and its size, min_wait_usec, address of the time
+    // limit.
     this.#words.fill(0, 0, PARAMS_AT);
     this.#words[ARG_AT + 2] = 8;
   }
 
-  /** Registers the ring's own descriptor, which saves a look-up per call (5.18). Returns its number, or a negative errno. */
+  /**
+   * Registers the ring's own descriptor, which saves a look-up per call (5.18). Returns its number, or a
+   * negative errno.
+   */
   #registerSelf(): number {
     // struct io_uring_rsrc_update: offset (-1: any), reserved, descriptor.
     const at = PARAMS_AT;

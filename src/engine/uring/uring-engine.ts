@@ -1,16 +1,18 @@
 /**
  * The engine on io_uring (Linux 6.1).
  *
- * Strategy: the ring is the thread's only wait (native/nested-loop.ts). Accepting and receiving are multishot: armed once, they
- * go on telling. Sends are gathered over a batch; a batch costs one system call, however many connections took part.
+ * Strategy: the ring is the thread's only wait (native/nested-loop.ts). Accepting and receiving are
+ * multishot: armed once, they go on telling. Sends are gathered over a batch; a batch costs one system call,
+ * however many connections took part.
  *
- * Who may still speak: an operation of a connection is in flight until its last completion (the one without `more`).
- * The table notes which are, a closed connection's index is free only when none is, and the user_data of an operation is its
- * kind and its connection's index: a completion can therefore never meet a later user of the index. The descriptor is closed after the
- * last completion too, in the order of the queue, so no entry can name a number that means something else by then.
+ * Who may still speak: an operation of a connection is in flight until its last completion (the one without
+ * `more`). The table notes which are, a closed connection's index is free only when none is, and the
+ * user_data of an operation is its kind and its connection's index: a completion can therefore never meet a
+ * later user of the index. The descriptor is closed after the last completion too, in the order of the queue,
+ * so no entry can name a number that means something else by then.
  *
- * Bounded receiving: one run of a multishot receive fills up to 32 buffers before anyone can say stop. A new connection, and one that
- * filled several buffers in one batch, is therefore received from in bounded portions until little comes.
+ * Bounded receiving: a multishot receive may fill dozens of buffers before anyone can say stop, so what looks
+ * like a stream is received in portions (volume.ts).
  *
  * @hot
  */
@@ -38,6 +40,7 @@ import {
   prepSendmsg,
 } from "./prep.ts";
 import { CQE_BUFFER_SHIFT, CqeFlag, Ring } from "./ring.ts";
+import { Volume } from "./volume.ts";
 
 /** Kinds of operations: the high half of user_data. The low half is a connection, a listener, or a token. */
 const RECEIVE = 1;
@@ -55,7 +58,6 @@ const ENDED = Flag.ended;
 const FAILED = Flag.failed;
 const SEND_BROKEN = Flag.sendBroken;
 const CANCELLING = Flag.cancelling;
-const BULK = Flag.bulk;
 const RECEIVE_IN_FLIGHT = InFlight.receive;
 const SEND_IN_FLIGHT = InFlight.send;
 const CONNECT_IN_FLIGHT = InFlight.connect;
@@ -70,23 +72,27 @@ const ENOBUFS = Errno.ENOBUFS;
 const EINTR = -4;
 const EAGAIN = -11;
 
-/** A connection is received from in portions once it filled this many buffers in one batch… */
-const FULL_RECEIVES_MAX = 2;
-/** …of this many bytes… */
+/** The most that one portion of a stream may bring, over several buffers. */
 const PORTION_BYTES = 4 * RECEIVE_BYTES;
-/** …until this many receives in a row brought at most so many bytes: messages, not a stream. */
-const CALM_RECEIVES = 4;
-const CALM_BYTES_MAX = 16_384;
-
-/** Free indexes below which connections are accepted one at a time: a multishot accept may bring a whole queue. */
+/**
+ * Free indexes below which connections are accepted one at a time: a multishot accept may bring a whole
+ * queue.
+ */
 const ACCEPT_AHEAD = 512;
-/** With many busy connections a wait goes on until so many completions are there, or so many microseconds have passed. */
+/**
+ * With many busy connections a wait goes on until so many completions are there, or so many microseconds have
+ * passed.
+ */
 const GATHER_COUNT = 16;
 const GATHER_US = 50;
 const TEAR_DOWN_ROUNDS = 100;
 const TEAR_DOWN_WAIT_MS = 20;
 
-/** An engine on io_uring. Throws `EngineUnavailable` where it cannot run; other errors are those of opening a listener. */
+/**
+ * An engine on io_uring. Throws `EngineUnavailable` where it cannot run; other errors are those of opening a
+ * listener.
+ * @cold
+ */
 export function createUringEngine(options: EngineOptions): Engine {
   requireMainThread();
   const ring = new Ring();
@@ -107,9 +113,7 @@ class UringEngine extends NativeEngine {
   readonly #starved: ConnectionList;
   /** Of entries that are not submitted yet. */
   readonly #messages = new Messages();
-  /** By connection: full receives in the batch of `#fullBatch`, or small portions in a row. */
-  readonly #streak: Uint8Array;
-  readonly #streakBatch: Int32Array;
+  readonly #volume: Volume;
   readonly #gathering: Gathering;
   #batchNumber = 0;
   #watchCount = 0;
@@ -120,8 +124,7 @@ class UringEngine extends NativeEngine {
     this.fd = ring.fd;
     this.#bufferRing = new BufferRing(ring, this.buffers, this.poolAddress);
     this.#starved = new ConnectionList(options.connectionsMax);
-    this.#streak = new Uint8Array(options.connectionsMax);
-    this.#streakBatch = new Int32Array(options.connectionsMax);
+    this.#volume = new Volume(options.connectionsMax);
     this.#gathering = new Gathering(options.connectionsMax);
   }
 
@@ -132,14 +135,15 @@ class UringEngine extends NativeEngine {
 
   // Handing over.
 
-  submit(): void {
-    this.flush();
+  protected handOver(): void {
     this.#ring.submit();
     if (this.#ring.pending === 0) this.#messages.reset();
   }
 
   protected wait(waitMs: number): number {
     const ring = this.#ring;
+    // Of the last batch, whether its handler came to the end or threw.
+    ring.cqAdvance();
     this.#judgeGathering();
     let count = ring.submitAndWait(waitMs);
     if (ring.pending === 0) this.#messages.reset();
@@ -151,7 +155,6 @@ class UringEngine extends NativeEngine {
       this.#watchDone(ring.cqes[at]!, ring.cqes[at + 2]!);
       count--;
     }
-    if (count === 0) ring.cqAdvance();
     return count;
   }
 
@@ -208,7 +211,7 @@ class UringEngine extends NativeEngine {
     this.table.inFlight[connection] = this.table.inFlight[connection]! | RECEIVE_IN_FLIGHT;
     const fd = this.table.fd[connection]!;
     const at = this.#ring.nextSqe();
-    if ((flags & BULK) === 0) {
+    if (!this.#volume.isStream(connection)) {
       prepRecvMultishot(this.#ring.sqes, at, fd, RECEIVE, connection);
     } else {
       const bundle = this.#ring.hasBundles;
@@ -262,8 +265,7 @@ class UringEngine extends NativeEngine {
   }
 
   protected override admitted(connection: number): void {
-    this.#streak[connection] = 0;
-    this.table.flags[connection] = this.table.flags[connection]! | BULK;
+    this.#volume.begin(connection);
   }
 
   protected stopReceiving(connection: number): void {
@@ -302,22 +304,18 @@ class UringEngine extends NativeEngine {
   protected dispatch(count: number): void {
     const ring = this.#ring;
     const cqes = ring.cqes;
-    try {
-      for (let left = count; left > 0; left--) {
-        const at = (ring.cqHead & ring.cqMask) * CQE_WORDS;
-        const index = cqes[at]!;
-        const kind = cqes[at + 1]!;
-        const result = cqes[at + 2]!;
-        const flags = cqes[at + 3]!;
-        this.#nextCqe();
-        if (kind === RECEIVE) this.#received(index, result, flags);
-        else if (kind === SEND) this.#sent(index, result);
-        else if (kind === ACCEPT) this.#accepted(index, result, flags);
-        else if (kind === CONNECT) this.#connected(index, result);
-        else if (kind === WATCH) this.#watchDone(index, result);
-      }
-    } finally {
-      ring.cqAdvance();
+    for (let left = count; left > 0; left--) {
+      const at = (ring.cqHead & ring.cqMask) * CQE_WORDS;
+      const index = cqes[at]!;
+      const kind = cqes[at + 1]!;
+      const result = cqes[at + 2]!;
+      const flags = cqes[at + 3]!;
+      this.#nextCqe();
+      if (kind === RECEIVE) this.#received(index, result, flags);
+      else if (kind === SEND) this.#sent(index, result);
+      else if (kind === ACCEPT) this.#accepted(index, result, flags);
+      else if (kind === CONNECT) this.#connected(index, result);
+      else if (kind === WATCH) this.#watchDone(index, result);
     }
   }
 
@@ -328,7 +326,8 @@ class UringEngine extends NativeEngine {
   #received(connection: number, result: number, cqeFlags: number): void {
     const last = (cqeFlags & MORE) === 0;
     this.#gathering.spoke(connection);
-    // It has ended, so nothing is to be cancelled; it counts as in flight until its bytes are told, so that nobody closes it twice.
+    // It has ended, so nothing is to be cancelled; it counts as in flight until its bytes are told, so that
+    // nobody closes it twice.
     if (last) this.table.flags[connection] = this.table.flags[connection]! | CANCELLING;
     if ((cqeFlags & BUFFER) !== 0) this.#deliver(connection, cqeFlags >>> BUFFER_SHIFT, result);
     if (!last) return;
@@ -360,7 +359,7 @@ class UringEngine extends NativeEngine {
       const count = Math.min(left, FULL_BYTES);
       // Asked anew for each: the handler may close the connection between two.
       if (count > 0 && (this.table.flags[connection]! & (OPEN | FAILED)) === OPEN) {
-        this.#watchVolume(connection, count);
+        if (this.#volume.note(connection, count, this.#batchNumber)) this.stopReceiving(connection);
         this.handler!.received(connection, start, start + count);
       } else {
         this.buffers.release(start);
@@ -368,30 +367,6 @@ class UringEngine extends NativeEngine {
       left -= count;
       current = this.#bufferRing.after(current);
     } while (left > 0);
-  }
-
-  /** Changes between multishot and portions. */
-  #watchVolume(connection: number, count: number): void {
-    const flags = this.table.flags[connection]!;
-    if ((flags & BULK) === 0) {
-      if (count < FULL_BYTES) return;
-      if (this.#streakBatch[connection] !== this.#batchNumber) this.#streak[connection] = 0;
-      this.#streakBatch[connection] = this.#batchNumber;
-      this.#streak[connection] = this.#streak[connection]! + 1;
-      if (this.#streak[connection]! < FULL_RECEIVES_MAX) return;
-      this.#streak[connection] = 0;
-      this.table.flags[connection] = flags | BULK;
-      this.stopReceiving(connection);
-      return;
-    }
-    if (count > CALM_BYTES_MAX) {
-      this.#streak[connection] = 0;
-      return;
-    }
-    this.#streak[connection] = this.#streak[connection]! + 1;
-    if (this.#streak[connection]! < CALM_RECEIVES) return;
-    this.#streak[connection] = 0;
-    this.table.flags[connection] = flags & ~BULK;
   }
 
   #sent(connection: number, result: number): void {
