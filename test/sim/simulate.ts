@@ -350,15 +350,18 @@ class Simulation {
     const hasBody = method === "POST" || method === "PUT";
     const requestFraming: Framing = hasBody ? this.#oneOf(["length", "chunked"] as const) : "close";
     const calm: readonly Behaviour[] = ["answer", "answer", "answer", "interim", "last"];
-    const wild: readonly Behaviour[] = [...calm, "early", "reset", "cut", "silent"];
+    const wild: readonly Behaviour[] = [...calm, "early", "early", "early", "reset", "cut", "silent"];
+    const behaviour = this.#isCalm || prng.oneIn(2) ? this.#oneOf(calm) : this.#oneOf(wild);
+    // The longer the body, the earlier is the answer.
+    const requestBytes = behaviour === "early" ? prng.below(70_000) : this.#bytes();
     return {
       id: this.#nextId++,
       method,
       requestFraming,
-      requestBytes: hasBody ? this.#bytes() : 0,
+      requestBytes: hasBody ? requestBytes : 0,
       responseFraming: this.#oneOf(["length", "chunked", "close"] as const),
       responseBytes: this.#bytes(),
-      behaviour: this.#isCalm || prng.oneIn(2) ? this.#oneOf(calm) : this.#oneOf(wild),
+      behaviour,
     };
   }
 
