@@ -264,7 +264,7 @@ class Simulation {
     const body = framed(
       pattern(id + RESPONSE_SEED, responseBytes),
       responseFraming,
-      this.#prng.between(1, 9_000),
+      this.#chunkBytes(responseBytes),
     );
     const interim = behaviour === "interim" ? "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n".repeat(3) : "";
     const wire = Buffer.concat([Buffer.from(interim + head), method === "HEAD" ? Buffer.alloc(0) : body]);
@@ -290,7 +290,7 @@ class Simulation {
     let taken = 0;
     const ask = (): void => {
       const plan = plans[asked++]!;
-      const bodyCut = prng.between(1, 9_000);
+      const bodyCut = this.#chunkBytes(plan.requestBytes);
       actor.write(
         `${plan.method} ${targetOf(plan)} HTTP/1.1\r\nHost: sim\r\nX-Bytes: ${plan.requestBytes}\r\n` +
           `${fieldOf(plan.requestFraming, plan.requestBytes)}\r\n`,
@@ -358,7 +358,7 @@ class Simulation {
     const wild: readonly Behaviour[] = [...calm, "early", "early", "early", "reset", "cut", "silent"];
     const behaviour = this.#isCalm || prng.oneIn(2) ? this.#oneOf(calm) : this.#oneOf(wild);
     // The longer the body, the earlier is the answer.
-    const requestBytes = behaviour === "early" ? prng.below(70_000) : this.#bytes();
+    const requestBytes = behaviour === "early" ? this.#shown(prng.below(70_000)) : this.#bytes();
     return {
       id: this.#nextId++,
       method,
@@ -371,9 +371,17 @@ class Simulation {
   }
 
   #bytes(): number {
-    const bytes = this.#prng.below(this.#oneOf([1, 20, 3_000, 70_000]));
-    // Many tiny segments of a long body show nothing more than those of a short one.
+    return this.#shown(this.#prng.below(this.#oneOf([1, 20, 3_000, 70_000])));
+  }
+
+  /** Many tiny segments of a long body show nothing more than those of a short one. */
+  #shown(bytes: number): number {
     return this.#world.segmentBytesMax < 100 ? bytes % 500 : bytes;
+  }
+
+  /** Where chunks end: some hundreds of them at most. */
+  #chunkBytes(bodyBytes: number): number {
+    return this.#prng.between(1 + (bodyBytes >> 8), 9_000);
   }
 
   #actor(): Actor {
@@ -381,7 +389,7 @@ class Simulation {
     const actor = new Actor(this.#world);
     if (prng.oneIn(5)) actor.readMs = prng.between(1, 5);
     if (prng.oneIn(4)) {
-      actor.writeBytesMax = prng.between(1, 2_000);
+      actor.writeBytesMax = prng.between(20, 2_000);
       actor.writeMs = prng.oneIn(2) ? 0.05 : 0;
     }
     return actor;
