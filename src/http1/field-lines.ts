@@ -155,6 +155,7 @@ function noteField(
       break;
     case UPGRADE:
       if (head.upgradeIndex < 0) head.upgradeIndex = index;
+      if (listNames(memory, valueStart, valueEnd, H2C_BYTES)) head.upgradesToHttp2 = true;
       break;
     case EXPECT:
       if (equalsIgnoreCase(memory, valueStart, valueEnd, CONTINUE_BYTES)) head.expectContinue = isRequest;
@@ -175,6 +176,18 @@ function isEventStream(memory: Uint8Array, start: number, end: number): boolean 
   return end === typeEnd || memory[typeEnd] === SEMICOLON || IS_TOKEN[memory[typeEnd]!] === 0;
 }
 
+/** Whether one element of the list `[start, end)` is the token `lowerCaseBytes`, in any case. */
+function listNames(memory: Uint8Array, pos: number, end: number, lowerCaseBytes: Uint8Array): boolean {
+  while (pos < end) {
+    const tokenStart = pos;
+    while (pos < end && IS_TOKEN[memory[pos]!] !== 0) pos++;
+    if (equalsIgnoreCase(memory, tokenStart, pos, lowerCaseBytes)) return true;
+    while (pos < end && IS_TOKEN[memory[pos]!] === 0) pos++;
+  }
+  return false;
+}
+
+const H2C_BYTES = asciiBytes("h2c");
 const CLOSE_BYTES = asciiBytes("close");
 const KEEP_ALIVE_BYTES = asciiBytes("keep-alive");
 const UPGRADE_BYTES = asciiBytes("upgrade");

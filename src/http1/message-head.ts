@@ -88,6 +88,8 @@ export class MessageHead {
   connectionOptions = 0;
   /** First line of the Upgrade field. */
   upgradeIndex = -1;
+  /** An Upgrade field names `h2c`: the tunnel would carry requests past every rule of the proxy. */
+  upgradesToHttp2 = false;
   /** Expect is `100-continue`. */
   expectContinue = false;
   /** Content-Type is `text/event-stream`. */
@@ -125,6 +127,7 @@ export class MessageHead {
     this.framingFault = 0;
     this.connectionOptions = 0;
     this.upgradeIndex = -1;
+    this.upgradesToHttp2 = false;
     this.expectContinue = false;
     this.eventStream = false;
     this.dateIndex = -1;
@@ -142,9 +145,10 @@ export function persists(head: MessageHead): boolean {
 }
 
 /**
- * Whether an Upgrade is asked for (request) or granted (101): the field and its option, not in HTTP/1.0 (RFC
- * 9110 §7.8).
+ * Whether an Upgrade is asked for (request) or granted (101): the field and its option, not in HTTP/1.0 (RFC 9110 §7.8), and
+ * not to HTTP/2, which would carry on speaking HTTP where nobody reads it.
  */
 export function upgrades(head: MessageHead): boolean {
-  return head.upgradeIndex >= 0 && (head.connectionOptions & UPGRADE) !== 0 && head.versionMinor === 1;
+  if (head.upgradeIndex < 0 || head.versionMinor === 0 || head.upgradesToHttp2) return false;
+  return (head.connectionOptions & UPGRADE) !== 0;
 }

@@ -354,6 +354,18 @@ const NOTES: {
     check: (head) => upgrades(head) && head.upgradeIndex === 2,
   },
   {
+    name: "Upgrade to HTTP/2, which would carry requests past the proxy",
+    rfc: "9113 §3.1",
+    lines: ["Connection: Upgrade, HTTP2-Settings", "Upgrade: H2C"],
+    check: (head) => !upgrades(head),
+  },
+  {
+    name: "Upgrade to HTTP/2 among others",
+    rfc: "9113 §3.1",
+    lines: ["Connection: Upgrade", "Upgrade: websocket", "Upgrade: x/1, h2c"],
+    check: (head) => !upgrades(head),
+  },
+  {
     name: "Upgrade without its option",
     rfc: "9110 §7.8",
     lines: ["Upgrade: x"],

@@ -149,6 +149,17 @@ onEachEngine("upgrade: one that is refused is a request like any other", {}, asy
   assert.equal(stage.counter(Counter.tunnels), 0);
 });
 
+onEachEngine("upgrade: HTTP/2 in clear text is not passed on", {}, async (stage) => {
+  const client = stage.client();
+  client.write(
+    "GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AA\r\n\r\n",
+  );
+  const origin = await stage.backend.next();
+  assert.doesNotMatch(await origin.head(), /upgrade|http2/i);
+  origin.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno");
+  assert.equal((await client.message()).body, "no");
+});
+
 onEachEngine("upgrade: trickled by both sides", {}, async (stage) => {
   const client = stage.client();
   await client.trickle(`${UPGRADE}abc`);
