@@ -181,13 +181,15 @@ export class Ring {
       words[TIMESPEC_AT + 2] = Math.ceil((waitMs - seconds * 1000) * 1e6) % 1e9;
     }
     words[ARG_AT + 3] = this.#gatherUs;
-    this.#enter(this.#gatherCount, this.#arguments.address, this.#enterFlags);
+    // A send completes while it is handed over, so what is handed over now is no company.
+    const company = this.#gatherUs === 0 ? 1 : this.#gatherCount + this.pending;
+    this.#enter(company, this.#arguments.address, this.#enterFlags);
     return this.cqReady();
   }
 
   /**
-   * From now on a wait that has its first completion goes on until there are `count`, or `us` have passed
-   * since it began (6.12). (1, 0): it returns at once.
+   * From now on a wait that has its first completion goes on until there are `count` more than entries were
+   * handed over with it, or `us` have passed since it began (6.12). (1, 0): it returns at once.
    */
   gather(count: number, us: number): void {
     this.#gatherCount = count;

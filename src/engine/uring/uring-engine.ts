@@ -83,7 +83,7 @@ const ACCEPT_AHEAD = 512;
  * With many busy connections a wait goes on until so many completions are there, or so many microseconds have
  * passed.
  */
-const GATHER_COUNT = 16;
+const GATHER_COUNT = 8;
 const GATHER_US = 50;
 const TEAR_DOWN_ROUNDS = 100;
 const TEAR_DOWN_WAIT_MS = 20;
