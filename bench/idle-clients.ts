@@ -1,6 +1,6 @@
 /**
- * Opens keep-alive connections, sends one request on each and then leaves them alone. A process of its own, so
- * that its memory and descriptors are not those of what is measured.
+ * Opens keep-alive connections, sends one request on each and then leaves them alone. A process of its own,
+ * so that its memory and descriptors are not those of what is measured.
  *
  *     node idle-clients.ts PORT CONNECTIONS SOURCE-ADDRESS     (started with an IPC channel)
  *

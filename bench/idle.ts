@@ -3,8 +3,8 @@
  *
  *     npm run bench:idle -- [--only A,B] [--connections N] [--rounds N] [--seconds N] [--json FILE]
  *
- * Strategy: every round starts each proxy anew. Load for a few seconds, so that it has made what it makes once;
- * memory; the connections, each with one answered request; memory again; the same load beside them. The
+ * Strategy: every round starts each proxy anew. Load for a few seconds, so that it has made what it makes
+ * once; memory; the connections, each with one answered request; memory again; the same load beside them. The
  * difference of PSS over the process tree, divided by the connections, is what one costs the process; the
  * kernel's sockets are not in it. What a proxy has set aside at start for all connections that it may ever
  * have is not in it either, but in the whole PSS, which is shown too.
@@ -31,8 +31,9 @@ const CLIENTS = path.join(import.meta.dirname, "idle-clients.ts");
 /** Addresses of the loopback network to connect from, each with ports and descriptors of its own. */
 const SOURCES = ["127.0.0.2", "127.0.0.3"];
 /**
- * Descriptors that a proxy needs beside those of idle clients: listener, backends, load. Proxies that keep one
- * free for a backend connection of each client take half of the limit: so many are opened unless asked otherwise.
+ * Descriptors that a proxy needs beside those of idle clients: listener, backends, load. Proxies that keep
+ * one free for a backend connection of each client take half of the limit: so many are opened unless asked
+ * otherwise.
  */
 const SPARE_DESCRIPTORS = 512;
 /** Pages are given back and garbage is collected a moment after the last answer. */

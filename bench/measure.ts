@@ -116,8 +116,8 @@ export function isRunning(result: Running | Missing): result is Running {
 }
 
 /**
- * Measures `subjects` in turn. `expected` is the `fingerprint` of what stands behind them; undefined where each
- * is the first to answer and its status and length are what counts.
+ * Measures `subjects` in turn. `expected` is the `fingerprint` of what stands behind them; undefined where
+ * each is the first to answer and its status and length are what counts.
  */
 export async function measureAll(
   subjects: readonly Subject[],

@@ -1,11 +1,12 @@
 /**
  * A log-linear histogram over cells that somebody else owns (a shared segment, or an array).
  *
- * Each power of two is split into 2^`subBits` equal cells, so a recorded value is known to within 1/2^`subBits`: 3 % with
- * the default 5 bits, which keeps a worker's block small; three significant digits with `FINE_SUB_BITS`. The idea is
- * HdrHistogram's (Tene); the layout is fixed, so that histograms of several writers are added cell by cell.
- * Values are whole numbers, 0 <= value < 2^32 (in microseconds: more than an hour); larger ones count as the largest.
- * Every function must be told the `subBits` that the cells were recorded with.
+ * Each power of two is split into 2^`subBits` equal cells, so a recorded value is known to within
+ * 1/2^`subBits`: 3 % with the default 5 bits, which keeps a worker's block small; three significant digits
+ * with `FINE_SUB_BITS`. The idea is HdrHistogram's (Tene); the layout is fixed, so that histograms of several
+ * writers are added cell by cell. Values are whole numbers, 0 <= value < 2^32 (in microseconds: more than an
+ * hour); larger ones count as the largest. Every function must be told the `subBits` that the cells were
+ * recorded with.
  *
  * @hot
  */
@@ -60,7 +61,10 @@ export function histogramDeviation(cells: Float64Array, at: number, subBits = SU
   return Math.sqrt(squares / count);
 }
 
-/** The smallest value not exceeded by `fraction` (0…1) of all values, as the upper edge of its cell; 0 when empty. */
+/**
+ * The smallest value not exceeded by `fraction` (0…1) of all values, as the upper edge of its cell; 0 when
+ * empty.
+ */
 export function histogramQuantile(
   cells: Float64Array,
   at: number,

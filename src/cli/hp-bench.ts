@@ -12,7 +12,9 @@ import type { Tally } from "../loadgen/tally.ts";
 /** Clears the line under the cursor (ECMA-48 EL). */
 const CLEAR_LINE = "\r\x1b[K";
 
-/** Runs the command. Returns the exit status: 0, or 1 without a successful response or with wrong arguments. */
+/**
+ * Runs the command. Returns the exit status: 0, or 1 without a successful response or with wrong arguments.
+ */
 export async function main(argv: string[], env: NodeJS.ProcessEnv): Promise<number> {
   const parsed = parseCommandLine(argv);
   switch (parsed.kind) {

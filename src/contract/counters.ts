@@ -1,12 +1,13 @@
 /**
  * What the data plane tells the control plane: counters and latency histograms in one shared segment.
  *
- * Layout: a header of `HEADER_BYTES`, then one block of `BLOCK_BYTES` per worker, each a multiple of 128 bytes (two cache
- * lines: the adjacent-line prefetcher pairs them) so that no two workers write to the same line. A cell is a
- * float64: whole numbers are exact up to 2^53, and an aligned 8-byte store is atomic on every 64-bit machine.
- * One writer per block, no locks; a reader may see counters of one instant next to those of the next.
- * Gauges (`…Open`, `…Idle`, `…InFlight`) go both ways and are zeroed when a worker begins; counters and histograms live
- * through the replacement of a worker, because its successor goes on counting in the same block.
+ * Layout: a header of `HEADER_BYTES`, then one block of `BLOCK_BYTES` per worker, each a multiple of 128
+ * bytes (two cache lines: the adjacent-line prefetcher pairs them) so that no two workers write to the same
+ * line. A cell is a float64: whole numbers are exact up to 2^53, and an aligned 8-byte store is atomic on
+ * every 64-bit machine. One writer per block, no locks; a reader may see counters of one instant next to
+ * those of the next. Gauges (`…Open`, `…Idle`, `…InFlight`) go both ways and are zeroed when a worker begins;
+ * counters and histograms live through the replacement of a worker, because its successor goes on counting in
+ * the same block.
  */
 import { HISTOGRAM_CELLS } from "../base/histogram.ts";
 

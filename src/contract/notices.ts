@@ -1,6 +1,6 @@
 /**
- * What the data plane reports to the control plane, beside counters: rare things that somebody may want to read.
- * Never called per successful request. Calls must return at once; what they lead to happens later.
+ * What the data plane reports to the control plane, beside counters: rare things that somebody may want to
+ * read. Never called per successful request. Calls must return at once; what they lead to happens later.
  */
 
 /** One exchange that did not go as asked, in words that a log can print. */

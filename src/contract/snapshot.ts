@@ -1,6 +1,7 @@
 /**
- * What the control plane tells the data plane: one immutable value, replaced whole, never edited. It is plain data, so that it can
- * cross a process boundary as JSON. Names are resolved and checked before they get here: the data plane trusts it.
+ * What the control plane tells the data plane: one immutable value, replaced whole, never edited. It is plain
+ * data, so that it can cross a process boundary as JSON. Names are resolved and checked before they get here:
+ * the data plane trusts it.
  */
 
 export interface Snapshot {
@@ -39,7 +40,10 @@ export interface Endpoint {
 
 /** All in milliseconds. */
 export interface Timeouts {
-  /** From the first byte of a request to the end of its head; for an accepted connection without a byte: `clientIdleMs`. */
+  /**
+   * From the first byte of a request to the end of its head; for an accepted connection without a byte:
+   * `clientIdleMs`.
+   */
   readonly requestHeadMs: number;
   /** Longest silence inside a request body. */
   readonly requestBodyIdleMs: number;

@@ -17,8 +17,8 @@ export interface Capacity {
   readonly engine: Omit<EngineOptions, "listeners">;
 }
 
-/** Share of the connections that clients may have where descriptors are short: in mode tcp each has a backend connection; in
- *  mode http most clients are between requests, and backend connections are shared. */
+/** Share of the connections that clients may have where descriptors are short: in mode tcp each has a backend
+ *  connection; in mode http most clients are between requests, and backend connections are shared. */
 const CLIENT_SHARE = { http: 3 / 4, tcp: 1 / 2 } as const;
 
 /**

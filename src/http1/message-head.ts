@@ -145,8 +145,8 @@ export function persists(head: MessageHead): boolean {
 }
 
 /**
- * Whether an Upgrade is asked for (request) or granted (101): the field and its option, not in HTTP/1.0 (RFC 9110 §7.8), and
- * not to HTTP/2, which would carry on speaking HTTP where nobody reads it.
+ * Whether an Upgrade is asked for (request) or granted (101): the field and its option, not in HTTP/1.0 (RFC
+ * 9110 §7.8), and not to HTTP/2, which would carry on speaking HTTP where nobody reads it.
  */
 export function upgrades(head: MessageHead): boolean {
   if (head.upgradeIndex < 0 || head.versionMinor === 0 || head.upgradesToHttp2) return false;

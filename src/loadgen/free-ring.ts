@@ -1,8 +1,9 @@
 /**
- * Connections that can take a request, in the order in which they became free, so that a schedule spreads evenly.
+ * Connections that can take a request, in the order in which they became free, so that a schedule spreads
+ * evenly.
  *
- * A connection stands in the ring at most once, also across a close and a new life under the same number: who takes
- * one out must check that it can still be used.
+ * A connection stands in the ring at most once, also across a close and a new life under the same number: who
+ * takes one out must check that it can still be used.
  *
  * @hot
  */

@@ -1,12 +1,13 @@
 /**
- * The load generator as a handler: it keeps a number of connections open and busy, and counts what comes back.
+ * The load generator as a handler: it keeps a number of connections open and busy, and counts what comes
+ * back.
  *
- * Strategy: the run is a pure reaction to events and to the batch clock, so it is the same on every engine. In a closed
- * loop each response is answered with the next request at once, in the same batch. In an open loop requests are
- * due by a schedule; at the end of each batch those that are due go to the connections that are free, the longest
- * free one first, and those that find none wait. Latency counts from the moment a request was due, so that waiting
- * is seen (coordinated omission, Tene). Both moments are read from the batch clock, so latencies include what
- * the generator itself took to get to the event, never less.
+ * Strategy: the run is a pure reaction to events and to the batch clock, so it is the same on every engine.
+ * In a closed loop each response is answered with the next request at once, in the same batch. In an open
+ * loop requests are due by a schedule; at the end of each batch those that are due go to the connections that
+ * are free, the longest free one first, and those that find none wait. Latency counts from the moment a
+ * request was due, so that waiting is seen (coordinated omission, Tene). Both moments are read from the batch
+ * clock, so latencies include what the generator itself took to get to the event, never less.
  *
  * Phases: warm-up (nothing counts) → measurement → in an open loop, a drain: what was due is still sent and
  * answered, for at most one time-out.
@@ -81,7 +82,9 @@ export class LoadGenerator implements Handler, ResponseSink {
   /** By connection: FREE, CONNECTING or OPEN. */
   readonly #state: Uint8Array;
   readonly #connectSinceMs: Float64Array;
-  /** Requests in flight, and where the oldest one stands in the ring of `pipeline` cells of its connection. */
+  /**
+   * Requests in flight, and where the oldest one stands in the ring of `pipeline` cells of its connection.
+   */
   readonly #inFlight: Uint16Array;
   readonly #oldest: Uint16Array;
   readonly #dueMs: Float64Array;
@@ -127,7 +130,8 @@ export class LoadGenerator implements Handler, ResponseSink {
     this.#isStopWanted = true;
   }
 
-  // ── Handler ───────────────────────────────────────────────────────────────────────────────────────────────────────
+  // ── Handler
+  // ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
   begin(nowMs: number): void {
     this.#nowMs = nowMs;
@@ -197,7 +201,8 @@ export class LoadGenerator implements Handler, ResponseSink {
     return this.#waitMs(nowMs);
   }
 
-  // ── ResponseSink ──────────────────────────────────────────────────────────────────────────────────────────────────
+  // ── ResponseSink
+  // ──────────────────────────────────────────────────────────────────────────────────────────────────
 
   awaits(connection: number): boolean {
     return this.#inFlight[connection]! > 0;
@@ -223,11 +228,12 @@ export class LoadGenerator implements Handler, ResponseSink {
     tally.secondResponses[second] = tally.secondResponses[second]! + 1;
   }
 
-  // ── Sending ───────────────────────────────────────────────────────────────────────────────────────────────────────
+  // ── Sending
+  // ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /**
-   * Closed loop: brings a connection back to its full depth, in one range. Not before half of it is answered: servers
-   * answer pipelined requests one by one, and a send for each would cost as much as no pipelining.
+   * Closed loop: brings a connection back to its full depth, in one range. Not before half of it is answered:
+   * servers answer pipelined requests one by one, and a send for each would cost as much as no pipelining.
    */
   #refill(connection: number): void {
     const pipeline = this.#plan.pipeline;
@@ -270,7 +276,8 @@ export class LoadGenerator implements Handler, ResponseSink {
     if (this.#isCounting) this.#tally.bytesOut += count * this.#plan.requestLength;
   }
 
-  // ── Counting ──────────────────────────────────────────────────────────────────────────────────────────────────────
+  // ── Counting
+  // ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
   #countReceived(bytes: number): void {
     const tally = this.#tally;
@@ -285,7 +292,8 @@ export class LoadGenerator implements Handler, ResponseSink {
     if (us > this.#tally.serviceUsMax) this.#tally.serviceUsMax = us;
   }
 
-  // ── Connections ───────────────────────────────────────────────────────────────────────────────────────────────────
+  // ── Connections
+  // ───────────────────────────────────────────────────────────────────────────────────────────────────
 
   #missingCount(): number {
     return this.#plan.connections - this.#openCount - this.#connectingCount;
@@ -310,7 +318,10 @@ export class LoadGenerator implements Handler, ResponseSink {
     if (this.#isCounting || this.#openedEver === 0) this.#tally.lose(ERROR_CONNECT, 1, errno);
   }
 
-  /** Closes a connection whose last response is read. Requests behind that response were not looked at (RFC 9112 §9.3.2). */
+  /**
+   * Closes a connection whose last response is read. Requests behind that response were not looked at (RFC
+   * 9112 §9.3.2).
+   */
   #depart(connection: number): void {
     if (this.#isOpenLoop) {
       const pipeline = this.#plan.pipeline;
@@ -357,7 +368,8 @@ export class LoadGenerator implements Handler, ResponseSink {
     }
   }
 
-  // ── Course of the run ─────────────────────────────────────────────────────────────────────────────────────────────
+  // ── Course of the run
+  // ─────────────────────────────────────────────────────────────────────────────────────────────
 
   #isOver(nowMs: number): boolean {
     if (this.#isStopWanted) return true;

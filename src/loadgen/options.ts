@@ -1,6 +1,6 @@
 /**
- * The command line of hp-bench: one table of options makes the parser, the help text and the error texts, so that they
- * cannot drift apart. Every error is found and reported at once, each with its remedy.
+ * The command line of hp-bench: one table of options makes the parser, the help text and the error texts, so
+ * that they cannot drift apart. Every error is found and reported at once, each with its remedy.
  */
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";

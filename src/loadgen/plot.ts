@@ -1,9 +1,9 @@
 /**
  * A result as a picture: latency by percentile, throughput by second.
  *
- * Strategy: the percentile axis counts nines (position is log 1/(1-p)), so that p90, p99, p99.9 stand at equal distances and
- * the tail, which users feel, gets the room. Latency is drawn on a log scale where the tail is far from the middle.
- * The file is complete in itself: no script, no font, no style from elsewhere.
+ * Strategy: the percentile axis counts nines (position is log 1/(1-p)), so that p90, p99, p99.9 stand at
+ * equal distances and the tail, which users feel, gets the room. Latency is drawn on a log scale where the
+ * tail is far from the middle. The file is complete in itself: no script, no font, no style from elsewhere.
  */
 import { type ScaleContinuousNumeric, scaleLinear, scaleLog } from "d3-scale";
 import { area, curveStepAfter, curveStepBefore, line } from "d3-shape";
@@ -90,7 +90,8 @@ ${drawThroughput(result)}
 `;
 }
 
-// ── Latency by percentile ───────────────────────────────────────────────────────────────────────────────────────────
+// ── Latency by percentile
+// ───────────────────────────────────────────────────────────────────────────────────────────
 
 function drawLatency(result: Result): string {
   const { latencyUs, serviceUs, cells } = result;
@@ -148,7 +149,10 @@ function isRoundTick(value: number): boolean {
   return digit === 1 || digit === 2 || digit === 5;
 }
 
-/** Corners of the curve: `y` is the latency of every percentile after the previous corner's `x`, up to this one's. */
+/**
+ * Corners of the curve: `y` is the latency of every percentile after the previous corner's `x`, up to this
+ * one's.
+ */
 function percentilePoints(cells: CellList, max: number, xMax: number): Point[] {
   const total = cells.reduce((sum, [, count]) => sum + count, 0);
   const points: Point[] = [];
@@ -209,7 +213,8 @@ function mark(x: number, y: number, label: string): string {
   return `<circle cx="${n(x)}" cy="${n(y)}" r="3.5" fill="${BLUE}"/>\n${at}`;
 }
 
-// ── Throughput by second ────────────────────────────────────────────────────────────────────────────────────────────
+// ── Throughput by second
+// ────────────────────────────────────────────────────────────────────────────────────────────
 
 function drawThroughput(result: Result): string {
   const seconds = withoutStub(result.seconds);
@@ -266,7 +271,8 @@ function withoutStub(seconds: readonly SecondFigures[]): readonly SecondFigures[
   return [...seconds.slice(0, -2), joined];
 }
 
-// ── Pieces ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── Pieces
+// ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 interface TextStyle {
   readonly size?: number;

@@ -4,7 +4,9 @@ const DURATION_UNITS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3
 const DURATION = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/;
 const COUNT = /^(\d+(?:\.\d+)?)(k|m)?$/i;
 
-/** Milliseconds of `10`, `10s`, `250ms`, `2m` or `1h`; a bare number is seconds. NaN when it is none of these. */
+/**
+ * Milliseconds of `10`, `10s`, `250ms`, `2m` or `1h`; a bare number is seconds. NaN when it is none of these.
+ */
 export function readDurationMs(text: string): number {
   const match = DURATION.exec(text);
   return match === null ? Number.NaN : Number(match[1]) * DURATION_UNITS[match[2] ?? "s"]!;

@@ -143,7 +143,8 @@ function troubleLines(result: Result): string[] {
   }
   if (result.connectionsOpenPeak < result.configuration.connections) {
     lines.push(
-      `! only ${writeCount(result.connectionsOpenPeak)} of ${writeCount(result.configuration.connections)} connections were open at one time`,
+      `! only ${writeCount(result.connectionsOpenPeak)} of ` +
+        `${writeCount(result.configuration.connections)} connections were open at one time`,
     );
   }
   if (result.responses === 0) lines.push("! no response at all");

@@ -1,9 +1,10 @@
 /**
  * The bytes of one request, and the copies of it that lie ready in the buffer pool.
  *
- * Strategy: a request is written once and sent by reference. A slot holds as many copies as fit, one behind the other,
- * so that up to that many pipelined requests leave as one range. A request larger than a slot is cut into
- * segments. A slot counts its holders in 16 bits, so many connections share several sets of equal slots.
+ * Strategy: a request is written once and sent by reference. A slot holds as many copies as fit, one behind
+ * the other, so that up to that many pipelined requests leave as one range. A request larger than a slot is
+ * cut into segments. A slot counts its holders in 16 bits, so many connections share several sets of equal
+ * slots.
  */
 import { assert } from "../base/assert.ts";
 import { LARGE_SLOT_BYTES } from "../base/buffer-pool.ts";

@@ -7,8 +7,9 @@ import type { Target } from "./target.ts";
 const PROBE_TIMEOUT_MS = 3000;
 
 /**
- * The target's address as `Port.connect` takes it. Where a name has several addresses the first one that answers is taken
- * (`localhost` may be served on IPv4 or IPv6 only); when none does, the first. Throws when the name is unknown.
+ * The target's address as `Port.connect` takes it. Where a name has several addresses the first one that
+ * answers is taken (`localhost` may be served on IPv4 or IPv6 only); when none does, the first. Throws when
+ * the name is unknown.
  */
 export async function resolveAddress(target: Target): Promise<string> {
   if (target.socketPath !== "") return `unix:${target.socketPath}`;

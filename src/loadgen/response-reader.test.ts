@@ -65,7 +65,9 @@ const CASES: readonly Case[] = [
   {
     name: "interim responses",
     rfc: "9110 §15.2",
-    wire: "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n",
+    wire:
+      "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" +
+      "HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n",
     statuses: [201],
     reading: 0,
   },
@@ -108,7 +110,9 @@ const CASES: readonly Case[] = [
   {
     name: "a head longer than the headroom",
     rfc: "9112 §4",
-    wire: `HTTP/1.1 200 OK\r\n${LONG}Content-Length: 1\r\n\r\naHTTP/1.1 404 Not Found\r\n${LONG}Content-Length: 0\r\n\r\n`,
+    wire:
+      `HTTP/1.1 200 OK\r\n${LONG}Content-Length: 1\r\n\r\na` +
+      `HTTP/1.1 404 Not Found\r\n${LONG}Content-Length: 0\r\n\r\n`,
     asked: 2,
     statuses: [200, 404],
     reading: 0,

@@ -1,12 +1,13 @@
 /**
  * Reads the responses of every connection of a run with the proxy's own parser (RFC 9112 §4, §6, §7).
  *
- * Strategy: a received range is parsed where it lies and given back at once. Only a head that is cut by the end of a
- * range is kept: a short one in a small slot, from where it is copied in front of the next range; a long one in the
- * slot it arrived in, to which the next range's bytes are added. So a slow server holds few large slots.
+ * Strategy: a received range is parsed where it lies and given back at once. Only a head that is cut by the
+ * end of a range is kept: a short one in a small slot, from where it is copied in front of the next range; a
+ * long one in the slot it arrived in, to which the next range's bytes are added. So a slow server holds few
+ * large slots.
  *
- * Servers under load send the same head again and again, until its Date changes. The last head and what it meant are
- * kept: equal bytes mean the same, and comparing them costs a tenth of parsing them.
+ * Servers under load send the same head again and again, until its Date changes. The last head and what it
+ * meant are kept: equal bytes mean the same, and comparing them costs a tenth of parsing them.
  *
  * @hot
  */
@@ -101,7 +102,10 @@ export class ResponseReader {
     this.#keptStart[connection] = -1;
   }
 
-  /** Reads `[start, end)` and takes over its reference. Returns `Reading.open`, `Reading.last` or a negative fault. */
+  /**
+   * Reads `[start, end)` and takes over its reference. Returns `Reading.open`, `Reading.last` or a negative
+   * fault.
+   */
   feed(connection: number, start: number, end: number): number {
     const keptStart = this.#keptStart[connection]!;
     if (keptStart < 0) return this.#read(connection, start, end);
@@ -122,7 +126,10 @@ export class ResponseReader {
     return reading;
   }
 
-  /** The peer will send nothing more. Returns `Reading.last` when that ended a response or came between two, else `Reading.cut`. */
+  /**
+   * The peer will send nothing more. Returns `Reading.last` when that ended a response or came between two,
+   * else `Reading.cut`.
+   */
   finish(connection: number): number {
     if (this.#inBody[connection] === 1) {
       if (!this.#bodies[connection]!.finish()) return CUT;
@@ -160,7 +167,10 @@ export class ResponseReader {
     return OPEN;
   }
 
-  /** Reads one head at `pos`. Returns just past it, a fault, or `NEED_MORE` after keeping it with its slot's reference. */
+  /**
+   * Reads one head at `pos`. Returns just past it, a fault, or `NEED_MORE` after keeping it with its slot's
+   * reference.
+   */
   #readHead(connection: number, pos: number, end: number): number {
     if (!this.#sink.awaits(connection)) return UNASKED;
     if (this.#isKnown(pos, end)) {

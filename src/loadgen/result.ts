@@ -1,4 +1,6 @@
-/** The result of a run as plain data: what `--json` writes, and what the report and the plot are drawn from. */
+/**
+ * The result of a run as plain data: what `--json` writes, and what the report and the plot are drawn from.
+ */
 import {
   FINE_SUB_BITS,
   histogramCells,

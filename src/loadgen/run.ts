@@ -9,7 +9,10 @@ import { resolveAddress } from "./resolve.ts";
 import { type Result, type RunDescription, summarize } from "./result.ts";
 import { Tally } from "./tally.ts";
 
-/** Slots that receive; each is given back within the batch that filled it, save for heads longer than the headroom. */
+/**
+ * Slots that receive; each is given back within the batch that filled it, save for heads longer than the
+ * headroom.
+ */
 const RECEIVE_SLOTS_MIN = 128;
 const RECEIVE_SLOTS_MAX = 1024;
 /** A closed connection's number may be in use a little longer than the connection. */
@@ -86,8 +89,8 @@ export async function runLoad(
 }
 
 /**
- * Resolves when the generator has finished, with the CPU time since the end of the warm-up. Uses a timer only: those run beside
- * every engine.
+ * Resolves when the generator has finished, with the CPU time since the end of the warm-up. Uses a timer
+ * only: those run beside every engine.
  */
 function completion(
   engine: Engine,

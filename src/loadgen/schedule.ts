@@ -1,8 +1,9 @@
 /**
- * When requests are due in an open loop: request k at k / rate after the start, whatever happened to those before it.
+ * When requests are due in an open loop: request k at k / rate after the start, whatever happened to those
+ * before it.
  *
- * Strategy: due moments are computed from the count, so no rounding adds up. A request that lost its connection
- * without anyone's fault goes back in and is due since the same moment as before.
+ * Strategy: due moments are computed from the count, so no rounding adds up. A request that lost its
+ * connection without anyone's fault goes back in and is due since the same moment as before.
  *
  * @hot
  */

@@ -1,6 +1,6 @@
 /**
- * Everything that a run counts, in plain arrays of numbers: two tallies are merged by adding cell by cell (maxima by
- * taking the larger), so several generators can report as one.
+ * Everything that a run counts, in plain arrays of numbers: two tallies are merged by adding cell by cell
+ * (maxima by taking the larger), so several generators can report as one.
  *
  * @hot
  */

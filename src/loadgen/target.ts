@@ -1,4 +1,7 @@
-/** What is to be asked: the text of a target, read into an address, a `Host` and a request target (RFC 9110 §4.2). */
+/**
+ * What is to be asked: the text of a target, read into an address, a `Host` and a request target (RFC 9110
+ * §4.2).
+ */
 
 export interface Target {
   /** As given by the user, for people. */
@@ -15,7 +18,10 @@ export interface Target {
   readonly requestTarget: string;
 }
 
-/** Reads `127.0.0.1:8080`, `host:port/path`, `http://host/path`, `unix:/socket` or `unix:/socket:/path`; or says why not. */
+/**
+ * Reads `127.0.0.1:8080`, `host:port/path`, `http://host/path`, `unix:/socket` or `unix:/socket:/path`; or
+ * says why not.
+ */
 export function readTarget(text: string): Target | string {
   if (/[^\x21-\x7e]/.test(text)) return "has a character that does not belong into a URL; percent-encode it";
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text)?.[1]?.toLowerCase();
