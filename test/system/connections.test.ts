@@ -138,7 +138,9 @@ testEachEngine("nothing is left of clients that leave in every phase", { timeout
   const { connections, growthMibMax } = ROUNDS[engine];
   const count = connections * SOAK;
   await leaveOften(proxy.port, count);
-  const after = await rest();
+  let after = await rest();
+  // Asking takes a descriptor of the control socket, which may be closed a moment after the answer.
+  for (let asked = 0; after.descriptors > before.descriptors && asked < 50; asked++) after = await rest();
   const { total, restarts } = await statsOf(proxy);
   const growthMib = (after.ownBytes - before.ownBytes) / MIB;
   t.diagnostic(
@@ -147,7 +149,7 @@ testEachEngine("nothing is left of clients that leave in every phase", { timeout
   );
   assert.equal(total.clients.accepted, WARM_UP_CONNECTIONS + count);
   assert.equal(restarts, 0);
-  assert.equal(after.descriptors, before.descriptors);
+  assert.ok(after.descriptors <= before.descriptors, `${before.descriptors} became ${after.descriptors}`);
   assert.ok(growthMib < growthMibMax, `memory grows by ${growthMib} MiB`);
   assert.equal((await fetch(`${proxy.url}/bytes/5`)).status, 200);
 });
