@@ -18,6 +18,7 @@ test("a worker that cannot begin at the first start is a reason, not a loop", {
       gone: (index) => gone.push(index),
     },
     quiet,
+    {},
   );
   await assert.rejects(fleet.add(), (error) => {
     assert(error instanceof BootFailed);

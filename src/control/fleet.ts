@@ -47,13 +47,16 @@ export function restartPauseMs(shortLives: number): number {
 export class Fleet {
   readonly #events: FleetEvents;
   readonly #log: Log;
+  readonly #environment: Readonly<Record<string, string>>;
   readonly #places: Place[] = [];
   #ending = false;
   #allGone: (() => void) | undefined;
 
-  constructor(events: FleetEvents, log: Log) {
+  /** `environment`: what workers need of it, beside this process's own. */
+  constructor(events: FleetEvents, log: Log, environment: Readonly<Record<string, string>>) {
     this.#events = events;
     this.#log = log;
+    this.#environment = environment;
   }
 
   get ending(): boolean {
@@ -142,7 +145,7 @@ export class Fleet {
 
   #start(place: Place): void {
     const { descriptors, boot } = this.#events.plan(place.index);
-    const process = new WorkerProcess(descriptors, {
+    const process = new WorkerProcess(descriptors, this.#environment, {
       message: (message) => this.#heard(place, message),
       printed: (line) => this.#log.warn({ worker: place.index }, `worker printed: ${line}`),
       exited: (status, signal) => this.#exited(place, status, signal),

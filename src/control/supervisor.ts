@@ -12,6 +12,7 @@ import type { Snapshot } from "../contract/snapshot.ts";
 import type { FromWorker } from "../contract/worker-messages.ts";
 import { Backends } from "./backends.ts";
 import { type Capacity, capacityOf } from "./capacity.ts";
+import { type CompileCache, openCompileCache } from "./compile-cache.ts";
 import { compileSnapshot } from "./compile-snapshot.ts";
 import type { Configuration } from "./configuration.ts";
 import {
@@ -44,6 +45,7 @@ interface Parts {
   readonly capacity: Capacity;
   /** The counter segment that workers inherit; `fd` is -1 where it is only ours. */
   readonly segment: Segment;
+  readonly compileCache: CompileCache;
   readonly cpus: readonly number[];
 }
 
@@ -91,6 +93,7 @@ export class Supervisor {
       listeners,
       capacity: capacityOf(configuration.limits, host?.raiseFileLimit() ?? -1, configuration.mode),
       segment: openSegment(host, count),
+      compileCache: openCompileCache(environment),
       cpus: workerCpus(configuration.affinity, count, host?.allowedCpus() ?? []),
     };
     const supervisor = new Supervisor(parts);
@@ -121,6 +124,7 @@ export class Supervisor {
         },
       },
       log,
+      parts.compileCache.environment,
     );
   }
 
@@ -172,6 +176,7 @@ export class Supervisor {
     await this.#fleet.stop();
     this.#parts.listeners.endAll();
     this.#parts.segment.close();
+    this.#parts.compileCache.close();
     const control = this.#control;
     this.#control = undefined;
     await control?.close();

@@ -31,12 +31,17 @@ export class WorkerProcess {
 
   /**
    * Starts the process. `descriptors` are duplicated into it from `FIRST_INHERITED_FD` on; they stay open
-   * here.
+   * here. `environment` is added to this process's own.
    */
-  constructor(descriptors: readonly number[], events: WorkerProcessEvents) {
+  constructor(
+    descriptors: readonly number[],
+    environment: Readonly<Record<string, string>>,
+    events: WorkerProcessEvents,
+  ) {
     this.#child = spawn(process.execPath, [programPath()], {
       stdio: ["ignore", "pipe", "pipe", "ipc", ...descriptors],
       serialization: "advanced",
+      env: { ...process.env, ...environment },
     });
     const child = this.#child;
     child.on("message", (message) => events.message(message as FromWorker));

@@ -4,6 +4,7 @@
  * SIGINT from a terminal and SIGTERM from a service manager reach every process of the group: here they mean
  * nothing, since the supervisor hears them too and says what is to be done.
  */
+import { flushCompileCache } from "node:module";
 import type { FromWorker, ToWorker } from "../contract/worker-messages.ts";
 import { type Surroundings, Worker } from "./worker.ts";
 
@@ -34,6 +35,8 @@ process.on("message", async (message: ToWorker) => {
   worker = begin(message);
   try {
     await worker;
+    // For those that come after this one; a worker itself never ends in a way that would leave it.
+    flushCompileCache();
   } catch (error) {
     surroundings.send({
       type: "boot-failed",
