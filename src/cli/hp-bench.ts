@@ -1,5 +1,5 @@
 /** The command hp-bench: arguments in, a run, a report out. */
-import { readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { styleText } from "node:util";
 import { chooseEngine } from "../engine/choose.ts";
 import { helpText, type LoadConfiguration, parseCommandLine } from "../loadgen/options.ts";
@@ -8,6 +8,7 @@ import { announceRun, progressLine, writeReport } from "../loadgen/report.ts";
 import type { Result } from "../loadgen/result.ts";
 import { runLoad } from "../loadgen/run.ts";
 import type { Tally } from "../loadgen/tally.ts";
+import { packageVersion } from "./package-version.ts";
 
 /** Clears the line under the cursor (ECMA-48 EL). */
 const CLEAR_LINE = "\r\x1b[K";
@@ -94,9 +95,4 @@ function liveLine(tally: Tally, durationMs: number): string {
 
 function errorText(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
-}
-
-function packageVersion(): string {
-  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
-  return (JSON.parse(text) as { version: string }).version;
 }

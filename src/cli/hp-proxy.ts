@@ -1,9 +1,10 @@
 /** The command `hp-proxy`: says which command was meant, and leaves the rest to it. */
+
+import { nearest } from "../base/suggestion.ts";
 import { errorsText, readArguments } from "../control/arguments.ts";
 import { helpText } from "../control/help.ts";
 import { type Environment, PROXY_FLAGS, readConfiguration } from "../control/read-configuration.ts";
 import { ExitStatus, runProxy } from "../control/run.ts";
-import { nearest } from "../control/suggestion.ts";
 import { runDemo } from "./hp-proxy-demo.ts";
 import { runStats } from "./hp-proxy-stats.ts";
 import { packageVersion } from "./package-version.ts";

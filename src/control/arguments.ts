@@ -3,7 +3,7 @@
  * wrong and goes on, so that one run tells everything. Built on `util.parseArgs` and its tokens.
  */
 import { parseArgs } from "node:util";
-import { nearest } from "./suggestion.ts";
+import { nearest } from "../base/suggestion.ts";
 
 /** One thing wrong with the options: where it stands, what it says, why it was refused, and what to do. */
 export interface OptionError {

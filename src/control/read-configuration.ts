@@ -1,9 +1,10 @@
 /** From flags and environment to a `Configuration`, or to everything that is wrong with them. */
+
+import { nearest } from "../base/suggestion.ts";
 import { DEFAULT_LIMITS, DEFAULT_TIMEOUTS } from "../contract/snapshot.ts";
 import type { Arguments, KnownFlags, OptionError } from "./arguments.ts";
 import type { Configuration, HealthConfiguration } from "./configuration.ts";
 import { flagOf, OPTION_NAMES, type OptionName, optionText, schema, variableOf } from "./options.ts";
-import { nearest } from "./suggestion.ts";
 
 /** The flags of the proxy itself, for `readArguments`. */
 export const PROXY_FLAGS: KnownFlags = {

@@ -4,6 +4,7 @@
  */
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { nearest } from "../base/suggestion.ts";
 import type { EngineChoice } from "../engine/choose.ts";
 import { readCount, readDurationMs } from "./quantities.ts";
 import { readTarget, type Target } from "./target.ts";
@@ -143,25 +144,9 @@ function tokensOf(argv: readonly string[]): readonly Token[] {
 
 function unknownOption(rawName: string): string {
   const name = rawName.replace(/^-+/, "");
-  const known = Object.keys(OPTIONS);
-  const near = known.filter(
-    (option) => editDistance(name, option) <= 2 || (name.length > 2 && option.startsWith(name)),
-  );
-  const remedy = near.length > 0 ? `did you mean --${near[0]}?` : "hp-bench --help lists all options";
+  const near = nearest(name, Object.keys(OPTIONS));
+  const remedy = near === "" ? "hp-bench --help lists all options" : `did you mean --${near}?`;
   return `${rawName}: unknown option; ${remedy}`;
-}
-
-/** Insertions, deletions and replacements that turn `a` into `b` (Levenshtein). */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      next.push(Math.min(next[j - 1]! + 1, row[j]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)));
-    }
-    row = next;
-  }
-  return row[b.length]!;
 }
 
 class Reader {
