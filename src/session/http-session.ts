@@ -4,8 +4,7 @@
  *
  * @hot
  */
-import { EndpointState } from "../balance/endpoint.ts";
-import { RoundRobin } from "../balance/round-robin.ts";
+import { EndpointRegistry } from "../balance/endpoint-registry.ts";
 import { asciiBytes } from "../base/bytes.ts";
 import type { Notices } from "../contract/notices.ts";
 import type { Port } from "../contract/port.ts";
@@ -43,8 +42,7 @@ class HttpSession implements Session {
   readonly #origins: OriginSide;
   readonly #exchanges: Exchanges;
   readonly #relays: Relays;
-  /** By address; only endpoints of the current snapshot. */
-  #endpoints = new Map<string, EndpointState>();
+  readonly #registry = new EndpointRegistry();
   /** `drain` was called, and waits for a batch: outside of one the clock stands still. */
   #drainPending = false;
 
@@ -62,24 +60,8 @@ class HttpSession implements Session {
 
   /** @cold */
   replaceSnapshot(snapshot: Snapshot): void {
-    const endpoints = new Map<string, EndpointState>();
-    const clusters = snapshot.clusters.map((cluster) => {
-      const members = cluster.endpoints.map(({ address, name, healthy }) => {
-        const known = endpoints.get(address) ?? this.#endpoints.get(address);
-        const endpoint =
-          known ?? new EndpointState(address, name, healthy, snapshot.limits.poolSizePerEndpoint);
-        endpoint.healthy = healthy;
-        endpoints.set(address, endpoint);
-        return endpoint;
-      });
-      return new RoundRobin(members, snapshot.version);
-    });
-    for (const [address, endpoint] of this.#endpoints) {
-      if (endpoints.has(address)) continue;
-      endpoint.listed = false;
-      this.#origins.closeIdleOf(endpoint);
-    }
-    this.#endpoints = endpoints;
+    const { clusters, removed } = this.#registry.update(snapshot, snapshot.limits.poolSizePerEndpoint);
+    for (const endpoint of removed) this.#origins.closeIdleOf(endpoint);
     this.#plane.snapshot = snapshot;
     this.#exchanges.useClusters(clusters);
   }

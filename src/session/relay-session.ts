@@ -8,7 +8,7 @@
  *
  * @hot
  */
-import { EndpointState } from "../balance/endpoint.ts";
+import { EndpointRegistry } from "../balance/endpoint-registry.ts";
 import { RoundRobin } from "../balance/round-robin.ts";
 import { assert } from "../base/assert.ts";
 import { textOf } from "../base/bytes.ts";
@@ -58,7 +58,7 @@ class RelaySession implements Session {
   /** By connection, client and origin alike, until they are joined. */
   readonly #waiting: (Waiting | null)[];
   readonly #free: Waiting[] = [];
-  #endpoints = new Map<string, EndpointState>();
+  readonly #registry = new EndpointRegistry();
   #clusters: readonly RoundRobin[] = [];
 
   constructor(plane: Plane) {
@@ -70,18 +70,8 @@ class RelaySession implements Session {
 
   /** @cold */
   replaceSnapshot(snapshot: Snapshot): void {
-    const endpoints = new Map<string, EndpointState>();
-    this.#clusters = snapshot.clusters.map((cluster) => {
-      const members = cluster.endpoints.map(({ address, name, healthy }) => {
-        const known = endpoints.get(address) ?? this.#endpoints.get(address);
-        const endpoint = known ?? new EndpointState(address, name, healthy, 0);
-        endpoint.healthy = healthy;
-        endpoints.set(address, endpoint);
-        return endpoint;
-      });
-      return new RoundRobin(members, snapshot.version);
-    });
-    this.#endpoints = endpoints;
+    // Nothing is kept for reuse: a client connection has its backend connection for itself.
+    this.#clusters = this.#registry.update(snapshot, 0).clusters;
     this.#plane.snapshot = snapshot;
   }
 

@@ -1,0 +1,35 @@
+/** The endpoints of one worker across snapshots: an address that stays keeps its state and its connections. */
+import type { Snapshot } from "../contract/snapshot.ts";
+import { EndpointState } from "./endpoint.ts";
+import { RoundRobin } from "./round-robin.ts";
+
+export class EndpointRegistry {
+  /** By address; only endpoints of the current snapshot. */
+  #endpoints = new Map<string, EndpointState>();
+
+  /**
+   * Follows `snapshot`. `poolSize`: idle connections that a new endpoint may keep. Returns the clusters in the
+   * snapshot's order, and the endpoints that are in it no more: the caller closes their idle connections.
+   */
+  update(
+    snapshot: Snapshot,
+    poolSize: number,
+  ): { clusters: readonly RoundRobin[]; removed: readonly EndpointState[] } {
+    const endpoints = new Map<string, EndpointState>();
+    const clusters = snapshot.clusters.map((cluster) => {
+      const members = cluster.endpoints.map(({ address, name, healthy }) => {
+        const known = endpoints.get(address) ?? this.#endpoints.get(address);
+        const endpoint = known ?? new EndpointState(address, name, healthy, poolSize);
+        endpoint.name = name;
+        endpoint.healthy = healthy;
+        endpoints.set(address, endpoint);
+        return endpoint;
+      });
+      return new RoundRobin(members, snapshot.version);
+    });
+    const removed = [...this.#endpoints.values()].filter(({ address }) => !endpoints.has(address));
+    for (const endpoint of removed) endpoint.listed = false;
+    this.#endpoints = endpoints;
+    return { clusters, removed };
+  }
+}
