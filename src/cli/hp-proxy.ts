@@ -3,6 +3,7 @@
 import { nearest } from "../base/suggestion.ts";
 import { errorsText, readArguments } from "../control/arguments.ts";
 import { helpText } from "../control/help.ts";
+import { OPTION_NAMES, variableOf } from "../control/options.ts";
 import { type Environment, PROXY_FLAGS, readConfiguration } from "../control/read-configuration.ts";
 import { ExitStatus, runProxy } from "../control/run.ts";
 import { runDemo } from "./hp-proxy-demo.ts";
@@ -14,14 +15,18 @@ const COMMANDS = ["demo", "stats", "help", "version"];
 /** Runs `hp-proxy ARGV`; resolves to the exit status. */
 export async function main(argv: readonly string[], environment: Environment): Promise<number> {
   const command = argv[0];
-  if (command === undefined && environment.HP_PROXY_BACKENDS === undefined)
-    return print(helpText(), ExitStatus.failed);
+  if (command === undefined && !configured(environment)) return print(helpText(), ExitStatus.failed);
   if (command === "demo") return await runDemo(argv.slice(1), environment);
   if (command === "stats") return await runStats(argv.slice(1), environment);
   if (command === "help") return print(helpText());
   if (command === "version") return print(`hp-proxy ${packageVersion()}\n`);
   if (command !== undefined && !command.startsWith("-")) return unknownCommand(command);
   return await run(argv, environment);
+}
+
+/** Whether any option is given by a variable. */
+function configured(environment: Environment): boolean {
+  return OPTION_NAMES.some((name) => (environment[variableOf(name)] ?? "") !== "");
 }
 
 async function run(argv: readonly string[], environment: Environment): Promise<number> {

@@ -99,7 +99,7 @@ function tokensOf(argv: string[], known: KnownFlags) {
 
 function unknownFlag(rawName: string, names: readonly string[]): OptionError {
   const near = nearest(rawName.replace(/^-+/, ""), names);
-  const remedy = near === "" ? "hp-proxy --help lists all flags" : `did you mean --${near}?`;
+  const remedy = near === "" ? "--help lists all flags" : `did you mean --${near}?`;
   return { source: rawName, reason: "is not a flag", remedy };
 }
 

@@ -10,7 +10,11 @@ test("the help names every flag once and fits its width", () => {
     assert.equal(help.match(new RegExp(`^ +${flagOf(name)} `, "gm"))?.length, 1, flagOf(name));
     assert.match(variableOf(name), /^HP_PROXY_[A-Z_]+$/);
   }
-  for (const line of help.split("\n")) assert(line.length <= 100, line);
+  for (const line of help.split("\n")) {
+    assert(line.length <= 100, line);
+    assert.equal(line, line.trimEnd());
+  }
+  assert.match(help, /^ {2}--port N {22}Listen on every address/m);
 });
 
 test("the manual has the same options", () => {

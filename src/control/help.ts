@@ -16,8 +16,8 @@ const TAIL = `
 Signals
   SIGTERM, SIGINT   accept no more, finish what is in flight, exit; a second one ends at once
 
-  -h, --help                  this text
-  -v, --version               the version
+  -h, --help                    this text
+  -v, --version                 the version
 `;
 
 /**
@@ -47,9 +47,9 @@ export function optionsMarkdown(): string {
 
 function optionLines(left: string, text: string, columns: number): string[] {
   const lines: string[] = [];
-  let line = `  ${left}`.padEnd(TEXT_COLUMN);
-  if (line.length >= TEXT_COLUMN) {
-    lines.push(line);
+  let line = `  ${left} `.padEnd(TEXT_COLUMN);
+  if (line.length > TEXT_COLUMN) {
+    lines.push(line.trimEnd());
     line = " ".repeat(TEXT_COLUMN);
   }
   let empty = true;

@@ -50,6 +50,14 @@ test("without anything: the help on standard error, exit 1", { timeout }, async 
   assert.match(stderr, /--backends LIST/);
 });
 
+test("without flags, a bad variable: what is wrong with the options, exit 1", { timeout }, async (t) => {
+  const { status, stderr } = await runToEnd(t, [], { HP_PROXY_WORKERS: "0" });
+  assert.equal(status, 1);
+  assert.match(stderr, /^hp-proxy: 2 errors in the options, nothing was started$/m);
+  assert.match(stderr, /HP_PROXY_WORKERS "0": is out of range/);
+  assert.match(stderr, /--backends: is missing/);
+});
+
 test("a port in use: one sentence, exit 1", { timeout }, async (t) => {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
