@@ -34,7 +34,7 @@ const FUNCTION_LINES_MAX = 70;
 const LAYERS: Readonly<Record<string, readonly string[]>> = {
   base: [],
   contract: ["base"],
-  http1: ["base", "contract"],
+  http1: ["base"],
   balance: ["base", "contract"],
   session: ["base", "contract", "http1", "balance"],
   engine: ["base", "contract", "node:"],
