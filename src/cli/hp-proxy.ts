@@ -3,7 +3,6 @@
 import { nearest } from "../base/suggestion.ts";
 import { errorsText, readArguments } from "../control/arguments.ts";
 import { helpText } from "../control/help.ts";
-import { OPTION_NAMES, variableOf } from "../control/options.ts";
 import { type Environment, PROXY_FLAGS, readConfiguration } from "../control/read-configuration.ts";
 import { ExitStatus, runProxy } from "../control/run.ts";
 import { runDemo } from "./hp-proxy-demo.ts";
@@ -24,9 +23,9 @@ export async function main(argv: readonly string[], environment: Environment): P
   return await run(argv, environment);
 }
 
-/** Whether any option is given by a variable. */
+/** Whether any variable means an option, misspelt ones too: then errors are told, not the help. */
 function configured(environment: Environment): boolean {
-  return OPTION_NAMES.some((name) => (environment[variableOf(name)] ?? "") !== "");
+  return Object.keys(environment).some((name) => name.startsWith("HP_PROXY_") && environment[name] !== "");
 }
 
 async function run(argv: readonly string[], environment: Environment): Promise<number> {

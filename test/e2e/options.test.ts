@@ -58,6 +58,12 @@ test("without flags, a bad variable: what is wrong with the options, exit 1", { 
   assert.match(stderr, /--backends: is missing/);
 });
 
+test("without flags, a misspelt variable: what it should be, exit 1", { timeout }, async (t) => {
+  const { status, stderr } = await runToEnd(t, [], { HP_PROXY_BAKENDS: "127.0.0.1:1" });
+  assert.equal(status, 1);
+  assert.match(stderr, /HP_PROXY_BAKENDS: is not an option; did you mean HP_PROXY_BACKENDS\?/);
+});
+
 test("a port in use: one sentence, exit 1", { timeout }, async (t) => {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
