@@ -28,6 +28,9 @@ import type { ResponseWriter } from "./response-writer.ts";
 
 const { closed, connecting, idle, head, body } = OriginState;
 
+/** Interim responses in one piece of input. Each takes a slot, and nobody has use for so many at once. */
+const INTERIMS_AT_ONCE_MAX = 64;
+
 export class OriginSide implements OriginProtocol {
   readonly #plane: Plane;
   readonly #exchanges: Exchanges;
@@ -103,7 +106,7 @@ export class OriginSide implements OriginProtocol {
       let pos = start;
       if (leg.state === head) pos = this.#readHeads(leg, leg.exchange!, start, end);
       if (leg.state === body && pos >= 0) this.#readBody(leg, leg.exchange!, pos, end);
-      else if (leg.state === head) this.#checkInterims(leg);
+      else if (leg.state === head) this.#checkInterims(leg, end - start);
     }
     plane.buffers.release(start);
   }
@@ -259,7 +262,7 @@ export class OriginSide implements OriginProtocol {
     const { memory, snapshot } = this.#plane;
     const { partial } = leg;
     let pos = start;
-    while (pos < end) {
+    for (let heads = 0; pos < end; heads++) {
       let result: number;
       let after: number;
       if (partial.start < 0) {
@@ -284,7 +287,7 @@ export class OriginSide implements OriginProtocol {
           return -1;
         }
       }
-      if (result < 0) {
+      if (result < 0 || heads > INTERIMS_AT_ONCE_MAX) {
         this.#exchanges.fail(exchange, Failures.badResponse);
         return -1;
       }
@@ -366,10 +369,9 @@ export class OriginSide implements OriginProtocol {
   }
 
   /** Interim responses without end must not pile up for a client that takes none. */
-  #checkInterims(leg: OriginLeg): void {
-    const { port, snapshot } = this.#plane;
+  #checkInterims(leg: OriginLeg, bytes: number): void {
     const client = leg.exchange!.client!.connection;
-    if (port.queuedBytes(client) > snapshot.limits.queuedBytesMax) this.#pause(leg, client);
+    if (this.#plane.isQueueLong(client, bytes)) this.#pause(leg, client);
   }
 
   /** The client is slow: its backend waits, and the client's own silence is what is timed. */

@@ -92,6 +92,17 @@ onEachEngine("failing: a body on its way to no backend: 502, then the end", {}, 
   assert.equal(await client.rest(), "");
 });
 
+onEachEngine("failing: a flood of interim responses: 502 before slots run out", {}, async (stage) => {
+  const client = stage.client();
+  client.write(GET);
+  const origin = await stage.backend.next();
+  await origin.head();
+  origin.write("HTTP/1.1 103 Early Hints\r\n\r\n".repeat(3_000) + OK);
+  await client.until("HTTP/1.1 502 Bad Gateway\r\n");
+  assert.deepEqual(stage.reasons, ["bad_response"]);
+  assert.equal(stage.counter(Counter.errorOverload), 0);
+});
+
 onEachEngine("failing: all down: 503 with Retry-After (RFC 9110 §15.6.4)", {}, async (stage) => {
   const endpoints = [{ name: "a", address: stage.backend.address, healthy: false }];
   stage.replace({ clusters: [{ name: "main", endpoints }] });
