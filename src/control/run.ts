@@ -80,13 +80,20 @@ function failed(error: unknown): number {
   return ExitStatus.failed;
 }
 
+/** Two signals so close are one: `timeout` and some service managers tell the process, then its whole group. */
+const ECHO_MS = 100;
+
 /** The signals that end the program, one after another, also those that came before somebody waited. */
 class Signals {
   /** Whether any has come. */
   came = false;
   readonly #unheard: NodeJS.Signals[] = [];
   #waiting: ((signal: NodeJS.Signals) => void) | undefined;
+  #lastMs = -Infinity;
   readonly #listener = (signal: NodeJS.Signals) => {
+    const nowMs = performance.now();
+    if (nowMs - this.#lastMs < ECHO_MS) return;
+    this.#lastMs = nowMs;
     this.came = true;
     if (this.#waiting === undefined) this.#unheard.push(signal);
     else this.#waiting(signal);

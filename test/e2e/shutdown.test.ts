@@ -97,8 +97,24 @@ test("a second signal ends at once, exit 2", { timeout }, async (t) => {
   await asked.reached;
   proxy.kill("SIGTERM");
   await proxy.log((record) => record.msg.startsWith("SIGTERM"));
-  proxy.kill("SIGTERM");
+  // One that comes too close is taken for an echo, so it is said until it is heard.
+  const insisting = setInterval(() => proxy.kill("SIGTERM"), 60);
+  t.after(() => clearInterval(insisting));
   assert.equal((await proxy.ended).status, 2);
+  await assert.rejects(cut, "the request in flight is cut");
+});
+
+test("a signal to the process and then to its group is one", { timeout }, async (t) => {
+  const { origin, asked } = await slowOrigin(t);
+  const proxy = await ProxyProcess.start(t, [origin.address], ["--workers", "1", "--drain-timeout", "300ms"]);
+  const cut = fetch(proxy.url).then((response) => response.text());
+  cut.catch(() => {});
+  await asked.reached;
+  proxy.kill("SIGTERM");
+  proxy.kill("SIGTERM");
+  proxy.kill("SIGINT");
+  await proxy.log((record) => record.msg.startsWith("drain timeout"));
+  assert.equal((await proxy.ended).status, 0);
   await assert.rejects(cut, "the request in flight is cut");
 });
 
