@@ -1,13 +1,13 @@
-/** Complete local answers, rendered once per reason and way of ending, then only copied. */
+/** Local answers, rendered once per reason and way of ending but for their date, then only copied. */
 import { renderAnswer } from "../http1/answer.ts";
 import { FAULTS, type Fault } from "../http1/fault.ts";
 import { reasonPhrase } from "../http1/reason-phrase.ts";
 import { type Failure, Failures } from "./failure.ts";
 
 export interface Answer {
-  readonly bytes: Uint8Array;
-  /** The head alone, which is what a HEAD request gets. */
-  readonly headBytes: number;
+  /** Status line and field lines, without the empty line: `Date` is yet to come. */
+  readonly lines: Uint8Array;
+  readonly body: Uint8Array;
   readonly status: number;
 }
 
@@ -57,5 +57,6 @@ function render(status: number, text: string, extra: string[], close: boolean): 
     `${text}\n`,
     close ? [...extra, "Connection: close"] : extra,
   );
-  return { bytes, headBytes: bytes.length - text.length - 1, status };
+  const headBytes = bytes.length - text.length - 1;
+  return { lines: bytes.slice(0, headBytes - 2), body: bytes.slice(headBytes), status };
 }

@@ -26,6 +26,7 @@ import { COPIED_BYTES_MAX, type Plane } from "./plane.ts";
 const { plain, rechunked, chunked, untilClose } = Outgoing;
 const COPIED_MAX = COPIED_BYTES_MAX;
 const NOTHING = new Uint8Array(0);
+const CRLF = Uint8Array.of(0x0d, 0x0a);
 
 export class ResponseWriter {
   readonly #plane: Plane;
@@ -152,12 +153,17 @@ export class ResponseWriter {
   }
 
   #answer(leg: ClientLeg, answer: Answer, headOnly: boolean): void {
-    const start = this.#plane.buffers.acquireSmall();
+    const { buffers, memory, nowMs, epochOffsetMs } = this.#plane;
+    const start = buffers.acquireSmall();
     // Without a slot the client learns it from the end of the connection.
     if (start < 0) return;
-    const end = writeBytes(this.#plane.memory, start, answer.bytes);
+    let end = writeBytes(memory, start, answer.lines);
+    // RFC 9110 §6.6.1: here we are the origin.
+    end = writeBytes(memory, end, this.#date.at(nowMs + epochOffsetMs));
+    end = writeBytes(memory, end, CRLF);
+    if (!headOnly) end = writeBytes(memory, end, answer.body);
     this.#countResponse(answer.status);
-    this.#send(leg, start, headOnly ? start + answer.headBytes : end);
+    this.#send(leg, start, end);
   }
 
   #writeHead(exchange: Exchange, head: MessageHead): boolean {

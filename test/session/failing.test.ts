@@ -112,6 +112,8 @@ onEachEngine("failing: all down: 503 with Retry-After (RFC 9110 §15.6.4)", {}, 
     const { head, body } = await client.message();
     assert.match(head, /^HTTP\/1\.1 503 /);
     assert.match(head, /\r\nRetry-After: \d+\r\n/);
+    // RFC 9110 §6.6.1.
+    assert.match(head, /\r\nDate: \w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT\r\n/);
     assert.notEqual(body, "");
   }
   client.write("HEAD / HTTP/1.1\r\nHost: x\r\n\r\n");
