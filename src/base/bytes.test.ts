@@ -1,7 +1,7 @@
 /** Copies and numbers at every length and value where the way of doing it changes. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { asciiBytes, copy, move, textOf, viewOf, writeDecimal, writeHex } from "./bytes.ts";
+import { asciiBytes, copy, move, textOf, viewOf, writeHex } from "./bytes.ts";
 
 test("copy moves exactly its range, at every length around its thresholds", () => {
   const lengths = [...new Array(40).keys(), 319, 320, 321, 327, 328, 1000];
@@ -38,7 +38,6 @@ test("numbers are written as JavaScript writes them", () => {
   for (let power = 1; power < 53; power++) values.push(2 ** power - 1, 2 ** power);
   const memory = new Uint8Array(40);
   for (const value of values) {
-    assert.equal(textOf(memory, 2, writeDecimal(memory, 2, value)), value.toString(10));
     assert.equal(textOf(memory, 2, writeHex(memory, 2, value)), value.toString(16));
   }
 });

@@ -43,24 +43,6 @@ export function writeBytes(memory: Uint8Array, at: number, bytes: Uint8Array): n
   return at + bytes.length;
 }
 
-/** Decimal digits of a whole number `0 <= value <= 2^53 - 1`. */
-export function decimalDigits(value: number): number {
-  let digits = 1;
-  for (let bound = 10; value >= bound; bound *= 10) digits++;
-  return digits;
-}
-
-/** Writes a whole number `0 <= value <= 2^53 - 1` in decimal; returns the offset just past it. */
-export function writeDecimal(memory: Uint8Array, at: number, value: number): number {
-  const end = at + decimalDigits(value);
-  for (let pos = end; pos > at; ) {
-    const rest = Math.floor(value / 10);
-    memory[--pos] = 0x30 + (value - rest * 10);
-    value = rest;
-  }
-  return end;
-}
-
 /** Hexadecimal digits of a whole number `0 <= value <= 2^53 - 1`. */
 export function hexDigits(value: number): number {
   let digits = 1;

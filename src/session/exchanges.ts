@@ -27,7 +27,7 @@ import { microseconds, type Plane } from "./plane.ts";
 import type { ClientProtocol, OriginProtocol } from "./protocols.ts";
 import type { Relays } from "./relay.ts";
 import type { RequestWriter } from "./request-writer.ts";
-import { isHead, type ResponseWriter } from "./response-writer.ts";
+import type { ResponseWriter } from "./response-writer.ts";
 
 const NONE = Framing.none;
 const LENGTH = Framing.length;
@@ -212,7 +212,7 @@ export class Exchanges {
       return;
     }
     this.#report(exchange, failure, failure.status);
-    const headOnly = isHead(exchange.method);
+    const headOnly = exchange.method === Method.HEAD;
     const keepAlive =
       exchange.keepAlive &&
       leg.state === ClientState.waiting &&

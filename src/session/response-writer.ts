@@ -15,7 +15,7 @@ import { LAST_CHUNK, prefixChunk, writeLastChunk } from "../http1/chunk-writer.t
 import type { Fault } from "../http1/fault.ts";
 import { Framing } from "../http1/framing.ts";
 import { NO_ROOM, ResponseFraming, ResponsePolicy, writeResponseHead } from "../http1/head-writer.ts";
-import { type MessageHead, Method } from "../http1/message-head.ts";
+import type { MessageHead } from "../http1/message-head.ts";
 import { type Answer, Answers } from "./answers.ts";
 import { DateLine } from "./date-line.ts";
 import { type Exchange, Outgoing } from "./exchange.ts";
@@ -210,9 +210,4 @@ export class ResponseWriter {
     const cell = Math.min(Counter.responses1xx + ((status / 100) | 0) - 1, Counter.responses5xx);
     counters[cell] = counters[cell]! + 1;
   }
-}
-
-/** Whether `method` is one whose response has no body (RFC 9110 §9.3.2). */
-export function isHead(method: number): boolean {
-  return method === Method.HEAD;
 }
