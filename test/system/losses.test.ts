@@ -31,6 +31,8 @@ testEachEngine(
     assert.equal(victim!.clients.open + sibling!.clients.open, CLIENTS);
     const killedAtMs = performance.now();
     process.kill(victim!.pid, "SIGKILL");
+    // Until it is dead it may still accept, and what it accepted ends with it.
+    await proxy.log(({ msg, pid }) => msg.startsWith("worker died") && pid === victim!.pid);
     // Some of these are given to the socket whose worker has just died, and wait there for the next.
     const late = await startClients(t, proxy);
     t.diagnostic(`all late clients answered ${Math.round(performance.now() - killedAtMs)} ms after the kill`);
