@@ -1,7 +1,7 @@
 /** Copies and numbers at every length and value where the way of doing it changes. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { asciiBytes, copy, move, textOf, viewOf, writeHex } from "./bytes.ts";
+import { asciiBytes, ConstantBytes, copy, move, textOf, viewOf, writeConstant, writeHex } from "./bytes.ts";
 
 test("copy moves exactly its range, at every length around its thresholds", () => {
   const lengths = [...new Array(40).keys(), 319, 320, 321, 327, 328, 1000];
@@ -23,6 +23,17 @@ test("copy keeps bytes that would be a NaN", () => {
   memory.set([1, 0, 0, 0, 0, 0, 0xf0, 0x7f, 1, 0, 0, 0, 0, 0, 0xf4, 0xff]);
   copy(viewOf(memory), memory, 0, 16, 32);
   assert.deepEqual(memory.slice(32, 48), memory.slice(0, 16));
+});
+
+test("a constant is written whole, and at most 7 bytes behind it", () => {
+  for (let length = 0; length < 40; length++) {
+    const bytes = Uint8Array.from({ length }, (_, i) => i + 1);
+    const memory = new Uint8Array(64).fill(255);
+    assert.equal(writeConstant(viewOf(memory), 3, new ConstantBytes(bytes)), 3 + length);
+    assert.deepEqual(memory.slice(3, 3 + length), bytes);
+    const untouched = [...memory.slice(0, 3), ...memory.slice(3 + length + 7)];
+    assert.ok(untouched.every((byte) => byte === 255));
+  }
 });
 
 test("move may overlap, both ways", () => {

@@ -43,6 +43,30 @@ export function writeBytes(memory: Uint8Array, at: number, bytes: Uint8Array): n
   return at + bytes.length;
 }
 
+/** Bytes that are written again and again, kept so that they can be copied in words. */
+export class ConstantBytes {
+  readonly length: number;
+  /** The bytes, and zeros up to a whole number of words. */
+  readonly words: DataView;
+
+  constructor(bytes: Uint8Array) {
+    this.length = bytes.length;
+    const padded = new Uint8Array((bytes.length + 7) & ~7);
+    padded.set(bytes);
+    this.words = new DataView(padded.buffer);
+  }
+}
+
+/**
+ * Writes `constant` at `at`; returns the offset just past it, behind which up to 7 bytes are overwritten with
+ * zeros. Unlike `writeBytes` it calls no builtin, which costs more than the few words of a field line.
+ */
+export function writeConstant(view: DataView, at: number, constant: ConstantBytes): number {
+  const { words, length } = constant;
+  for (let i = 0; i < length; i += 8) view.setBigInt64(at + i, words.getBigInt64(i, true), true);
+  return at + length;
+}
+
 /** Hexadecimal digits of a whole number `0 <= value <= 2^53 - 1`. */
 export function hexDigits(value: number): number {
   let digits = 1;

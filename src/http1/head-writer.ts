@@ -14,7 +14,7 @@
  *
  * @hot
  */
-import { asciiBytes, copy, writeBytes } from "../base/bytes.ts";
+import { asciiBytes, ConstantBytes, copy, writeBytes, writeConstant } from "../base/bytes.ts";
 import { isNominated } from "./field-lines.ts";
 import { FIELD_ID_COUNT, Field } from "./field-names.ts";
 import { ConnectionOption, type MessageHead, Method, TargetForm, TransferCoding } from "./message-head.ts";
@@ -35,12 +35,13 @@ export class RequestPolicy {
   /** Host for an HTTP/1.0 request that has none: the endpoint's own `host:port`. */
   hostFallback: Uint8Array;
   /** From behind the client's address to in front of the value of X-Forwarded-Host. */
-  readonly middle: Uint8Array;
+  readonly middle: ConstantBytes;
 
   /** `viaLine` is a whole line with CRLF (`Via: 1.1 name`), `scheme` is `http` or `https`. */
   constructor(viaLine: Uint8Array, scheme: Uint8Array, hostFallback: Uint8Array = new Uint8Array(0)) {
     this.hostFallback = hostFallback;
-    this.middle = concat([CRLF, asciiBytes("X-Forwarded-Proto: "), scheme, CRLF, viaLine, FORWARDED_HOST]);
+    const lines = [asciiBytes("\r\nX-Forwarded-Proto: "), scheme, CRLF, viaLine, FORWARDED_HOST_BYTES];
+    this.middle = new ConstantBytes(concat(lines));
   }
 }
 
@@ -62,25 +63,28 @@ export class ResponsePolicy {
   /** Passes Upgrade on (101). */
   upgrade = false;
   /** A whole line with CRLF. */
-  readonly viaLine: Uint8Array;
+  readonly viaLine: ConstantBytes;
 
   constructor(viaLine: Uint8Array) {
-    this.viaLine = viaLine;
+    this.viaLine = new ConstantBytes(viaLine);
     this.date = new Uint8Array(0);
   }
 }
 
 const CRLF = asciiBytes("\r\n");
 const CRLF_WORD = 0x0a0d;
-const FORWARDED_FOR = asciiBytes("X-Forwarded-For: ");
-const FORWARDED_HOST = asciiBytes("X-Forwarded-Host: ");
-const HOST_PREFIX = asciiBytes("Host: ");
-const CHUNKED_LINE = asciiBytes("Transfer-Encoding: chunked\r\n");
-const UPGRADE_LINE = asciiBytes("Connection: Upgrade\r\n");
-const CLOSE_LINE = asciiBytes("Connection: close\r\n");
-const KEEP_ALIVE_LINE = asciiBytes("Connection: keep-alive\r\n");
-const VERSION_END = asciiBytes(" HTTP/1.1\r\n");
-/** More than all our own constant lines together, but for those of the policy. */
+const FORWARDED_FOR = new ConstantBytes(asciiBytes("X-Forwarded-For: "));
+const FORWARDED_HOST_BYTES = asciiBytes("X-Forwarded-Host: ");
+const HOST_PREFIX = new ConstantBytes(asciiBytes("Host: "));
+const CHUNKED_LINE = new ConstantBytes(asciiBytes("Transfer-Encoding: chunked\r\n"));
+const UPGRADE_LINE = new ConstantBytes(asciiBytes("Connection: Upgrade\r\n"));
+const CLOSE_LINE = new ConstantBytes(asciiBytes("Connection: close\r\n"));
+const KEEP_ALIVE_LINE = new ConstantBytes(asciiBytes("Connection: keep-alive\r\n"));
+const VERSION_END = new ConstantBytes(asciiBytes(" HTTP/1.1\r\n"));
+/**
+ * More than all our own constant lines together, but for those of the policy, and what `writeConstant`
+ * overwrites behind them.
+ */
 const OWN_BYTES_MAX = 256;
 
 const PASS = 0;
@@ -166,23 +170,23 @@ export function writeRequestHead(
   if (absolute || hostEnd === hostStart) {
     at = writeStart(memory, view, at, head, absolute);
     runStart = head.fieldCount > 0 ? head.fields[0]! : head.end - 2;
-    at = writeBytes(memory, at, HOST_PREFIX);
+    at = writeConstant(view, at, HOST_PREFIX);
     if (absolute) at = copy(view, memory, hostStart, hostEnd, at);
     else at = writeBytes(memory, at, policy.hostFallback);
     at = writeCrlf(view, at);
   } else if (head.versionMinor === 0) {
     at = copy(view, memory, runStart, head.targetEnd, at);
-    at = writeBytes(memory, at, VERSION_END);
+    at = writeConstant(view, at, VERSION_END);
     runStart = head.targetEnd + VERSION_END.length;
   }
   const dropHost = absolute || hostEnd === hostStart;
   at = writeFields(memory, view, at, head, runStart, REQUEST_FATES, dropHost, false, policy.upgrade);
-  if (head.transferCoding === CHUNKED) at = writeBytes(memory, at, CHUNKED_LINE);
-  if (policy.upgrade) at = writeBytes(memory, at, UPGRADE_LINE);
-  at = writeBytes(memory, at, FORWARDED_FOR);
+  if (head.transferCoding === CHUNKED) at = writeConstant(view, at, CHUNKED_LINE);
+  if (policy.upgrade) at = writeConstant(view, at, UPGRADE_LINE);
+  at = writeConstant(view, at, FORWARDED_FOR);
   at = copy(view, memory, policy.peerStart, policy.peerEnd, at);
-  at = writeBytes(memory, at, policy.middle);
-  if (hostEnd === hostStart) at -= FORWARDED_HOST.length;
+  at = writeConstant(view, at, policy.middle);
+  if (hostEnd === hostStart) at -= FORWARDED_HOST_BYTES.length;
   else at = writeCrlf(view, copy(view, memory, hostStart, hostEnd, at));
   return writeCrlf(view, at);
 }
@@ -197,7 +201,7 @@ function writeStart(
 ): number {
   if (!absolute) {
     at = copy(view, memory, head.start, head.targetEnd, at);
-    return writeBytes(memory, at, VERSION_END);
+    return writeConstant(view, at, VERSION_END);
   }
   at = copy(view, memory, head.start, head.methodEnd, at);
   memory[at++] = SP;
@@ -207,7 +211,7 @@ function writeStart(
     if (memory[head.pathStart] !== SLASH) memory[at++] = SLASH;
     at = copy(view, memory, head.pathStart, head.targetEnd, at);
   }
-  return writeBytes(memory, at, VERSION_END);
+  return writeConstant(view, at, VERSION_END);
 }
 
 /**
@@ -238,13 +242,13 @@ export function writeResponseHead(
   at = writeFields(memory, view, at, head, runStart, RESPONSE_FATES, false, dropLength, policy.upgrade);
   // `HTTP/1.0` has the length of `HTTP/1.1`.
   memory[start + 7] = DIGIT_ONE;
-  at = writeBytes(memory, at, policy.viaLine);
-  if (policy.upgrade) at = writeBytes(memory, at, UPGRADE_LINE);
+  at = writeConstant(view, at, policy.viaLine);
+  if (policy.upgrade) at = writeConstant(view, at, UPGRADE_LINE);
   if (!interim) {
-    if (policy.framing === FRAMING_CHUNKED) at = writeBytes(memory, at, CHUNKED_LINE);
+    if (policy.framing === FRAMING_CHUNKED) at = writeConstant(view, at, CHUNKED_LINE);
     if (head.dateIndex < 0) at = writeBytes(memory, at, policy.date);
-    if (policy.close) at = writeBytes(memory, at, CLOSE_LINE);
-    else if (policy.keepAliveHint) at = writeBytes(memory, at, KEEP_ALIVE_LINE);
+    if (policy.close) at = writeConstant(view, at, CLOSE_LINE);
+    else if (policy.keepAliveHint) at = writeConstant(view, at, KEEP_ALIVE_LINE);
   }
   return writeCrlf(view, at);
 }
