@@ -14,7 +14,7 @@ import { HISTOGRAM_CELLS } from "../base/histogram.ts";
 /** Cell index of each counter within a block. */
 export const Counter = {
   workerPid: 0,
-  /** Client connections: accepted ever, open now, refused because `clientsMax` was reached. */
+  /** Client connections: accepted ever, open now, refused because of `clientsMax` or `clientsPerAddressMax`. */
   clientsAccepted: 1,
   clientsOpen: 2,
   clientsRefused: 3,
@@ -39,9 +39,9 @@ export const Counter = {
   originsReused: 18,
   /** Requests sent again to another backend or on another connection. */
   retries: 19,
-  /** Errors by kind. */
+  /** Errors by kind. Bad requests are those with a `Fault` and no counter of their own. */
   errorBadRequest: 20,
-  errorRequestTimeout: 21,
+  errorRequestHeadTimeout: 21,
   errorClientGone: 22,
   errorConnectRefused: 23,
   errorConnectTimeout: 24,
@@ -58,6 +58,27 @@ export const Counter = {
   /** Slots of the buffer pool in use now. */
   largeSlotsUsed: 34,
   smallSlotsUsed: 35,
+  /** More errors by kind: limits, timeouts and policies. */
+  errorRequestBodyTimeout: 36,
+  errorRequestDeadline: 37,
+  errorResponseIdle: 38,
+  errorClientStalled: 39,
+  errorHeadTooLarge: 40,
+  errorTargetTooLong: 41,
+  errorBodyTooLarge: 42,
+  errorTooManyInFlight: 43,
+  errorPolicy: 44,
+  errorLoop: 45,
+  /** Connections closed because of a limit or a timeout, without an error for anybody. */
+  closedClientIdle: 46,
+  closedRequestsPerClient: 47,
+  closedPipelining: 48,
+  closedOriginIdle: 49,
+  closedOriginAge: 50,
+  closedTunnelIdle: 51,
+  /** Refused at once, by which limit (the sum is `clientsRefused`). */
+  refusedClientsMax: 52,
+  refusedClientsPerAddress: 53,
 } as const;
 export type Counter = (typeof Counter)[keyof typeof Counter];
 

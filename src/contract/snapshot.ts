@@ -3,6 +3,7 @@
  * data, so that it can cross a process boundary as JSON. Names are resolved and checked before they get here:
  * the data plane trusts it.
  */
+import type { Network } from "../base/ip-address.ts";
 
 export interface Snapshot {
   /** Grows by one with each replacement. */
@@ -13,6 +14,7 @@ export interface Snapshot {
   readonly listeners: readonly Listener[];
   readonly timeouts: Timeouts;
   readonly limits: Limits;
+  readonly policy: Policy;
   /** Pseudonym in `Via` (RFC 9110 §7.6.3). */
   readonly viaName: string;
 }
@@ -55,6 +57,8 @@ export interface Timeouts {
   readonly responseBodyIdleMs: number;
   /** A client that takes none of what is queued for it. */
   readonly clientSendIdleMs: number;
+  /** From the end of the request head to the end of the response; not applied to tunnels. 0: no limit. */
+  readonly requestMs: number;
   /** Between requests of a client connection. */
   readonly clientIdleMs: number;
   /** An unused backend connection in the pool. */
@@ -73,12 +77,57 @@ export interface Limits {
   /** Request target, in bytes; a longer one is answered 414. */
   readonly targetBytesMax: number;
   readonly fieldCountMax: number;
+  /** Request body, in bytes without its chunk framing; a larger one is answered 413. 0: no limit. */
+  readonly requestBodyBytesMax: number;
   /** Client connections of one worker. */
   readonly clientsMax: number;
+  /** Of these from one address (IPv6: one /64). 0: no limit. */
+  readonly clientsPerAddressMax: number;
+  /** Requests after which a client connection is closed, with notice. 0: no limit. */
+  readonly requestsPerClientMax: number;
+  /** Exchanges of one worker at a time; what is beyond is answered 503. 0: no limit. */
+  readonly requestsInFlightMax: number;
+  /**
+   * Requests in a row that a client sends before the answer to the one in front; the connection is closed,
+   * with notice, behind the answer to the last of them. 0: no limit.
+   */
+  readonly pipelinedRequestsMax: number;
   /** Idle backend connections kept per endpoint and worker. */
   readonly poolSizePerEndpoint: number;
   /** Bytes queued towards a slow reader before the other side is paused. */
   readonly queuedBytesMax: number;
+}
+
+/** What is done about messages that are valid and yet dangerous, or that speak on their own authority. */
+export interface Policy {
+  /** Field names with `_`, which CGI and its heirs cannot tell from `-`. `reject`: 400. */
+  readonly underscoreNames: "drop" | "reject" | "pass";
+  /** Refuses (400) a path with `%2F` or `%5C` in any case, or a backslash. */
+  readonly rejectEncodedSlashes: boolean;
+  /** Refuses (400) a path with a segment `.` or `..`, dots encoded or not. */
+  readonly rejectDotSegments: boolean;
+  /** Refuses (400) a path with `%00`. */
+  readonly rejectEncodedNul: boolean;
+  /** `reject`: 405 (RFC 9110 §9.3.8: a TRACE may show fields that the client cannot see). */
+  readonly traceMethod: "reject" | "pass";
+  /** `reject`: 405. `pass`: sent to a backend in authority-form, and a tunnel after its 2xx. */
+  readonly connectMethod: "reject" | "pass";
+  /** Peers whose X-Forwarded-*, Forwarded and request id are believed. */
+  readonly trustedProxies: readonly Network[];
+  /**
+   * `X-Request-Id`: `generate` gives every request one; `keep` keeps one of a trusted peer and generates
+   * otherwise; `off` passes on whatever comes.
+   */
+  readonly requestId: "off" | "keep" | "generate";
+  /** Writes `Forwarded` (RFC 7239) beside `X-Forwarded-*`. */
+  readonly forwarded: boolean;
+  /** `pass`: trailer fields go on where the recipient asked for them (`TE: trailers`) and their names allow it. */
+  readonly trailers: "drop" | "pass";
+  /**
+   * A client's FIN before its response is complete. `abort`: it has left, the exchange ends. `serve`: it still
+   * reads, and gets the rest.
+   */
+  readonly halfClosedClients: "abort" | "serve";
 }
 
 export const DEFAULT_TIMEOUTS: Timeouts = {
@@ -88,6 +137,7 @@ export const DEFAULT_TIMEOUTS: Timeouts = {
   responseHeadMs: 60_000,
   responseBodyIdleMs: 60_000,
   clientSendIdleMs: 60_000,
+  requestMs: 0,
   clientIdleMs: 75_000,
   // Below the 5 s after which Node's own server closes an idle connection.
   originIdleMs: 4_000,
@@ -100,7 +150,26 @@ export const DEFAULT_LIMITS: Limits = {
   headBytesMax: 32_768,
   targetBytesMax: 8_192,
   fieldCountMax: 128,
+  requestBodyBytesMax: 0,
   clientsMax: 60_000,
+  clientsPerAddressMax: 0,
+  requestsPerClientMax: 0,
+  requestsInFlightMax: 0,
+  pipelinedRequestsMax: 0,
   poolSizePerEndpoint: 256,
   queuedBytesMax: 131_072,
+};
+
+export const DEFAULT_POLICY: Policy = {
+  underscoreNames: "drop",
+  rejectEncodedSlashes: false,
+  rejectDotSegments: false,
+  rejectEncodedNul: false,
+  traceMethod: "reject",
+  connectMethod: "reject",
+  trustedProxies: [],
+  requestId: "off",
+  forwarded: false,
+  trailers: "drop",
+  halfClosedClients: "abort",
 };

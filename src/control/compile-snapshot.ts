@@ -18,6 +18,7 @@ export function compileSnapshot(
     listeners: configuration.listeners.map(({ cluster }) => ({ cluster })),
     timeouts: configuration.timeouts,
     limits,
+    policy: configuration.policy,
     viaName: configuration.viaName,
   };
 }

@@ -4,7 +4,7 @@
  * there is one path from here on.
  */
 import type { EngineName } from "../contract/port.ts";
-import type { Limits, Timeouts } from "../contract/snapshot.ts";
+import type { Limits, Policy, Timeouts } from "../contract/snapshot.ts";
 
 export interface Configuration {
   readonly mode: "http" | "tcp";
@@ -16,6 +16,7 @@ export interface Configuration {
   readonly affinity: "auto" | "off";
   readonly timeouts: Timeouts;
   readonly limits: Limits;
+  readonly policy: Policy;
   readonly viaName: string;
   /** What is still in flight so long after SIGTERM is cut. */
   readonly drainTimeoutMs: number;

@@ -3,6 +3,7 @@
  * Each reader returns the value or a `Problem`: what is wrong, and what to write instead.
  */
 import { isIP, isIPv6 } from "node:net";
+import { type Network, parseNetwork } from "../base/ip-address.ts";
 import type { Backend } from "./configuration.ts";
 
 /** Why a text was refused, and the remedy. Both are parts of a sentence: `"5 s": REASON; REMEDY`. */
@@ -57,6 +58,12 @@ export function readInteger(text: string, min: number, max: number): number | Pr
   return value >= min && value <= max ? value : new Problem("is out of range", range);
 }
 
+/** `10.0.0.0/8`, `2001:db8::/32` or a single address. */
+export function readNetwork(text: string): Network | Problem {
+  const network = parseNetwork(text.trim());
+  return network ?? new Problem("is not a network", "write an address or a block of them, like 10.0.0.0/8");
+}
+
 /** The shortest way to write a span: `30s`, `250ms`, `1h`. */
 export function durationText(ms: number): string {
   for (const unit of ["h", "m", "s"]) {
@@ -68,6 +75,7 @@ export function durationText(ms: number): string {
 
 /** The shortest exact way to write a size: `64KiB`, `1000B`. */
 export function bytesText(bytes: number): string {
+  if (bytes === 0) return "0";
   for (const unit of ["GiB", "MiB", "KiB"]) {
     const factor = UNIT_BYTES[unit]!;
     if (bytes >= factor && bytes % factor === 0) return `${bytes / factor}${unit}`;

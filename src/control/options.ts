@@ -7,7 +7,7 @@
  * another story than the program. Each option is read by itself, so that all that is wrong is told at once.
  */
 import * as z from "zod";
-import { DEFAULT_LIMITS, DEFAULT_TIMEOUTS } from "../contract/snapshot.ts";
+import { DEFAULT_LIMITS, DEFAULT_POLICY, DEFAULT_TIMEOUTS } from "../contract/snapshot.ts";
 import { LOG_LEVELS } from "./configuration.ts";
 import {
   bytesText,
@@ -18,6 +18,7 @@ import {
   readDurationMs,
   readInteger,
   readListenAddress,
+  readNetwork,
 } from "./option-values.ts";
 
 /**
@@ -105,6 +106,13 @@ function readViaName(text: string): string | Problem {
   );
 }
 
+const PATH_DANGERS = ["encoded-slash", "dot-segment", "nul"] as const;
+
+function readPathDanger(text: string): (typeof PATH_DANGERS)[number] | Problem {
+  const known = PATH_DANGERS.find((word) => word === text.trim());
+  return known ?? new Problem("is not a choice", `write ${orList(PATH_DANGERS)}`);
+}
+
 function readControlPath(text: string): string | Problem {
   return text === "" ? new Problem("is empty", "write a path, like /run/hp-proxy.sock") : text;
 }
@@ -114,6 +122,7 @@ const WORKERS = "Workers and engines";
 const HEALTH = "Health checks";
 const TIMES = "Timeouts";
 const LIMITS = "Limits";
+const POLICY = "Policy";
 const OPERATION = "Operation";
 
 /**
@@ -189,6 +198,12 @@ export const schema = z.object({
     "Age after which a backend connection is not used again",
     DEFAULT_TIMEOUTS.originAgeMs,
   ),
+  requestTimeout: duration(
+    TIMES,
+    "For a whole request, from its head to the end of its response; 0: no limit",
+    DEFAULT_TIMEOUTS.requestMs,
+    0,
+  ),
   tunnelTimeout: duration(TIMES, "Silence in a WebSocket or in mode tcp", DEFAULT_TIMEOUTS.tunnelIdleMs),
 
   poolSize: integer(
@@ -213,6 +228,41 @@ export const schema = z.object({
     16,
     65_536,
   ),
+  maxBodyBytes: bytes(
+    LIMITS,
+    "Body of a request; a larger one is answered 413; 0: no limit",
+    DEFAULT_LIMITS.requestBodyBytesMax,
+    0,
+    2 ** 50,
+  ),
+  maxClientsPerAddress: integer(
+    LIMITS,
+    "Client connections per worker from one address (IPv6: one /64); 0: no limit",
+    `${DEFAULT_LIMITS.clientsPerAddressMax}`,
+    0,
+    1_000_000,
+  ),
+  maxRequests: integer(
+    LIMITS,
+    "Requests in flight per worker; one more is answered 503; 0: no limit",
+    `${DEFAULT_LIMITS.requestsInFlightMax}`,
+    0,
+    1_000_000,
+  ),
+  maxRequestsPerClient: integer(
+    LIMITS,
+    "Requests until a client connection is closed, with notice; 0: no limit",
+    `${DEFAULT_LIMITS.requestsPerClientMax}`,
+    0,
+    2 ** 31 - 1,
+  ),
+  maxPipelined: integer(
+    LIMITS,
+    "Requests in a row sent ahead of their answers until the connection is closed; 0: no limit",
+    `${DEFAULT_LIMITS.pipelinedRequestsMax}`,
+    0,
+    1_000_000,
+  ),
   maxFields: integer(LIMITS, "Header fields of a message", `${DEFAULT_LIMITS.fieldCountMax}`, 1, 1000),
   maxQueuedBytes: bytes(
     LIMITS,
@@ -220,6 +270,54 @@ export const schema = z.object({
     DEFAULT_LIMITS.queuedBytesMax,
     4096,
     1024 ** 3,
+  ),
+
+  underscoreNames: choice(
+    POLICY,
+    "Field names with _, which many backends take for -",
+    DEFAULT_POLICY.underscoreNames,
+    ["drop", "reject", "pass"],
+  ),
+  rejectPaths: z.array(read(readPathDanger)).register(optionTexts, {
+    group: POLICY,
+    value: "LIST",
+    text: "Paths answered 400: encoded-slash (%2F, %5C), dot-segment (.., also encoded), nul (%00)",
+    list: true,
+  }),
+  trustedProxies: z.array(read(readNetwork)).register(optionTexts, {
+    group: POLICY,
+    value: "CIDR",
+    text: "Peers whose X-Forwarded-*, Forwarded and X-Request-Id are believed, like 10.0.0.0/8,::1",
+    list: true,
+  }),
+  requestId: choice(
+    POLICY,
+    "X-Request-Id: generate one; keep a trusted peer's or generate; off: pass on what comes",
+    DEFAULT_POLICY.requestId,
+    ["off", "keep", "generate"],
+  ),
+  forwarded: choice(POLICY, "Write Forwarded (RFC 7239) beside X-Forwarded-*", "off", ["off", "on"]),
+  trailers: choice(
+    POLICY,
+    "Trailer fields: pass them on where asked for and allowed, or drop them",
+    DEFAULT_POLICY.trailers,
+    ["drop", "pass"],
+  ),
+  traceMethod: choice(POLICY, "TRACE: answer 405, or pass it on", DEFAULT_POLICY.traceMethod, [
+    "reject",
+    "pass",
+  ]),
+  connectMethod: choice(
+    POLICY,
+    "CONNECT: answer 405, or pass it on and open a tunnel",
+    DEFAULT_POLICY.connectMethod,
+    ["reject", "pass"],
+  ),
+  halfClosedClients: choice(
+    POLICY,
+    "A client that closes its sending side before it is answered: it has left (abort), or still reads (serve)",
+    DEFAULT_POLICY.halfClosedClients,
+    ["abort", "serve"],
   ),
 
   drainTimeout: duration(OPERATION, "After SIGTERM, for what is in flight", 30_000, 0),

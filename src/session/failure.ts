@@ -13,6 +13,8 @@ export interface Failure {
   readonly phase: FailureNotice["phase"];
   /** What the client is told if its response has not begun; 0: nothing, the connection ends. */
   readonly status: number;
+  /** Error type for `Proxy-Status` (RFC 9209 §2.3). */
+  readonly proxyError: string;
   /** One sentence for the body of the answer. */
   readonly text: string;
   readonly counter: Counter;
@@ -24,9 +26,10 @@ function failure(
   phase: Failure["phase"],
   status: number,
   counter: Counter,
+  proxyError: string,
   text: string,
 ): Failure {
-  return Object.freeze({ reason, by, phase, status, text, counter });
+  return Object.freeze({ reason, by, phase, status, counter, proxyError, text });
 }
 
 export const Failures = {
@@ -36,6 +39,7 @@ export const Failures = {
     "connect",
     502,
     Counter.errorConnectRefused,
+    "connection_refused",
     "The backend refused the connection.",
   ),
   connectTimeout: failure(
@@ -44,6 +48,7 @@ export const Failures = {
     "connect",
     504,
     Counter.errorConnectTimeout,
+    "connection_timeout",
     "The backend did not accept a connection in time.",
   ),
   connectFailed: failure(
@@ -52,6 +57,7 @@ export const Failures = {
     "connect",
     502,
     Counter.errorConnectOther,
+    "destination_ip_unroutable",
     "The backend could not be reached.",
   ),
   noEndpoint: failure(
@@ -60,6 +66,7 @@ export const Failures = {
     "connect",
     503,
     Counter.errorNoEndpoint,
+    "destination_unavailable",
     "No backend is available.",
   ),
   originReset: failure(
@@ -68,6 +75,7 @@ export const Failures = {
     "response-head",
     502,
     Counter.errorOriginReset,
+    "connection_terminated",
     "The backend closed the connection before it answered.",
   ),
   responseTimeout: failure(
@@ -76,6 +84,7 @@ export const Failures = {
     "response-head",
     504,
     Counter.errorOriginTimeout,
+    "http_response_timeout",
     "The backend did not answer in time.",
   ),
   badResponse: failure(
@@ -84,6 +93,7 @@ export const Failures = {
     "response-head",
     502,
     Counter.errorBadResponse,
+    "http_protocol_error",
     "The backend sent something that is not a valid HTTP response.",
   ),
   responseCut: failure(
@@ -92,6 +102,7 @@ export const Failures = {
     "response-body",
     0,
     Counter.errorResponseCut,
+    "http_response_incomplete",
     "The backend closed the connection inside the response body.",
   ),
   responseStalled: failure(
@@ -99,7 +110,8 @@ export const Failures = {
     "origin",
     "response-body",
     0,
-    Counter.errorOriginTimeout,
+    Counter.errorResponseIdle,
+    "http_response_timeout",
     "The backend fell silent inside the response body.",
   ),
   clientGone: failure(
@@ -108,6 +120,7 @@ export const Failures = {
     "response-head",
     0,
     Counter.errorClientGone,
+    "http_request_error",
     "The client left before its response was complete.",
   ),
   clientStalled: failure(
@@ -115,7 +128,8 @@ export const Failures = {
     "client",
     "response-body",
     0,
-    Counter.errorClientGone,
+    Counter.errorClientStalled,
+    "http_request_error",
     "The client did not take its response in time.",
   ),
   requestTimeout: failure(
@@ -123,7 +137,8 @@ export const Failures = {
     "client",
     "request-head",
     408,
-    Counter.errorRequestTimeout,
+    Counter.errorRequestHeadTimeout,
+    "http_request_error",
     "The request head did not arrive in time.",
   ),
   bodyTimeout: failure(
@@ -131,7 +146,8 @@ export const Failures = {
     "client",
     "request-body",
     408,
-    Counter.errorRequestTimeout,
+    Counter.errorRequestBodyTimeout,
+    "http_request_error",
     "The request body fell silent.",
   ),
   badBody: failure(
@@ -140,6 +156,7 @@ export const Failures = {
     "request-body",
     400,
     Counter.errorBadRequest,
+    "http_request_error",
     "The request body is not validly framed.",
   ),
   overload: failure(
@@ -148,6 +165,7 @@ export const Failures = {
     "request-head",
     503,
     Counter.errorOverload,
+    "proxy_internal_error",
     "The proxy is out of buffers.",
   ),
   noConnection: failure(
@@ -156,14 +174,79 @@ export const Failures = {
     "connect",
     503,
     Counter.errorOverload,
+    "connection_limit_reached",
     "The proxy is out of connections.",
+  ),
+  requestDeadline: failure(
+    "request_deadline",
+    "proxy",
+    "response-head",
+    504,
+    Counter.errorRequestDeadline,
+    "http_response_timeout",
+    "The request took longer than this proxy allows.",
+  ),
+  bodyTooLarge: failure(
+    "request_body_too_large",
+    "client",
+    "request-body",
+    413,
+    Counter.errorBodyTooLarge,
+    "http_request_denied",
+    "The request body is larger than this proxy allows.",
+  ),
+  tooManyInFlight: failure(
+    "too_many_in_flight",
+    "proxy",
+    "request-head",
+    503,
+    Counter.errorTooManyInFlight,
+    "connection_limit_reached",
+    "This proxy has as many requests in flight as it may.",
+  ),
+  underscoreName: failure(
+    "underscore_name",
+    "client",
+    "request-head",
+    400,
+    Counter.errorPolicy,
+    "http_request_denied",
+    "A header field name contains an underscore.",
+  ),
+  pathRefused: failure(
+    "path_refused",
+    "client",
+    "request-head",
+    400,
+    Counter.errorPolicy,
+    "http_request_denied",
+    "The path contains an encoding or a segment that this proxy refuses.",
+  ),
+  traceMethod: failure(
+    "trace_method",
+    "client",
+    "request-head",
+    405,
+    Counter.errorPolicy,
+    "http_request_denied",
+    "This proxy does not pass on TRACE requests.",
+  ),
+  loop: failure(
+    "loop",
+    "client",
+    "request-head",
+    502,
+    Counter.errorLoop,
+    "proxy_loop_detected",
+    "The request has passed this proxy before.",
   ),
   connectMethod: failure(
     "connect_method",
     "client",
     "request-head",
     405,
-    Counter.errorBadRequest,
+    Counter.errorPolicy,
+    "http_request_denied",
     "This proxy opens no tunnels (method CONNECT).",
   ),
 } as const;

@@ -6,7 +6,7 @@ import { BufferPool, HEADROOM_BYTES } from "../base/buffer-pool.ts";
 import { asciiBytes, writeBytes } from "../base/bytes.ts";
 import { BLOCK_BYTES } from "../contract/counters.ts";
 import type { Port } from "../contract/port.ts";
-import { DEFAULT_LIMITS, DEFAULT_TIMEOUTS, type Snapshot } from "../contract/snapshot.ts";
+import { DEFAULT_LIMITS, DEFAULT_POLICY, DEFAULT_TIMEOUTS, type Snapshot } from "../contract/snapshot.ts";
 import { createHttpSession } from "./http-session.ts";
 
 const CONNECTIONS = 64;
@@ -33,6 +33,7 @@ const SNAPSHOT: Snapshot = {
   listeners: [{ cluster: 0 }],
   timeouts: DEFAULT_TIMEOUTS,
   limits: DEFAULT_LIMITS,
+  policy: DEFAULT_POLICY,
 };
 
 /** A port whose connections take everything at once and tell nothing. */

@@ -10,8 +10,10 @@ import type { FailureNotice } from "../../src/contract/notices.ts";
 import { type Engine, type EngineOptions, EngineUnavailable } from "../../src/contract/port.ts";
 import {
   DEFAULT_LIMITS,
+  DEFAULT_POLICY,
   DEFAULT_TIMEOUTS,
   type Limits,
+  type Policy,
   type Snapshot,
   type Timeouts,
 } from "../../src/contract/snapshot.ts";
@@ -37,6 +39,7 @@ export interface StageOptions {
   readonly endpoints?: readonly { address: string; healthy?: boolean }[];
   readonly timeouts?: Partial<Timeouts>;
   readonly limits?: Partial<Limits>;
+  readonly policy?: Partial<Policy>;
   readonly engine?: Partial<EngineOptions>;
 }
 
@@ -117,6 +120,7 @@ export class Stage extends Changing {
       listeners: [{ cluster: 0 }],
       timeouts: { ...DEFAULT_TIMEOUTS, lingerMs: 200, ...options.timeouts },
       limits: { ...DEFAULT_LIMITS, ...options.limits },
+      policy: { ...DEFAULT_POLICY, ...options.policy },
     };
     this.counters = blockOf(new ArrayBuffer(segmentBytes(1)), 0);
     const create = this.snapshot.mode === "http" ? createHttpSession : createRelaySession;

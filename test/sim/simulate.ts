@@ -10,7 +10,12 @@
 import { Prng } from "../../src/base/prng.ts";
 import { blockOf, Counter, segmentBytes } from "../../src/contract/counters.ts";
 import type { Engine } from "../../src/contract/port.ts";
-import { DEFAULT_LIMITS, DEFAULT_TIMEOUTS, type Snapshot } from "../../src/contract/snapshot.ts";
+import {
+  DEFAULT_LIMITS,
+  DEFAULT_POLICY,
+  DEFAULT_TIMEOUTS,
+  type Snapshot,
+} from "../../src/contract/snapshot.ts";
 import { createSimEngine } from "../../src/engine/sim/sim-engine.ts";
 import type { WireListener } from "../../src/engine/sim/world.ts";
 import { World } from "../../src/engine/sim/world.ts";
@@ -183,6 +188,7 @@ class Simulation {
         queuedBytesMax: this.#oneOf([1, 5_000, 131_072]),
         poolSizePerEndpoint: this.#oneOf([0, 1, 64]),
       },
+      policy: DEFAULT_POLICY,
     };
   }
 

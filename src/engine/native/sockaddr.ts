@@ -4,6 +4,7 @@
  * Text is what `Port.connect` takes: `192.0.2.1:80`, `[2001:db8::1]:80`, `unix:/path`. IPv6 is written as RFC
  * 5952 asks; an IPv4-mapped address (`::ffff:192.0.2.1`) is written as IPv4. No names, no zones.
  */
+import { parseIpv4, parseIpv6 } from "../../base/ip-address.ts";
 import { PEER_ADDRESS_BYTES } from "../../contract/port.ts";
 
 export const AF_UNIX = 1;
@@ -20,7 +21,6 @@ const UNIX_PATH_BYTES_MAX = 107;
 
 const IPV4_START = 4;
 const IPV6_START = 8;
-const IPV6_BYTES = 16;
 
 const UNIX_PREFIX = "unix:";
 
@@ -58,47 +58,6 @@ function encodeUnix(path: string, into: Uint8Array, at: number): number {
   into[at] = AF_UNIX;
   into.set(bytes, at + UNIX_PATH_START);
   return UNIX_PATH_START + bytes.length + 1;
-}
-
-function parseIpv4(text: string, into: Uint8Array, at: number): boolean {
-  const parts = text.split(".");
-  if (parts.length !== 4) return false;
-  for (let i = 0; i < 4; i++) {
-    const part = parts[i]!;
-    if (!/^(0|[1-9][0-9]{0,2})$/.test(part) || Number(part) > 255) return false;
-    into[at + i] = Number(part);
-  }
-  return true;
-}
-
-function parseIpv6(text: string, into: Uint8Array, at: number): boolean {
-  into.fill(0, at, at + IPV6_BYTES);
-  let groups = text;
-  let end = IPV6_BYTES;
-  const dotted = text.lastIndexOf(".") === -1 ? -1 : text.lastIndexOf(":");
-  if (dotted !== -1) {
-    if (!parseIpv4(text.slice(dotted + 1), into, at + IPV6_BYTES - 4)) return false;
-    end -= 4;
-    // `::1.2.3.4` keeps both colons, `…:ffff:1.2.3.4` loses the one in front of the dotted part.
-    groups = text[dotted - 1] === ":" ? text.slice(0, dotted + 1) : text.slice(0, dotted);
-  }
-  const halves = groups.split("::");
-  if (halves.length > 2) return false;
-  const front = halves[0] === "" ? [] : halves[0]!.split(":");
-  const back = halves.length === 1 || halves[1] === "" ? [] : halves[1]!.split(":");
-  const written = (front.length + back.length) * 2;
-  if (halves.length === 1 ? written !== end : written >= end) return false;
-  return writeGroups(front, into, at) && writeGroups(back, into, at + end - back.length * 2);
-}
-
-function writeGroups(groups: readonly string[], into: Uint8Array, at: number): boolean {
-  for (let i = 0; i < groups.length; i++) {
-    if (!/^[0-9a-fA-F]{1,4}$/.test(groups[i]!)) return false;
-    const value = Number.parseInt(groups[i]!, 16);
-    into[at + i * 2] = value >> 8;
-    into[at + i * 2 + 1] = value & 255;
-  }
-  return true;
 }
 
 /** The address at `from[at]` with its port, as `connect` takes it. `bytes` is what the system call said. */
