@@ -166,11 +166,11 @@ export class Exchanges {
 
   /**
    * The connection broke before a response head came. `reused`: it had served before, so its endpoint may be
-   * fine.
+   * fine. `unsent`: it broke before anything of the request left.
    */
-  originLost(exchange: Exchange, failure: Failure, reused: boolean): void {
+  originLost(exchange: Exchange, failure: Failure, reused: boolean, unsent: boolean): void {
     exchange.origin = null;
-    const repeatable = exchange.wholeInSlot && isIdempotent(exchange.method);
+    const repeatable = exchange.wholeInSlot && (unsent || isIdempotent(exchange.method));
     if (!repeatable || exchange.attempts >= ATTEMPTS_MAX) {
       this.fail(exchange, failure);
       return;

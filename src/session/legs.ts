@@ -84,6 +84,8 @@ export class OriginLeg {
   /** It has served an exchange before this one: it may have died while it was idle. */
   reused = false;
   paused = false;
+  /** `Plane.batch` in which the request was given to the engine: until its end nothing of it has left. */
+  sentBatch = 0;
   /** When connecting began. */
   bornMs = 0;
   endpoint: EndpointState | null = null;

@@ -19,7 +19,7 @@ import { MessageHead, NEED_MORE, persists, upgrades } from "../http1/message-hea
 import { parseResponseHead } from "../http1/response-head.ts";
 import { type Exchange, Outgoing } from "./exchange.ts";
 import type { Exchanges } from "./exchanges.ts";
-import { Failures } from "./failure.ts";
+import { type Failure, Failures } from "./failure.ts";
 import { OriginLeg, OriginState } from "./legs.ts";
 import { dropPartial, growPartial, isTooEarlyToParse, NO_SLOT, parseLater } from "./partial-head.ts";
 import { ConnectionKind, microseconds, type Plane } from "./plane.ts";
@@ -102,6 +102,9 @@ export class OriginSide implements OriginProtocol {
     if (leg.state === idle) {
       // Bytes that nobody asked for would be taken for the next response (RFC 9112 §9.2).
       this.#closeIdle(leg);
+    } else if (leg.reused && leg.state === head && leg.sentBatch === plane.batch) {
+      // They came while the connection was idle, whatever they look like: the request has not left yet.
+      this.#lose(leg, Failures.badResponse);
     } else {
       let pos = start;
       if (leg.state === head) pos = this.#readHeads(leg, leg.exchange!, start, end);
@@ -118,7 +121,7 @@ export class OriginSide implements OriginProtocol {
         this.#closeIdle(leg);
         break;
       case head:
-        this.#lose(leg);
+        this.#lose(leg, Failures.originReset);
         break;
       case body: {
         const exchange = leg.exchange!;
@@ -140,7 +143,7 @@ export class OriginSide implements OriginProtocol {
         this.#closeIdle(leg);
         break;
       case head:
-        this.#lose(leg);
+        this.#lose(leg, Failures.originReset);
         break;
       default:
         this.#exchanges.fail(leg.exchange!, Failures.responseCut);
@@ -227,6 +230,7 @@ export class OriginSide implements OriginProtocol {
   #send(leg: OriginLeg, exchange: Exchange): void {
     const plane = this.#plane;
     leg.state = head;
+    leg.sentBatch = plane.batch;
     leg.exchange = exchange;
     exchange.origin = leg;
     const { requestStart, requestEnd } = exchange;
@@ -414,11 +418,12 @@ export class OriginSide implements OriginProtocol {
     return true;
   }
 
-  #lose(leg: OriginLeg): void {
+  #lose(leg: OriginLeg, failure: Failure): void {
     const exchange = leg.exchange!;
     const { reused } = leg;
+    const unsent = leg.sentBatch === this.#plane.batch;
     this.#close(leg);
-    this.#exchanges.originLost(exchange, Failures.originReset, reused);
+    this.#exchanges.originLost(exchange, failure, reused, unsent);
   }
 
   #connectFailed(leg: OriginLeg, errno: number): void {

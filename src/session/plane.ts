@@ -1,6 +1,6 @@
 /**
  * What all parts of one worker's data plane share: the port, the memory, the clock of the current batch, the
- * snapshot and the counters. Made once; only `nowMs`, `snapshot` and `draining` ever change.
+ * snapshot and the counters. Made once; only the clock, `batch`, `snapshot` and `draining` ever change.
  *
  * @hot
  */
@@ -53,6 +53,8 @@ export class Plane {
   nowMs = 0;
   /** The same in whole seconds: a small integer, which can be passed on without allocating. */
   nowS = 0;
+  /** Number of the current batch: what is sent in a batch leaves behind its end. */
+  batch = 0;
   draining = false;
   #drainedTold = false;
 
@@ -84,6 +86,7 @@ export class Plane {
 
   /** A batch begins at `nowMs`. */
   advance(nowMs: number): void {
+    this.batch = (this.batch + 1) | 0;
     this.nowMs = nowMs;
     this.nowS = Math.floor(nowMs / 1000);
     this.deadlines.advance(nowMs);
