@@ -47,16 +47,38 @@ interface SimConnection {
   readonly ranges: number[];
 }
 
-/** Opens a simulated engine in `world`. Throws `EngineUnavailable` for an inherited descriptor. */
-export function createSimEngine(world: World, options: EngineOptions): Engine {
-  return new SimEngine(world, options);
+/** What only a simulation can know of its engine. Counted since it was made. */
+export interface SimEngine extends Engine {
+  readonly acceptedCount: number;
+  readonly connectedCount: number;
+  /** Bytes given to `send`, and handed out by `received`. */
+  readonly sentBytes: number;
+  readonly receivedBytes: number;
+  /** The most that was queued for one connection at a time: bytes, and ranges. */
+  readonly queuedBytesPeak: number;
+  readonly queuedRangesPeak: number;
+  readonly openCount: number;
 }
 
-class SimEngine implements Engine, WireOwner, ListenerOwner {
+/**
+ * Opens a simulated engine in `world`. `region`: memory for the buffers, if it is large enough; the engine
+ * does not clear it. Throws `EngineUnavailable` for an inherited descriptor.
+ */
+export function createSimEngine(world: World, options: EngineOptions, region?: Uint8Array): SimEngine {
+  return new VirtualEngine(world, options, region);
+}
+
+class VirtualEngine implements SimEngine, WireOwner, ListenerOwner {
   readonly name = "sim";
   readonly buffers: BufferPool;
   readonly connectionsMax: number;
   readonly listenerAddresses: readonly string[];
+  acceptedCount = 0;
+  connectedCount = 0;
+  sentBytes = 0;
+  receivedBytes = 0;
+  queuedBytesPeak = 0;
+  queuedRangesPeak = 0;
   readonly #world: World;
   readonly #listeners: WireListener[];
   readonly #connections: (SimConnection | null)[];
@@ -69,14 +91,19 @@ class SimEngine implements Engine, WireOwner, ListenerOwner {
   /** Counts deadlines: an older one that comes up is not the handler's any more. */
   #deadline = 0;
 
-  constructor(world: World, options: EngineOptions) {
+  constructor(world: World, options: EngineOptions, region = new Uint8Array(0)) {
     this.#world = world;
     const bytes = BufferPool.regionBytes(options.smallSlots, options.largeSlots);
-    this.buffers = new BufferPool(new Uint8Array(bytes), options.smallSlots, options.largeSlots);
+    const memory = region.length < bytes ? new Uint8Array(bytes) : region.subarray(0, bytes);
+    this.buffers = new BufferPool(memory, options.smallSlots, options.largeSlots);
     this.connectionsMax = options.connectionsMax;
     this.#connections = new Array<SimConnection | null>(options.connectionsMax).fill(null);
     this.#listeners = options.listeners.map((source) => this.#listen(source));
     this.listenerAddresses = this.#listeners.map((listener) => listener.address);
+  }
+
+  get openCount(): number {
+    return this.#connections.reduce((count, connection) => count + (connection === null ? 0 : 1), 0);
   }
 
   // ── Port
@@ -93,12 +120,15 @@ class SimEngine implements Engine, WireOwner, ListenerOwner {
   send(number: number, start: number, end: number): void {
     const connection = this.#of(number);
     assert(connection.isConnected && !connection.isShutdown, "sending is between connected and shutdown");
+    this.sentBytes += end - start;
     if (start === end || connection.hasFailed) {
       this.buffers.release(start);
       return;
     }
     connection.ranges.push(start, end);
     connection.queuedBytes += end - start;
+    this.queuedBytesPeak = Math.max(this.queuedBytesPeak, connection.queuedBytes);
+    this.queuedRangesPeak = Math.max(this.queuedRangesPeak, connection.ranges.length >> 1);
     this.#makeReady(connection);
   }
 
@@ -217,7 +247,10 @@ class SimEngine implements Engine, WireOwner, ListenerOwner {
     const waitMs = handler.end();
     if (this.#isStopped) return;
     // What was sent meanwhile leaves now.
-    for (const connection of this.#connections) if (connection !== null) this.#write(connection);
+    for (let i = 0; i < this.#ready.length; i++) {
+      const connection = this.#ready[i]!;
+      if (!connection.isGivenUp) this.#write(connection);
+    }
     this.#planDeadline(waitMs);
     if (this.#isStarving) this.#world.after(STARVED_POLL_MS, () => this.#planBatch());
   }
@@ -239,6 +272,7 @@ class SimEngine implements Engine, WireOwner, ListenerOwner {
       }
       if (!connection.end.isConnected) return;
       connection.isConnected = true;
+      this.connectedCount++;
       handler.connected(connection.number);
       // Bytes may come in the same batch or in a later one.
       if (this.#world.prng.oneIn(2)) {
@@ -276,6 +310,7 @@ class SimEngine implements Engine, WireOwner, ListenerOwner {
       const countMax = isShort ? this.#world.prng.between(1, RECEIVE_BYTES) : RECEIVE_BYTES;
       const count = end.read(this.buffers.memory, start, countMax);
       if (count > 0) {
+        this.receivedBytes += count;
         handler.received(number, start, start + count);
         continue;
       }
@@ -301,6 +336,7 @@ class SimEngine implements Engine, WireOwner, ListenerOwner {
         const connection = this.#open(number, end);
         connection.isConnected = true;
         end.adopt(this);
+        this.acceptedCount++;
         handler.accepted(number, index);
       }
     }

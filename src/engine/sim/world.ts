@@ -20,6 +20,9 @@ export interface WorldOptions {
   readonly segmentBytesMax?: number;
   /** What each kernel buffers for each direction of a connection. */
   readonly socketBytesMax?: number;
+  /** Once in so many segments the way is blocked for up to `stallMaxMs`; 0: never. */
+  readonly stallOneIn?: number;
+  readonly stallMaxMs?: number;
 }
 
 /** Who is told that a connection waits in a listener's queue. */
@@ -33,6 +36,8 @@ export interface WireListener {
   /** Connections that stand and that nobody has taken yet, oldest first. */
   readonly queue: WireEnd[];
   readonly owner: ListenerOwner;
+  /** Nothing answers there: who connects waits until it gives up. */
+  isMute: boolean;
 }
 
 interface Task {
@@ -52,6 +57,8 @@ export class World {
   readonly latencyMaxMs: number;
   readonly segmentBytesMax: number;
   readonly socketBytesMax: number;
+  readonly #stallOneIn: number;
+  readonly #stallMaxMs: number;
   readonly #listeners = new Map<string, WireListener>();
   /** A binary heap, earliest first. */
   readonly #tasks: Task[] = [];
@@ -64,6 +71,8 @@ export class World {
     this.latencyMaxMs = options.latencyMaxMs ?? 0.5;
     this.segmentBytesMax = options.segmentBytesMax ?? 65_536;
     this.socketBytesMax = options.socketBytesMax ?? 262_144;
+    this.#stallOneIn = options.stallOneIn ?? 0;
+    this.#stallMaxMs = options.stallMaxMs ?? 0;
   }
 
   /** Plans `run` for `waitMs` from now. */
@@ -101,7 +110,9 @@ export class World {
   /** How long the next segment travels. */
   latencyMs(): number {
     const spanMs = this.latencyMaxMs - this.latencyMinMs;
-    return this.latencyMinMs + (this.prng.below(1_000_000) / 1_000_000) * spanMs;
+    const waitMs = this.latencyMinMs + (this.prng.below(1_000_000) / 1_000_000) * spanMs;
+    if (this.#stallOneIn === 0 || !this.prng.oneIn(this.#stallOneIn)) return waitMs;
+    return waitMs + this.prng.below(this.#stallMaxMs);
   }
 
   /**
@@ -111,7 +122,7 @@ export class World {
   listen(address: string, owner: ListenerOwner): WireListener | null {
     const bound = address.endsWith(":0") ? `${address.slice(0, -1)}${this.#port++}` : address;
     if (this.#listeners.has(bound)) return null;
-    const listener: WireListener = { address: bound, queue: [], owner };
+    const listener: WireListener = { address: bound, queue: [], owner, isMute: false };
     this.#listeners.set(bound, listener);
     return listener;
   }
@@ -119,6 +130,12 @@ export class World {
   /** From now on, connecting to `listener` is refused. What waits in its queue stays there. */
   refuse(listener: WireListener): void {
     if (this.#listeners.get(listener.address) === listener) this.#listeners.delete(listener.address);
+  }
+
+  /** Undoes `refuse`. */
+  accept(listener: WireListener): void {
+    assert(!this.#listeners.has(listener.address), "an address has one listener");
+    this.#listeners.set(listener.address, listener);
   }
 
   /** Connects to `address` from the host `from` (`192.0.2.7`). The owner is told how it went, later. */
@@ -134,6 +151,7 @@ export class World {
         this.after(this.latencyMs(), () => near.refuse());
         return;
       }
+      if (listener.isMute) return;
       const far = new WireEnd(this, remote, null);
       near.join(far);
       listener.queue.push(far);
