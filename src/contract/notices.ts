@@ -18,6 +18,8 @@ export interface FailureNotice {
   readonly endpoint: string;
   /** Request line without version, escaped and cut to 256 bytes; "" where it could not be read. */
   readonly request: string;
+  /** One sentence: what happened. */
+  readonly message: string;
 }
 
 export interface Notices {

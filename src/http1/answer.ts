@@ -1,21 +1,22 @@
-/** Complete responses that the proxy gives itself. Rendered at set-up, then only copied. */
+/** Heads of complete responses that the proxy gives itself. Rendered once, then only copied. */
 import { asciiBytes } from "../base/bytes.ts";
 
 /**
- * The bytes of a response with `text` as its body, ASCII only. `fields` are whole lines without their CRLF,
- * such as `Retry-After: 1` or `Connection: close`.
+ * Status line and field lines of a response with a body of `bodyBytes`, without the empty line. `fields` are
+ * whole lines without their CRLF, such as `Retry-After: 1` or `Connection: close`; ASCII only.
  */
-export function renderAnswer(
+export function renderAnswerLines(
   status: number,
   reason: string,
-  text: string,
-  fields: readonly string[] = [],
+  contentType: string,
+  bodyBytes: number,
+  fields: readonly string[],
 ): Uint8Array {
   const lines = [
     `HTTP/1.1 ${status} ${reason}`,
-    "Content-Type: text/plain; charset=utf-8",
-    `Content-Length: ${text.length}`,
+    `Content-Type: ${contentType}`,
+    `Content-Length: ${bodyBytes}`,
     ...fields,
   ];
-  return asciiBytes(`${lines.join("\r\n")}\r\n\r\n${text}`);
+  return asciiBytes(`${lines.join("\r\n")}\r\n`);
 }

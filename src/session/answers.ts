@@ -1,8 +1,9 @@
-/** Local answers, rendered once per reason and way of ending but for their date, then only copied. */
-import { renderAnswer } from "../http1/answer.ts";
+/** Local answers, rendered once per reason, form and way of ending but for their date, then only copied. */
+import { asciiBytes } from "../base/bytes.ts";
+import { renderAnswerLines } from "../http1/answer.ts";
 import { FAULTS, type Fault } from "../http1/fault.ts";
 import { reasonPhrase } from "../http1/reason-phrase.ts";
-import { type Failure, Failures } from "./failure.ts";
+import { type Failure, faultProxyError } from "./failure.ts";
 
 export interface Answer {
   /** Status line and field lines, without the empty line: `Date` is yet to come. */
@@ -11,52 +12,76 @@ export interface Answer {
   readonly status: number;
 }
 
+/** What an answer says. */
+interface Verdict {
+  readonly status: number;
+  readonly reason: string;
+  readonly text: string;
+  readonly proxyError: string;
+  /** Field lines of its own. */
+  readonly fields: readonly string[];
+}
+
 /** Seconds a client is asked to wait when no backend is available. */
 const RETRY_AFTER_S = 1;
+const ALLOWED_METHODS = "GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH";
 
 export class Answers {
-  readonly #failures = new Map<Failure, Answer>();
-  readonly #closingFailures = new Map<Failure, Answer>();
-  readonly #faults = new Map<Fault, Answer>();
+  readonly #proxyName: string;
+  /** By reason word, form and way of ending. */
+  readonly #rendered = new Map<string, Answer>();
+
+  /** `proxyName`: this proxy in `Via` and `Proxy-Status`. */
+  constructor(proxyName: string) {
+    this.#proxyName = structuredName(proxyName);
+  }
 
   /** The answer to a request that failed. */
-  ofFailure(failure: Failure, close: boolean): Answer {
-    const answers = close ? this.#closingFailures : this.#failures;
-    let answer = answers.get(failure);
-    if (answer === undefined) {
-      answer = render(failure.status, failure.text, extraFields(failure), close);
-      answers.set(failure, answer);
-    }
-    return answer;
+  ofFailure(failure: Failure, json: boolean, close: boolean): Answer {
+    return this.#once(failure.reason, json, close, () => ({ ...failure, fields: ownFields(failure) }));
   }
 
   /** The answer to a request that could not be read; always the last on its connection. */
-  ofFault(fault: Fault): Answer {
-    let answer = this.#faults.get(fault);
+  ofFault(fault: Fault, json: boolean): Answer {
+    const { name, status, text } = FAULTS[fault];
+    const proxyError = faultProxyError(status);
+    return this.#once(name, json, true, () => ({ status, reason: name, text, proxyError, fields: [] }));
+  }
+
+  #once(reason: string, json: boolean, close: boolean, verdict: () => Verdict): Answer {
+    const key = `${reason} ${json} ${close}`;
+    let answer = this.#rendered.get(key);
     if (answer === undefined) {
-      const { status, text } = FAULTS[fault];
-      answer = render(status, text, [], true);
-      this.#faults.set(fault, answer);
+      answer = this.#render(verdict(), json, close);
+      this.#rendered.set(key, answer);
     }
     return answer;
   }
+
+  #render({ status, reason, text, proxyError, fields }: Verdict, json: boolean, close: boolean): Answer {
+    const said = json ? JSON.stringify({ status, error: reason, message: text }) : text;
+    const body = asciiBytes(`${said}\n`);
+    const type = json ? "application/json" : "text/plain; charset=utf-8";
+    const lines = renderAnswerLines(status, reasonPhrase(status), type, body.length, [
+      // RFC 9110 §15.1: some of these statuses may be cached unless told otherwise.
+      "Cache-Control: no-store",
+      `Proxy-Status: ${this.#proxyName}; error=${proxyError}; details="${reason}"`,
+      ...fields,
+      ...(close ? ["Connection: close"] : []),
+    ]);
+    return { lines, body, status };
+  }
 }
 
-function extraFields(failure: Failure): string[] {
+/** A token where it is one, else a string (RFC 8941 §3.3.3 and §3.3.4). `name` is ASCII. */
+function structuredName(name: string): string {
+  if (/^[A-Za-z*][A-Za-z0-9!#$%&'*+.^_`|~:/-]*$/.test(name)) return name;
+  return `"${name.replaceAll(/["\\]/g, "\\$&")}"`;
+}
+
+function ownFields(failure: Failure): string[] {
   if (failure.status === 503) return [`Retry-After: ${RETRY_AFTER_S}`];
   // RFC 9110 §15.5.6: a 405 lists what is allowed.
-  if (failure === Failures.connectMethod)
-    return ["Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH, TRACE"];
+  if (failure.status === 405) return [`Allow: ${ALLOWED_METHODS}`];
   return [];
-}
-
-function render(status: number, text: string, extra: string[], close: boolean): Answer {
-  const bytes = renderAnswer(
-    status,
-    reasonPhrase(status),
-    `${text}\n`,
-    close ? [...extra, "Connection: close"] : extra,
-  );
-  const headBytes = bytes.length - text.length - 1;
-  return { lines: bytes.slice(0, headBytes - 2), body: bytes.slice(headBytes), status };
 }

@@ -14,9 +14,9 @@ import { copy } from "../base/bytes.ts";
 import { Counter } from "../contract/counters.ts";
 import { PEER_ADDRESS_BYTES } from "../contract/port.ts";
 import type { Fault } from "../http1/fault.ts";
-import { FAULTS } from "../http1/fault.ts";
 import { MessageHead, NEED_MORE } from "../http1/message-head.ts";
 import { parseRequestHead } from "../http1/request-head.ts";
+import { askedBy } from "./asked.ts";
 import type { Exchanges } from "./exchanges.ts";
 import { type Failure, Failures } from "./failure.ts";
 import { ClientLeg, ClientState } from "./legs.ts";
@@ -182,6 +182,7 @@ export class ClientSide implements ClientProtocol {
   due(leg: ClientLeg): void {
     switch (leg.state) {
       case head:
+        this.#lookAgain(leg);
         this.refuse(leg, Failures.requestTimeout);
         break;
       case body:
@@ -229,19 +230,19 @@ export class ClientSide implements ClientProtocol {
     this.#plane.deadlines.clear(leg.connection);
   }
 
-  /** Answers a request that has no exchange, and ends the connection. */
+  /** Answers the request whose head was just read and that has no exchange, and ends the connection. */
   refuse(leg: ClientLeg, failure: Failure): void {
-    this.#writer.answerFailure(leg, failure, false, true);
-    this.#exchanges.notice(failure, leg, failure.status, "");
+    const asked = askedBy(this.#plane.memory, this.#head);
+    this.#writer.answerFailure(leg, failure, asked, true);
+    this.#exchanges.notice(failure, leg, failure.status, asked.request);
     this.linger(leg);
   }
 
-  /** Answers what could not be read, and ends the connection. */
-  refuseFault(leg: ClientLeg, fault: Fault, phase: "request-head" | "request-body"): void {
-    const { name, status } = FAULTS[fault];
-    this.#plane.count(Counter.errorBadRequest, 1);
-    this.#writer.answerFault(leg, fault);
-    this.#exchanges.noticeFault(name, phase, leg, status);
+  /** Answers a head that could not be read, and ends the connection. */
+  refuseFault(leg: ClientLeg, fault: Fault): void {
+    const asked = askedBy(this.#plane.memory, this.#head);
+    this.#writer.answerFault(leg, fault, asked);
+    this.#exchanges.noticeFault(fault, leg, asked.request);
     this.linger(leg);
   }
 
@@ -366,7 +367,7 @@ export class ClientSide implements ClientProtocol {
     const result = parseRequestHead(memory, pos, end, this.#head, snapshot.limits);
     if (result >= 0) return this.#exchanges.begin(leg, this.#head, result, end);
     if (result !== NEED_MORE) {
-      this.refuseFault(leg, result as Fault, "request-head");
+      this.refuseFault(leg, result as Fault);
       return end;
     }
     leg.state = head;
@@ -377,11 +378,18 @@ export class ClientSide implements ClientProtocol {
     return end;
   }
 
+  /** Reads what there is of a head in pieces, for what can be told of it. */
+  #lookAgain({ partial }: ClientLeg): void {
+    const { memory, snapshot } = this.#plane;
+    parseRequestHead(memory, partial.start, partial.end, this.#head, snapshot.limits);
+  }
+
   #readMoreHead(leg: ClientLeg, pos: number, end: number): number {
     const { memory, snapshot } = this.#plane;
     const { partial } = leg;
     const next = growPartial(this.#plane, partial, pos, end, snapshot.limits.headBytesMax);
     if (next === NO_SLOT) {
+      this.#lookAgain(leg);
       this.refuse(leg, Failures.overload);
       return end;
     }
@@ -392,7 +400,7 @@ export class ClientSide implements ClientProtocol {
       return next;
     }
     if (result < 0) {
-      this.refuseFault(leg, result as Fault, "request-head");
+      this.refuseFault(leg, result as Fault);
       return end;
     }
     leg.state = idle;

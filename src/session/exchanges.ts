@@ -17,12 +17,13 @@ import { histogramRecord } from "../base/histogram.ts";
 import { Counter, HistogramCell } from "../contract/counters.ts";
 import type { FailureNotice } from "../contract/notices.ts";
 import { BodyMode } from "../http1/body.ts";
-import type { Fault } from "../http1/fault.ts";
+import { FAULTS, type Fault } from "../http1/fault.ts";
 import { Framing, requestFraming } from "../http1/framing.ts";
 import { type MessageHead, Method, persists, upgrades } from "../http1/message-head.ts";
+import { askedIn } from "./asked.ts";
 import { Exchange } from "./exchange.ts";
 import { connectFailure, type Failure, Failures } from "./failure.ts";
-import { type ClientLeg, ClientState } from "./legs.ts";
+import { type ClientLeg, ClientState, OriginState } from "./legs.ts";
 import { microseconds, type Plane } from "./plane.ts";
 import type { ClientProtocol, OriginProtocol } from "./protocols.ts";
 import type { Relays } from "./relay.ts";
@@ -34,7 +35,6 @@ const LENGTH = Framing.length;
 const CHUNKED = Framing.chunked;
 /** Backends (or connections) that one request may meet. */
 const ATTEMPTS_MAX = 4;
-const REQUEST_TEXT_BYTES = 256;
 
 export class Exchanges {
   readonly #plane: Plane;
@@ -75,7 +75,7 @@ export class Exchanges {
     plane.counters[Counter.requests] = plane.counters[Counter.requests]! + 1;
     const framing = requestFraming(head);
     if (framing < 0) {
-      this.#clients.refuseFault(leg, framing as Fault, "request-head");
+      this.#clients.refuseFault(leg, framing as Fault);
       return end;
     }
     if (head.method === Method.CONNECT) {
@@ -126,10 +126,19 @@ export class Exchanges {
   /** The request body cannot be understood. */
   badBody(exchange: Exchange, fault: Fault): void {
     const leg = exchange.client!;
-    const started = exchange.responseStarted;
+    const { responseStarted } = exchange;
+    const { name, status, text } = FAULTS[fault];
+    const asked = askedIn(this.#plane.memory, exchange);
+    const told = responseStarted ? 0 : status;
+    this.#plane.count(Counter.errorBadRequest, 1);
+    this.#tell("client", "request-body", name, told, leg, endpointOf(exchange), asked.request, text);
     this.#abandon(exchange);
-    if (started) this.#clients.cut(leg);
-    else this.#clients.refuseFault(leg, fault, "request-body");
+    if (responseStarted) {
+      this.#clients.cut(leg);
+      return;
+    }
+    this.#responses.answerFault(leg, fault, asked);
+    this.#clients.exchangeEnded(leg, false);
   }
 
   /** The client has left, or broken off. */
@@ -212,14 +221,14 @@ export class Exchanges {
       return;
     }
     this.#report(exchange, failure, failure.status);
-    const headOnly = exchange.method === Method.HEAD;
+    const asked = askedIn(this.#plane.memory, exchange);
     const keepAlive =
       exchange.keepAlive &&
       leg.state === ClientState.waiting &&
       exchange.clientMinor === 1 &&
       !this.#plane.draining;
     this.#abandon(exchange);
-    this.#responses.answerFailure(leg, failure, headOnly, !keepAlive);
+    this.#responses.answerFailure(leg, failure, asked, !keepAlive);
     this.#clients.exchangeEnded(leg, keepAlive);
   }
 
@@ -252,12 +261,15 @@ export class Exchanges {
   /** Tells the control plane that a request without an exchange failed. */
   notice(failure: Failure, leg: ClientLeg, status: number, request: string): void {
     this.#plane.count(failure.counter, 1);
-    this.#tell(failure.by, failure.phase, failure.reason, status, leg, "", request);
+    const phase = failure.phase === "" ? "request-head" : failure.phase;
+    this.#tell(failure.by, phase, failure.reason, status, leg, "", request, failure.text);
   }
 
-  /** Tells the control plane that input was refused. */
-  noticeFault(reason: string, phase: FailureNotice["phase"], leg: ClientLeg, status: number): void {
-    this.#tell("client", phase, reason, status, leg, "", "");
+  /** Tells the control plane that a head was refused. */
+  noticeFault(fault: Fault, leg: ClientLeg, request: string): void {
+    const { name, status, text } = FAULTS[fault];
+    this.#plane.count(Counter.errorBadRequest, 1);
+    this.#tell("client", "request-head", name, status, leg, "", request, text);
   }
 
   /** Sends the request to the next endpoint that may have it; `failure` is the answer when there is none. */
@@ -326,19 +338,10 @@ export class Exchanges {
   #report(exchange: Exchange, failure: Failure, status: number): void {
     // What came of connecting was counted where it was seen, once per attempt.
     if (failure.phase !== "connect" || failure === Failures.noEndpoint) this.#plane.count(failure.counter, 1);
-    const endpoint =
-      exchange.endpointIndex < 0 ? "" : exchange.cluster!.endpoints[exchange.endpointIndex]!.name;
-    const leg = exchange.client!;
-    this.#tell(failure.by, failure.phase, failure.reason, status, leg, endpoint, this.#requestText(exchange));
-  }
-
-  /** The request line without its version, for a notice. @cold */
-  #requestText(exchange: Exchange): string {
-    if (exchange.requestStart < 0) return "";
-    const end = Math.min(exchange.requestEnd, exchange.requestStart + REQUEST_TEXT_BYTES);
-    const text = textOf(this.#plane.memory, exchange.requestStart, end);
-    const line = text.indexOf(" HTTP/1.1\r\n");
-    return line < 0 ? text : text.slice(0, line);
+    const { by, reason, text } = failure;
+    const phase = failure.phase === "" ? phaseOf(exchange) : failure.phase;
+    const { request } = askedIn(this.#plane.memory, exchange);
+    this.#tell(by, phase, reason, status, exchange.client!, endpointOf(exchange), request, text);
   }
 
   #tell(
@@ -349,11 +352,26 @@ export class Exchanges {
     leg: ClientLeg,
     endpoint: string,
     request: string,
+    message: string,
   ): void {
     this.#clients.ensurePeer(leg);
     const client = leg.peerStart < 0 ? "" : textOf(this.#plane.memory, leg.peerStart, leg.peerEnd);
-    this.#plane.notices.failure({ by, phase, reason, status, client, endpoint, request });
+    this.#plane.notices.failure({ by, phase, reason, status, client, endpoint, request, message });
   }
+}
+
+/** Name of the endpoint in use, or "". */
+function endpointOf({ cluster, endpointIndex }: Exchange): string {
+  return endpointIndex < 0 ? "" : cluster!.endpoints[endpointIndex]!.name;
+}
+
+/** What is going on in an exchange. */
+function phaseOf(exchange: Exchange): FailureNotice["phase"] {
+  if (exchange.responseStarted) return "response-body";
+  if (exchange.requestStart < 0) return "request-head";
+  const { origin } = exchange;
+  if (origin === null || origin.state === OriginState.connecting) return "connect";
+  return exchange.client!.state === ClientState.body ? "request-body" : "response-head";
 }
 
 /** RFC 9110 §9.2.2. An extension method is not known to be. */

@@ -10,12 +10,13 @@ export interface Failure {
   /** Stable word for logs and metrics. */
   readonly reason: string;
   readonly by: FailureNotice["by"];
-  readonly phase: FailureNotice["phase"];
+  /** "": wherever the exchange stands when it happens. */
+  readonly phase: FailureNotice["phase"] | "";
   /** What the client is told if its response has not begun; 0: nothing, the connection ends. */
   readonly status: number;
-  /** Error type for `Proxy-Status` (RFC 9209 §2.3). */
+  /** Error type for `Proxy-Status` (RFC 9209 §2.3); "" where the client is told nothing. */
   readonly proxyError: string;
-  /** One sentence for the body of the answer. */
+  /** One sentence for the body of the answer and for the log. */
   readonly text: string;
   readonly counter: Counter;
 }
@@ -51,14 +52,23 @@ export const Failures = {
     "connection_timeout",
     "The backend did not accept a connection in time.",
   ),
+  connectUnreachable: failure(
+    "connect_unreachable",
+    "origin",
+    "connect",
+    502,
+    Counter.errorConnectOther,
+    "destination_ip_unroutable",
+    "There is no route to the backend.",
+  ),
   connectFailed: failure(
     "connect_failed",
     "origin",
     "connect",
     502,
     Counter.errorConnectOther,
-    "destination_ip_unroutable",
-    "The backend could not be reached.",
+    "connection_terminated",
+    "The backend could not be connected to.",
   ),
   noEndpoint: failure(
     "no_endpoint",
@@ -102,7 +112,7 @@ export const Failures = {
     "response-body",
     0,
     Counter.errorResponseCut,
-    "http_response_incomplete",
+    "",
     "The backend closed the connection inside the response body.",
   ),
   responseStalled: failure(
@@ -111,25 +121,25 @@ export const Failures = {
     "response-body",
     0,
     Counter.errorResponseIdle,
-    "http_response_timeout",
+    "",
     "The backend fell silent inside the response body.",
   ),
   clientGone: failure(
     "client_gone",
     "client",
-    "response-head",
+    "",
     0,
     Counter.errorClientGone,
-    "http_request_error",
+    "",
     "The client left before its response was complete.",
   ),
   clientStalled: failure(
     "client_stalled",
     "client",
-    "response-body",
+    "",
     0,
     Counter.errorClientStalled,
-    "http_request_error",
+    "",
     "The client did not take its response in time.",
   ),
   requestTimeout: failure(
@@ -162,7 +172,7 @@ export const Failures = {
   overload: failure(
     "overload",
     "proxy",
-    "request-head",
+    "",
     503,
     Counter.errorOverload,
     "proxy_internal_error",
@@ -180,7 +190,7 @@ export const Failures = {
   requestDeadline: failure(
     "request_deadline",
     "proxy",
-    "response-head",
+    "",
     504,
     Counter.errorRequestDeadline,
     "http_response_timeout",
@@ -192,7 +202,7 @@ export const Failures = {
     "request-body",
     413,
     Counter.errorBodyTooLarge,
-    "http_request_denied",
+    "http_request_error",
     "The request body is larger than this proxy allows.",
   ),
   tooManyInFlight: failure(
@@ -251,11 +261,20 @@ export const Failures = {
   ),
 } as const;
 
+/**
+ * Error type for `Proxy-Status` of an answer to a request that could not be read: `http_request_error` is for
+ * 4xx only (RFC 9209 §2.3.16).
+ */
+export function faultProxyError(status: number): string {
+  return status < 500 ? "http_request_error" : "proxy_internal_response";
+}
+
 /** What a failed `connect` with `errno` means. */
 export function connectFailure(errno: number): Failure {
   if (errno === Errno.ECONNREFUSED || errno === Errno.ENOENT) return Failures.connectRefused;
   if (errno === Errno.EMFILE || errno === Errno.ENFILE || errno === Errno.ENOBUFS)
     return Failures.noConnection;
+  if (errno === Errno.ENETUNREACH || errno === Errno.EHOSTUNREACH) return Failures.connectUnreachable;
   if (errno === Errno.ETIMEDOUT) return Failures.connectTimeout;
   return Failures.connectFailed;
 }

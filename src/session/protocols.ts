@@ -11,10 +11,10 @@ import type { ClientLeg, OriginLeg } from "./legs.ts";
 export interface ClientProtocol {
   /** Brings the text of the client's address into memory, if there is a slot for it. */
   ensurePeer(leg: ClientLeg): void;
-  /** Answers a request that has no exchange, and ends the connection. */
+  /** Answers the request whose head was just read and that has no exchange, and ends the connection. */
   refuse(leg: ClientLeg, failure: Failure): void;
-  /** Answers what could not be read, and ends the connection. */
-  refuseFault(leg: ClientLeg, fault: Fault, phase: "request-head" | "request-body"): void;
+  /** Answers a head that could not be read, and ends the connection. */
+  refuseFault(leg: ClientLeg, fault: Fault): void;
   /** No more of the request body is taken until `unblock`. */
   block(leg: ClientLeg): void;
   unblock(leg: ClientLeg): void;

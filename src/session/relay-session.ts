@@ -231,6 +231,7 @@ class RelaySession implements Session {
       client: this.#peerText(client),
       endpoint,
       request: "",
+      message: failure.text,
     });
     this.#closeOrigin(waiting);
     while (!plane.ranges.isEmpty(waiting.input)) {

@@ -17,6 +17,7 @@ import { Framing } from "../http1/framing.ts";
 import { NO_ROOM, ResponseFraming, ResponsePolicy, writeResponseHead } from "../http1/head-writer.ts";
 import type { MessageHead } from "../http1/message-head.ts";
 import { type Answer, Answers } from "./answers.ts";
+import type { Asked } from "./asked.ts";
 import { DateLine } from "./date-line.ts";
 import { type Exchange, Outgoing } from "./exchange.ts";
 import type { Failure } from "./failure.ts";
@@ -30,13 +31,14 @@ const CRLF = Uint8Array.of(0x0d, 0x0a);
 
 export class ResponseWriter {
   readonly #plane: Plane;
-  readonly #answers = new Answers();
+  readonly #answers: Answers;
   readonly #policy: ResponsePolicy;
   readonly #date = new DateLine();
 
   constructor(plane: Plane, viaLine: Uint8Array) {
     this.#plane = plane;
     this.#policy = new ResponsePolicy(viaLine);
+    this.#answers = new Answers(plane.snapshot.viaName);
   }
 
   /** Passes an interim response on (RFC 9110 §15.2); 101 too, when `upgrade`. `false`: out of slots. */
@@ -142,14 +144,14 @@ export class ResponseWriter {
     exchange.slotStart = -1;
   }
 
-  /** Sends the local answer to `failure`. `headOnly`: the request was a HEAD. */
-  answerFailure(leg: ClientLeg, failure: Failure, headOnly: boolean, close: boolean): void {
-    this.#answer(leg, this.#answers.ofFailure(failure, close), headOnly);
+  /** Sends the local answer to `failure`. */
+  answerFailure(leg: ClientLeg, failure: Failure, asked: Asked, close: boolean): void {
+    this.#answer(leg, this.#answers.ofFailure(failure, asked.json, close), asked.headOnly);
   }
 
   /** Sends the local answer to a message that could not be read. */
-  answerFault(leg: ClientLeg, fault: Fault): void {
-    this.#answer(leg, this.#answers.ofFault(fault), false);
+  answerFault(leg: ClientLeg, fault: Fault, asked: Asked): void {
+    this.#answer(leg, this.#answers.ofFault(fault, asked.json), asked.headOnly);
   }
 
   #answer(leg: ClientLeg, answer: Answer, headOnly: boolean): void {

@@ -91,7 +91,8 @@ for (const { name, rfc, request, status, reason } of REFUSALS) {
       assert.deepEqual(stage.reasons, [reason]);
       assert.equal(stage.failures[0]!.client, "127.0.0.1");
       assert.equal(stage.backend.peers.length, 0);
-      assert.equal(stage.counter(Counter.errorBadRequest), 1);
+      const counter = reason === "connect_method" ? Counter.errorPolicy : Counter.errorBadRequest;
+      assert.equal(stage.counter(counter), 1);
     });
   }
 }
