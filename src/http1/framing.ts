@@ -101,10 +101,13 @@ export function requestFraming(head: MessageHead): number {
  */
 export function responseFraming(head: MessageHead, requestMethod: number): number {
   if (head.framingFault !== 0) return head.framingFault;
+  const chunked = head.transferCoding === TransferCoding.chunked;
+  // Also where no body follows: the head alone could mislead who reads it next.
+  if (chunked && (head.contentLength !== -1 || head.versionMinor === 0)) return chunkedFraming(head);
   const status = head.status;
   if (status < 200 || status === 204 || status === 304 || requestMethod === Method.HEAD) return Framing.none;
   if (requestMethod === Method.CONNECT && status < 300) return Framing.none;
-  if (head.transferCoding === TransferCoding.chunked) return chunkedFraming(head);
+  if (chunked) return Framing.chunked;
   if (head.contentLength < 0) return Framing.untilClose;
   return head.contentLength > 0 ? Framing.length : Framing.none;
 }
