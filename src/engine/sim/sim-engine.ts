@@ -91,7 +91,7 @@ class VirtualEngine implements SimEngine, WireOwner, ListenerOwner {
   /** Counts deadlines: an older one that comes up is not the handler's any more. */
   #deadline = 0;
 
-  constructor(world: World, options: EngineOptions, region = new Uint8Array(0)) {
+  constructor(world: World, options: EngineOptions, region: Uint8Array = new Uint8Array(0)) {
     this.#world = world;
     const bytes = BufferPool.regionBytes(options.smallSlots, options.largeSlots);
     const memory = region.length < bytes ? new Uint8Array(bytes) : region.subarray(0, bytes);
