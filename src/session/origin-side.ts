@@ -10,6 +10,7 @@
  */
 import type { EndpointState } from "../balance/endpoint.ts";
 import { assert } from "../base/assert.ts";
+import { RECEIVE_BYTES } from "../base/buffer-pool.ts";
 import { histogramRecord } from "../base/histogram.ts";
 import { Counter, HistogramCell } from "../contract/counters.ts";
 import { Errno } from "../contract/errno.ts";
@@ -28,6 +29,7 @@ import type { ResponseWriter } from "./response-writer.ts";
 
 const { closed, connecting, idle, head, body } = OriginState;
 
+const RECEIVE_MAX = RECEIVE_BYTES;
 /** Interim responses in one piece of input. Each takes a slot, and nobody has use for so many at once. */
 const INTERIMS_AT_ONCE_MAX = 64;
 
@@ -108,7 +110,7 @@ export class OriginSide implements OriginProtocol {
     } else {
       let pos = start;
       if (leg.state === head) pos = this.#readHeads(leg, leg.exchange!, start, end);
-      if (leg.state === body && pos >= 0) this.#readBody(leg, leg.exchange!, pos, end);
+      if (leg.state === body && pos >= 0) this.#readBody(leg, leg.exchange!, start, pos, end);
       else if (leg.state === head) this.#checkInterims(leg, end - start);
     }
     plane.buffers.release(start);
@@ -350,7 +352,8 @@ export class OriginSide implements OriginProtocol {
     return true;
   }
 
-  #readBody(leg: OriginLeg, exchange: Exchange, from: number, end: number): void {
+  /** Reads the body from `from` on, in the range `[start, end)` that was received. */
+  #readBody(leg: OriginLeg, exchange: Exchange, start: number, from: number, end: number): void {
     const { memory, view } = this.#plane;
     const reader = exchange.responseBody;
     let pos = from;
@@ -363,7 +366,8 @@ export class OriginSide implements OriginProtocol {
       this.#responses.body(exchange, reader.outStart, reader.outEnd);
     }
     if (reader.done) {
-      this.#complete(leg, exchange, pos === end);
+      // Behind a receive that filled its buffer more may wait that was there before the next request is.
+      this.#complete(leg, exchange, pos === end && end - start < RECEIVE_MAX);
       return;
     }
     this.#responses.flush(exchange);
@@ -389,7 +393,7 @@ export class OriginSide implements OriginProtocol {
     port.wantDrained(client);
   }
 
-  /** The response is complete. `clean`: not a byte lies behind it. */
+  /** The response is complete. `clean`: not a byte lies behind it, as far as that can be known. */
   #complete(leg: OriginLeg, exchange: Exchange, clean: boolean): void {
     if (!this.#responses.end(exchange)) {
       this.#exchanges.fail(exchange, Failures.overload);
