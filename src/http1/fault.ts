@@ -37,6 +37,7 @@ export const Fault = {
   badTrailer: -29,
   trailerTooLarge: -30,
   badStatusLine: -31,
+  badMaxForwards: -32,
 } as const;
 export type Fault = (typeof Fault)[keyof typeof Fault];
 
@@ -145,5 +146,11 @@ export const FAULTS: Readonly<Record<Fault, FaultRow>> = {
     502,
     "9112 §4",
     "The status line of the response is malformed.",
+  ),
+  [Fault.badMaxForwards]: row(
+    "bad_max_forwards",
+    400,
+    "9110 §7.6.2",
+    "The Max-Forwards header field is not one whole number.",
   ),
 };

@@ -12,11 +12,15 @@ import { equalsIgnoreCase, FIELD_VALUE, rangesEqualIgnoreCase, TOKEN } from "../
 import { asciiBytes } from "../base/bytes.ts";
 import { hostEndOf } from "./authority.ts";
 import { Fault } from "./fault.ts";
-import { Field, fieldIdOf } from "./field-names.ts";
+import { FIELD_ID_COUNT, Field, fieldIdOf } from "./field-names.ts";
 import { noteContentLength, noteTransferEncoding } from "./framing.ts";
-import { ConnectionOption, type MessageHead, NEED_MORE } from "./message-head.ts";
+import { ConnectionOption, HeadNote, type MessageHead, Method, NEED_MORE } from "./message-head.ts";
 
+const UNDERSCORE = 0x5f;
 const IS_TOKEN = TOKEN;
+/** Tokens without `_`: where one occurs, the scan of a name stops and goes on apart, at no cost to others. */
+const IS_PLAIN_NAME = TOKEN.slice();
+IS_PLAIN_NAME[UNDERSCORE] = 0;
 const IS_VALUE = FIELD_VALUE;
 const CR = 0x0d;
 const LF = 0x0a;
@@ -31,6 +35,7 @@ const EACH_01 = 0x0101_0101;
 const EACH_80 = 0x8080_8080 | 0;
 
 const FIELD_OTHER = Field.other;
+const FIELD_UNDERSCORED = Field.underscored;
 const MORE = NEED_MORE;
 const BAD_NAME = Fault.badFieldName;
 const BAD_VALUE = Fault.badFieldValue;
@@ -60,17 +65,25 @@ export function parseFieldLines(
   const lastWord = limit - 4;
   for (let count = 0; ; count++) {
     const nameStart = pos;
-    while (pos < limit && IS_TOKEN[memory[pos]!] !== 0) pos++;
+    while (pos < limit && IS_PLAIN_NAME[memory[pos]!] !== 0) pos++;
     if (pos >= limit) return MORE;
-    const nameEnd = pos;
-    if (memory[pos] !== COLON || nameEnd === nameStart) {
-      if (memory[pos] !== CR || nameEnd !== nameStart) return nameFault(memory, nameStart, pos, count);
-      if (pos + 1 >= limit) return MORE;
-      if (memory[pos + 1] !== LF) return BARE_CR;
-      head.fieldCount = count;
-      head.end = pos + 2;
-      return pos + 2;
+    let underscored = 0;
+    if (memory[pos] !== COLON || pos === nameStart) {
+      if (memory[pos] === UNDERSCORE) {
+        underscored = FIELD_UNDERSCORED;
+        while (pos < limit && IS_TOKEN[memory[pos]!] !== 0) pos++;
+        if (pos >= limit) return MORE;
+      }
+      if (memory[pos] !== COLON || pos === nameStart) {
+        if (memory[pos] !== CR || pos !== nameStart) return nameFault(memory, nameStart, pos, count);
+        if (pos + 1 >= limit) return MORE;
+        if (memory[pos + 1] !== LF) return BARE_CR;
+        head.fieldCount = count;
+        head.end = pos + 2;
+        return pos + 2;
+      }
     }
+    const nameEnd = pos;
     if (count >= countMax) return TOO_MANY;
     pos++;
     while (pos < limit && (memory[pos] === SP || memory[pos] === HTAB)) pos++;
@@ -95,7 +108,7 @@ export function parseFieldLines(
     fields[at + 1] = nameEnd;
     fields[at + 2] = valueStart;
     fields[at + 3] = valueEnd;
-    const id = fieldIdOf(memory, view, nameStart, nameEnd);
+    const id = fieldIdOf(memory, view, nameStart, nameEnd) | underscored;
     fieldIds[count] = id;
     if (id !== FIELD_OTHER) {
       const fault = noteField(memory, head, id, count, isRequest);
@@ -124,6 +137,24 @@ const UPGRADE = Field.upgrade;
 const EXPECT = Field.expect;
 const DATE = Field.date;
 const CONTENT_TYPE = Field.contentType;
+const TE = Field.te;
+const MAX_FORWARDS = Field.maxForwards;
+const ACCEPTS_TRAILERS = HeadNote.acceptsTrailers;
+const OPTIONS_METHOD = Method.OPTIONS;
+const TRACE_METHOD = Method.TRACE;
+/** More than any path has hops; what is larger counts as this (RFC 9110 §7.6.2). */
+const FORWARDS_MAX = 2 ** 30;
+const FORWARDS_DIGITS_MAX = 16;
+/** The `HeadNote` bit of each known field. */
+const NOTES = new Uint8Array(FIELD_ID_COUNT);
+NOTES[Field.underscored] = HeadNote.underscoredName;
+NOTES[Field.via] = HeadNote.via;
+NOTES[Field.xRequestId] = HeadNote.requestId;
+NOTES[Field.forwarded] = HeadNote.forwarded;
+NOTES[Field.xForwardedFor] = HeadNote.xForwardedFor;
+NOTES[Field.xForwardedProto] = HeadNote.xForwardedProto;
+NOTES[Field.xForwardedHost] = HeadNote.xForwardedHost;
+const TRAILERS_BYTES = asciiBytes("trailers");
 const CONTINUE_BYTES = asciiBytes("100-continue");
 const EVENT_STREAM_BYTES = asciiBytes("text/event-stream");
 
@@ -166,7 +197,34 @@ function noteField(
     case CONTENT_TYPE:
       head.eventStream = isEventStream(memory, valueStart, valueEnd);
       break;
+    case TE:
+      if (listNames(memory, valueStart, valueEnd, TRAILERS_BYTES)) head.notes |= ACCEPTS_TRAILERS;
+      break;
+    case MAX_FORWARDS:
+      if (isRequest) return noteMaxForwards(memory, valueStart, valueEnd, head);
+      break;
+    default:
+      if (valueEnd > valueStart || id === FIELD_UNDERSCORED) head.notes |= NOTES[id]!;
   }
+  return 0;
+}
+
+/**
+ * Takes up Max-Forwards, which means something to a proxy in OPTIONS and TRACE alone (RFC 9110 §7.6.2).
+ * Returns 0 or a `Fault`.
+ */
+function noteMaxForwards(memory: Uint8Array, start: number, end: number, head: MessageHead): number {
+  if (head.method !== OPTIONS_METHOD && head.method !== TRACE_METHOD) return 0;
+  if (head.maxForwards !== -1 || start === end || end - start > FORWARDS_DIGITS_MAX) {
+    return Fault.badMaxForwards;
+  }
+  let value = 0;
+  for (let pos = start; pos < end; pos++) {
+    const digit = memory[pos]! - 0x30;
+    if (digit < 0 || digit > 9) return Fault.badMaxForwards;
+    value = value * 10 + digit;
+  }
+  head.maxForwards = Math.min(value, FORWARDS_MAX);
   return 0;
 }
 

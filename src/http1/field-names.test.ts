@@ -3,14 +3,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { TOKEN } from "../base/ascii.ts";
 import { asciiBytes, viewOf } from "../base/bytes.ts";
-import { FIELD_ID_COUNT, type Field, fieldIdOf, fieldName } from "./field-names.ts";
+import { Field, fieldIdOf, fieldName } from "./field-names.ts";
 
 function idOf(name: string): number {
   const memory = asciiBytes(`:${name}:`);
   return fieldIdOf(memory, viewOf(memory), 1, 1 + name.length);
 }
 
-for (let id = 1; id < FIELD_ID_COUNT; id++) {
+for (let id = 1; id < Field.underscored; id++) {
   const name = fieldName(id as Field);
   test(`field name: ${name} (RFC 9110 §5.1)`, () => {
     assert.equal(idOf(name), id);

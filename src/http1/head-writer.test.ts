@@ -4,7 +4,6 @@ import { test } from "node:test";
 import { asciiBytes, textOf, viewOf } from "../base/bytes.ts";
 import {
   NO_ROOM,
-  RequestPolicy,
   ResponseFraming,
   ResponsePolicy,
   writeRequestHead,
@@ -12,6 +11,7 @@ import {
 } from "./head-writer.ts";
 import { MessageHead } from "./message-head.ts";
 import { parseRequestHead } from "./request-head.ts";
+import { RequestPolicy } from "./request-policy.ts";
 import { parseResponseHead } from "./response-head.ts";
 
 const LIMITS = { headBytesMax: 8192, targetBytesMax: 4096, fieldCountMax: 64 };

@@ -8,42 +8,20 @@
  *
  * Dropped on both ways: Connection and every field it nominates, Keep-Alive, Proxy-Connection, TE, Trailer
  * (trailers are not passed on), Transfer-Encoding (written anew), Upgrade (unless the policy upgrades),
- * Proxy-Authenticate and Proxy-Authorization (RFC 9110 §11.7: between a client and a proxy that
- * authenticates, which we are not). A nomination cannot remove Host, Content-Length, Date or Via: without
- * them the message would mean something else.
+ * Proxy-Authenticate, Proxy-Authorization and Proxy-Authentication-Info (RFC 9110 §11.7: between a client and
+ * a proxy that authenticates, which we are not). A nomination cannot remove Host, Content-Length, Date or Via:
+ * without them the message would mean something else. What becomes of which field is in `request-policy.ts`.
  *
  * @hot
  */
 import { asciiBytes, ConstantBytes, copy, writeBytes, writeConstant } from "../base/bytes.ts";
 import { isNominated } from "./field-lines.ts";
-import { FIELD_ID_COUNT, Field } from "./field-names.ts";
+import { ADDED_BYTES_MAX, writeForwardingLines } from "./forwarding-lines.ts";
 import { ConnectionOption, type MessageHead, Method, TargetForm, TransferCoding } from "./message-head.ts";
+import { Fate, FORWARDED_HOST_BYTES, RESPONSE_FATES, type RequestPolicy } from "./request-policy.ts";
 
 /** Returned when `[at, limit)` may be too small. Nothing that was written there matters then. */
 export const NO_ROOM = -1;
-
-/**
- * Decisions about a request head, in a record that is reused: everything but `peer…` and `upgrade` stays as
- * it is made.
- */
-export class RequestPolicy {
-  /** The client's address as text, in the same memory as the heads. */
-  peerStart = 0;
-  peerEnd = 0;
-  /** Passes Upgrade on (the caller relays whatever follows 101). */
-  upgrade = false;
-  /** Host for an HTTP/1.0 request that has none: the endpoint's own `host:port`. */
-  hostFallback: Uint8Array;
-  /** From behind the client's address to in front of the value of X-Forwarded-Host. */
-  readonly middle: ConstantBytes;
-
-  /** `viaLine` is a whole line with CRLF (`Via: 1.1 name`), `scheme` is `http` or `https`. */
-  constructor(viaLine: Uint8Array, scheme: Uint8Array, hostFallback: Uint8Array = new Uint8Array(0)) {
-    this.hostFallback = hostFallback;
-    const lines = [asciiBytes("\r\nX-Forwarded-Proto: "), scheme, CRLF, viaLine, FORWARDED_HOST_BYTES];
-    this.middle = new ConstantBytes(concat(lines));
-  }
-}
 
 /** How the body of a response leaves: as received, chunked by us, or ended by the end of the connection. */
 export const ResponseFraming = { keep: 0, chunked: 1, close: 2 } as const;
@@ -71,10 +49,8 @@ export class ResponsePolicy {
   }
 }
 
-const CRLF = asciiBytes("\r\n");
 const CRLF_WORD = 0x0a0d;
 const FORWARDED_FOR = new ConstantBytes(asciiBytes("X-Forwarded-For: "));
-const FORWARDED_HOST_BYTES = asciiBytes("X-Forwarded-Host: ");
 const HOST_PREFIX = new ConstantBytes(asciiBytes("Host: "));
 const CHUNKED_LINE = new ConstantBytes(asciiBytes("Transfer-Encoding: chunked\r\n"));
 const UPGRADE_LINE = new ConstantBytes(asciiBytes("Connection: Upgrade\r\n"));
@@ -87,45 +63,13 @@ const VERSION_END = new ConstantBytes(asciiBytes(" HTTP/1.1\r\n"));
  */
 const OWN_BYTES_MAX = 256;
 
-const PASS = 0;
-const DROP = 1;
-/** Dropped unless the policy upgrades. */
-const DROP_UPGRADE = 2;
-/** Dropped when another line takes its place. */
-const DROP_HOST = 3;
-const DROP_LENGTH = 4;
-const PASS_ALWAYS = 5;
-
-function fates(drops: readonly number[]): Uint8Array {
-  const table = new Uint8Array(FIELD_ID_COUNT);
-  for (const id of drops) table[id] = DROP;
-  table[Field.upgrade] = DROP_UPGRADE;
-  table[Field.host] = DROP_HOST;
-  table[Field.contentLength] = DROP_LENGTH;
-  table[Field.date] = PASS_ALWAYS;
-  table[Field.via] = PASS_ALWAYS;
-  return table;
-}
-
-const HOP_BY_HOP = [
-  Field.connection,
-  Field.keepAlive,
-  Field.proxyConnection,
-  Field.te,
-  Field.trailer,
-  Field.transferEncoding,
-  Field.proxyAuthenticate,
-  Field.proxyAuthorization,
-];
-/** What a client says about whom it forwards for is not believed. */
-const REQUEST_FATES = fates([
-  ...HOP_BY_HOP,
-  Field.xForwardedFor,
-  Field.xForwardedProto,
-  Field.xForwardedHost,
-  Field.forwarded,
-]);
-const RESPONSE_FATES = fates(HOP_BY_HOP);
+const PASS = Fate.pass;
+const DROP_UPGRADE = Fate.dropUpgrade;
+const DROP_HOST = Fate.dropHost;
+const DROP_LENGTH = Fate.dropLength;
+const DROP_FORWARDS = Fate.dropForwards;
+const PASS_ALWAYS = Fate.passAlways;
+const PASS_FILLED = Fate.passFilled;
 
 const NOMINATED = ConnectionOption.nominated;
 const ABSOLUTE = TargetForm.absolute;
@@ -139,7 +83,8 @@ const ASTERISK = 0x2a;
 const DIGIT_ONE = 0x31;
 
 /**
- * Writes `head` as an HTTP/1.1 request in origin-form (or `*`) at `at`. `head` lies in the same memory,
+ * Writes `head` as an HTTP/1.1 request at `at`: in origin-form, in authority-form for CONNECT, or `*`. What the
+ * target says of the authority replaces the Host field (RFC 9112 §3.2.2). `head` lies in the same memory,
  * outside `[at, limit)`. Returns the end of what is written, or `NO_ROOM`.
  */
 export function writeRequestHead(
@@ -150,28 +95,26 @@ export function writeRequestHead(
   head: MessageHead,
   policy: RequestPolicy,
 ): number {
-  const absolute = head.targetForm === ABSOLUTE;
-  const hostStart = absolute
+  const named = head.authorityStart >= 0;
+  const hostStart = named
     ? head.authorityStart
     : head.hostIndex < 0
       ? 0
       : head.fields[head.hostIndex * 4 + 2]!;
-  const hostEnd = absolute
-    ? head.authorityEnd
-    : head.hostIndex < 0
-      ? 0
-      : head.fields[head.hostIndex * 4 + 3]!;
-  const receivedBytes =
-    head.end - head.start + 2 * (hostEnd - hostStart) + (policy.peerEnd - policy.peerStart);
+  const hostEnd = named ? head.authorityEnd : head.hostIndex < 0 ? 0 : head.fields[head.hostIndex * 4 + 3]!;
+  const plain = !policy.addsLines && !policy.trusted && head.maxForwards < 0;
+  const namesBytes = hostEnd - hostStart + (policy.peerEnd - policy.peerStart);
+  const receivedBytes = head.end - head.start + 2 * namesBytes;
   const ownBytes = policy.middle.length + policy.hostFallback.length + OWN_BYTES_MAX;
-  if (receivedBytes + ownBytes > limit - at) return NO_ROOM;
+  const addedBytes = plain ? 0 : namesBytes + ADDED_BYTES_MAX;
+  if (receivedBytes + ownBytes + addedBytes > limit - at) return NO_ROOM;
 
   let runStart = head.start;
-  if (absolute || hostEnd === hostStart) {
-    at = writeStart(memory, view, at, head, absolute);
+  if (named || hostEnd === hostStart) {
+    at = writeStart(memory, view, at, head);
     runStart = head.fieldCount > 0 ? head.fields[0]! : head.end - 2;
     at = writeConstant(view, at, HOST_PREFIX);
-    if (absolute) at = copy(view, memory, hostStart, hostEnd, at);
+    if (named) at = copy(view, memory, hostStart, hostEnd, at);
     else at = writeBytes(memory, at, policy.hostFallback);
     at = writeCrlf(view, at);
   } else if (head.versionMinor === 0) {
@@ -179,10 +122,14 @@ export function writeRequestHead(
     at = writeConstant(view, at, VERSION_END);
     runStart = head.targetEnd + VERSION_END.length;
   }
-  const dropHost = absolute || hostEnd === hostStart;
-  at = writeFields(memory, view, at, head, runStart, REQUEST_FATES, dropHost, false, policy.upgrade);
+  const dropHost = named || hostEnd === hostStart;
+  const fates = policy.trusted ? policy.trustedFates : policy.fates;
+  at = writeFields(memory, view, at, head, runStart, fates, dropHost, false, policy.upgrade);
   if (head.transferCoding === CHUNKED) at = writeConstant(view, at, CHUNKED_LINE);
   if (policy.upgrade) at = writeConstant(view, at, UPGRADE_LINE);
+  if (!plain) {
+    return writeCrlf(view, writeForwardingLines(memory, view, at, head, policy, hostStart, hostEnd));
+  }
   at = writeConstant(view, at, FORWARDED_FOR);
   at = copy(view, memory, policy.peerStart, policy.peerEnd, at);
   at = writeConstant(view, at, policy.middle);
@@ -192,14 +139,8 @@ export function writeRequestHead(
 }
 
 /** The request line anew: absolute-form becomes origin-form (RFC 9112 §3.2.1), or `*` (§3.2.4). */
-function writeStart(
-  memory: Uint8Array,
-  view: DataView,
-  at: number,
-  head: MessageHead,
-  absolute: boolean,
-): number {
-  if (!absolute) {
+function writeStart(memory: Uint8Array, view: DataView, at: number, head: MessageHead): number {
+  if (head.targetForm !== ABSOLUTE) {
     at = copy(view, memory, head.start, head.targetEnd, at);
     return writeConstant(view, at, VERSION_END);
   }
@@ -286,17 +227,14 @@ function writeFields(
       if (!dropLength) continue;
     } else if (fate === DROP_UPGRADE) {
       if (upgrade) continue;
+    } else if (fate === DROP_FORWARDS) {
+      if (head.maxForwards < 0) continue;
+    } else if (fate === PASS_FILLED) {
+      if (fields[(index << 2) + 3]! > fields[(index << 2) + 2]!) continue;
     } else if (fate === PASS_ALWAYS) continue;
     const lineStart = fields[index << 2]!;
     if (lineStart > runStart) at = copy(view, memory, runStart, lineStart, at);
     runStart = index + 1 < count ? fields[(index + 1) << 2]! : linesEnd;
   }
   return linesEnd > runStart ? copy(view, memory, runStart, linesEnd, at) : at;
-}
-
-function concat(parts: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) at = writeBytes(bytes, at, part);
-  return bytes;
 }

@@ -5,15 +5,10 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { START, surround } from "../../test/http1/feeds.ts";
 import { asciiBytes, textOf, viewOf } from "../base/bytes.ts";
-import {
-  NO_ROOM,
-  RequestPolicy,
-  ResponsePolicy,
-  writeRequestHead,
-  writeResponseHead,
-} from "./head-writer.ts";
+import { NO_ROOM, ResponsePolicy, writeRequestHead, writeResponseHead } from "./head-writer.ts";
 import { MessageHead, NEED_MORE } from "./message-head.ts";
 import { findHeadEnd, parseRequestHead } from "./request-head.ts";
+import { RequestPolicy } from "./request-policy.ts";
 import { parseResponseHead } from "./response-head.ts";
 
 const LIMITS = { headBytesMax: 2000, targetBytesMax: 200, fieldCountMax: 20 };
@@ -78,14 +73,25 @@ const HOP_BY_HOP = [
   "upgrade",
   "proxy-authenticate",
   "proxy-authorization",
+  "proxy-authentication-info",
 ];
-const FORWARDING = ["x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "forwarded"];
+const FORWARDING = ["proxy", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "forwarded"];
 /** Not nominated, however random options fall: these have rows of their own in the table. */
 const KEPT = ["via", "date", "host", "content-length"];
 const line = fc.oneof(
   fc.tuple(token, value),
   fc.tuple(
-    fc.constantFrom("Keep-Alive", "TE", "Trailer", "Via", "Date", "Server", "X-Forwarded-For", "Forwarded"),
+    fc.constantFrom(
+      "Keep-Alive",
+      "TE",
+      "Trailer",
+      "Via",
+      "Date",
+      "Server",
+      "X-Forwarded-For",
+      "Forwarded",
+      "Content_Length",
+    ),
     value,
   ),
   fc.tuple(
@@ -146,7 +152,7 @@ test("a request that is written parses again, to the same end-to-end fields", ()
       const sent = parsed(memory, head);
       assert.equal(sent.startLine, "GET /p?q HTTP/1.1\r\n");
       assert.deepEqual(sent.fields, [
-        ...endToEnd(received, [...HOP_BY_HOP, ...FORWARDING]),
+        ...endToEnd(received, [...HOP_BY_HOP, ...FORWARDING]).filter(([name]) => !name.includes("_")),
         ["x-forwarded-for", "192.0.2.1"],
         ["x-forwarded-proto", "http"],
         ["via", "1.1 hp"],

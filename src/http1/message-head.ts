@@ -40,6 +40,21 @@ export type TransferCoding = (typeof TransferCoding)[keyof typeof TransferCoding
  */
 export const ConnectionOption = { close: 1, keepAlive: 2, upgrade: 4, nominated: 8 } as const;
 
+/**
+ * Bits of `notes`: what rare fields say, in a line whose value is not empty. `acceptsTrailers`: TE names
+ * `trailers` (RFC 9110 §10.1.4). `underscoredName`: a name has `_`, whatever its value.
+ */
+export const HeadNote = {
+  underscoredName: 1,
+  via: 2,
+  acceptsTrailers: 4,
+  requestId: 8,
+  forwarded: 16,
+  xForwardedFor: 32,
+  xForwardedProto: 64,
+  xForwardedHost: 128,
+} as const;
+
 /** Numbers of a field within `fields`. */
 export const FIELD_STRIDE = 4;
 
@@ -96,6 +111,10 @@ export class MessageHead {
   eventStream = false;
   /** Line of the Date field. */
   dateIndex = -1;
+  /** `HeadNote` bits. */
+  notes = 0;
+  /** Max-Forwards of an OPTIONS or TRACE (RFC 9110 §7.6.2), at most 2^30; -1: there is none. */
+  maxForwards = -1;
 
   /** Takes heads of up to `fieldCountMax` fields. */
   constructor(fieldCountMax = 128) {
@@ -131,6 +150,8 @@ export class MessageHead {
     this.expectContinue = false;
     this.eventStream = false;
     this.dateIndex = -1;
+    this.notes = 0;
+    this.maxForwards = -1;
   }
 }
 

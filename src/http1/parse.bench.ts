@@ -5,9 +5,10 @@
 import { asciiBytes } from "../base/bytes.ts";
 import { BodyMode, BodyReader } from "./body.ts";
 import { Framing, requestFraming, responseFraming } from "./framing.ts";
-import { RequestPolicy, ResponsePolicy, writeRequestHead, writeResponseHead } from "./head-writer.ts";
+import { ResponsePolicy, writeRequestHead, writeResponseHead } from "./head-writer.ts";
 import { MessageHead, Method } from "./message-head.ts";
 import { findHeadEnd, parseRequestHead } from "./request-head.ts";
+import { RequestPolicy } from "./request-policy.ts";
 import { parseResponseHead } from "./response-head.ts";
 
 const LIMITS = { headBytesMax: 32_768, targetBytesMax: 8_192, fieldCountMax: 128 };

@@ -438,17 +438,33 @@ const ENDS: { wire: string; end: number }[] = [
   { wire: "", end: NEED_MORE },
   { wire: "\r\n\r\n", end: 4 },
   { wire: "a\r\n\r\nb", end: 5 },
-  { wire: "\n\r\n\r\n", end: 5 },
   { wire: "a\r\n\r", end: NEED_MORE },
-  { wire: "a\n\nb\r\rc\n\r\n\r", end: NEED_MORE },
-  { wire: "a\n\nb\r\rc\n\r\n\r\n", end: 12 },
+  { wire: "a\r\nb\r\rc\r\n\r", end: NEED_MORE },
+  { wire: "a\r\nb\r\rc\r\n\r\n", end: 11 },
   { wire: "abc\r\r\n\r\n", end: 8 },
+  { wire: "a\nb", end: Fault.bareLf },
+  { wire: "a\r\n\n", end: Fault.bareLf },
+  { wire: "a\r\nb\n\r\n\r\n", end: Fault.bareLf },
 ];
 for (const { wire, end } of ENDS) {
-  test(`head end of ${JSON.stringify(wire)}`, () => {
+  test(`head end of ${JSON.stringify(wire)} (RFC 9112 §2.2)`, () => {
     for (let pad = 0; pad < 5; pad++) {
       const bytes = asciiBytes("x".repeat(pad) + wire);
-      assert.equal(findHeadEnd(bytes, 0, bytes.length), end < 0 ? NEED_MORE : end + pad);
+      const expected = end < 0 ? end : end + pad;
+      assert.equal(findHeadEnd(bytes, 0, bytes.length), expected);
+      let found = NEED_MORE;
+      for (let until = 1, from = 0; until <= bytes.length && found === NEED_MORE; until++) {
+        found = findHeadEnd(bytes, from, until);
+        from = Math.max(0, until - 3);
+      }
+      assert.equal(found, expected, "byte by byte");
     }
   });
 }
+
+test("head end: the byte before the range does not count", () => {
+  for (const before of ["\r", "\n", "a"]) {
+    assert.equal(findHeadEnd(asciiBytes(`${before}\n\r\n\r\n`), 1, 6), 6);
+    assert.equal(findHeadEnd(asciiBytes(`\r\n${before}\r\n`), 2, 5), NEED_MORE);
+  }
+});

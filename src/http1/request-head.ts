@@ -31,6 +31,7 @@ export const METHOD_BYTES_MAX = 64;
 const IS_TOKEN = TOKEN;
 const IS_TARGET = TARGET;
 const MORE = NEED_MORE;
+const BARE_LF = Fault.bareLf;
 const METHOD_MAX = METHOD_BYTES_MAX;
 const CR = 0x0d;
 const LF = 0x0a;
@@ -68,6 +69,7 @@ export function parseRequestHead(
   const view = viewOf(memory);
   let pos = start;
   if (pos < limit && memory[pos] === CR) {
+    head.reset(pos);
     if (pos + 1 >= limit) return MORE;
     if (memory[pos + 1] !== LF) return Fault.badRequestLine;
     pos += 2;
@@ -216,19 +218,16 @@ function methodOf(memory: Uint8Array, start: number, end: number): number {
 }
 
 /**
- * Looks for the empty line that ends a head, in `memory[from, end)`. Returns the offset just past it, or
- * `NEED_MORE`. To go on later, begin 3 bytes before the old `end`.
+ * Looks for the empty line that ends a head, in `memory[from, end)`. Returns the offset just past it,
+ * `NEED_MORE`, or `Fault.bareLf` where a line ends without CR: a head that is wrong so far, whatever follows.
+ * To go on later, begin 3 bytes before the old `end`; the byte at `from` itself is not judged.
  */
 export function findHeadEnd(memory: Uint8Array, from: number, end: number): number {
-  // The last byte of CRLFCRLF is looked for first: three bytes of four need no look.
-  for (let pos = from + 3; pos < end; ) {
-    const byte = memory[pos]!;
-    if (byte === LF) {
-      if (memory[pos - 2] === LF && memory[pos - 1] === CR && memory[pos - 3] === CR) return pos + 1;
-      pos += 2;
-    } else {
-      pos += byte === CR ? 1 : 4;
-    }
+  const first = from + 3;
+  for (let pos = from + 1; pos < end; pos++) {
+    if (memory[pos] !== LF) continue;
+    if (memory[pos - 1] !== CR) return BARE_LF;
+    if (pos >= first && memory[pos - 2] === LF && memory[pos - 3] === CR) return pos + 1;
   }
   return MORE;
 }

@@ -32,8 +32,10 @@ export function growPartial(
   copy(plane.view, plane.memory, pos, pos + take, partial.end);
   partial.end += take;
   const headEnd = findHeadEnd(plane.memory, Math.max(partial.start, partial.scanned - 3), partial.end);
-  if (headEnd === NEED_MORE) {
+  if (headEnd < 0) {
     partial.scanned = partial.end;
+    // A line that ends without CR will be refused: now, not when the size has doubled.
+    if (headEnd !== NEED_MORE) partial.parseAgainBytes = 0;
     return pos + take;
   }
   const surplus = partial.end - headEnd;

@@ -5,8 +5,9 @@
  * @hot
  */
 import { asciiBytes } from "../base/bytes.ts";
-import { NO_ROOM, RequestPolicy, writeRequestHead } from "../http1/head-writer.ts";
+import { NO_ROOM, writeRequestHead } from "../http1/head-writer.ts";
 import type { MessageHead } from "../http1/message-head.ts";
+import { RequestPolicy } from "../http1/request-policy.ts";
 import type { Exchange } from "./exchange.ts";
 import type { Plane } from "./plane.ts";
 
