@@ -8,6 +8,8 @@ export interface Host {
   openListener(address: { host: string; port: number }, options: { reusePort: boolean }): number;
   /** Where it is bound, in `Port.connect`'s form. */
   listenerAddress(fd: number): string;
+  /** From now on a new client of that socket hears nothing; one whose handshake is under way finishes it. */
+  dropNewHandshakes(fd: number): void;
   /** Ends listening on that socket, whoever else still has it open: connecting is refused from now on. */
   endListening(fd: number): void;
   createSharedSegment(bytes: number): { fd: number; buffer: ArrayBufferLike };
@@ -31,6 +33,7 @@ export async function loadHost(): Promise<Host | string> {
     const host: Host = {
       openListener: sockets.openListener,
       listenerAddress: sockets.listenerAddress,
+      dropNewHandshakes: (fd) => void sockets.dropNewHandshakes(fd),
       endListening: (fd) => void loadSyscalls().shutdown(fd, SHUT_RD),
       createSharedSegment: memory.createSharedSegment,
       allowedCpus: processes.allowedCpus,

@@ -27,11 +27,22 @@ export interface Listeners {
   sources(index: number, firstFd: number): readonly ListenerSource[];
   /** The first worker's addresses: later workers must use the same ports. */
   learn(addresses: readonly string[]): void;
+  /**
+   * No new client gets through to any worker, and none hears so: it is about to end. Returns how long to wait
+   * until those who are just getting through have done so.
+   */
+  dropNewHandshakes(): number;
   /** The worker at `index` has taken what waited, and nobody shall wait there any more. Idempotent. */
   end(index: number): void;
   /** As `end` for all workers. */
   endAll(): void;
 }
+
+/**
+ * A handshake takes one round trip. Whoever is turned away tries again after a second, however short this is,
+ * and one that has not finished by then is reset.
+ */
+const HANDSHAKE_MS = 250;
 
 /** Where SO_REUSEPORT spreads connections over the sockets, and Node offers it. */
 const REUSE_PORT_PLATFORMS: readonly string[] = ["linux", "freebsd", "dragonfly", "sunos", "aix"];
@@ -67,6 +78,10 @@ export async function openInheritedListeners(
     descriptors: (index) => rows.map((row) => row[index]!),
     sources: (_index, firstFd) => rows.map((_row, listener) => ({ fd: firstFd + listener })),
     learn() {},
+    dropNewHandshakes() {
+      for (const fd of rows.flat()) host.dropNewHandshakes(fd);
+      return HANDSHAKE_MS;
+    },
     end,
     endAll() {
       for (let index = 0; index < workers; index++) end(index);
@@ -119,6 +134,7 @@ export async function describeOwnListeners(
       addresses = learned;
       for (const [listener, address] of learned.entries()) bound[listener]!.port = portOf(address);
     },
+    dropNewHandshakes: () => 0,
     end() {},
     endAll() {},
   };

@@ -7,6 +7,7 @@
  */
 import { closeSync } from "node:fs";
 import { availableParallelism } from "node:os";
+import { setTimeout as delay } from "node:timers/promises";
 import { blockOf, segmentBytes } from "../contract/counters.ts";
 import type { Snapshot } from "../contract/snapshot.ts";
 import type { FromWorker } from "../contract/worker-messages.ts";
@@ -162,6 +163,8 @@ export class Supervisor {
   async drain(): Promise<void> {
     const { configuration, listeners, log } = this.#parts;
     for (const backends of this.#backends) backends.stop();
+    // Whoever connects between a worker's last look at its queue and the end of its socket would be reset.
+    await delay(listeners.dropNewHandshakes());
     const late = setTimeout(() => listeners.endAll(), TAKE_QUEUES_MS);
     const cut = await this.#fleet.drain(configuration.drainTimeoutMs);
     clearTimeout(late);

@@ -17,12 +17,27 @@ const IPPROTO_TCP = 6;
 const TCP_NODELAY = 1;
 const IPPROTO_IPV6 = 41;
 const IPV6_V6ONLY = 26;
+const SO_ATTACH_FILTER = 26;
 const SHUT_WR = 1;
 const F_GETFL = 3;
 const F_SETFL = 4;
 const O_NONBLOCK = 0x800;
 /** The kernel cuts it to `net.core.somaxconn`. */
 const BACKLOG = 4096;
+const TWO_POW_32 = 0x1_0000_0000;
+/** Where a filter's instructions lie in the scratch page, in words, behind their `struct sock_fprog`. */
+const FILTER_AT = 8;
+/**
+ * Classic BPF, two words an instruction (`struct sock_filter`: code, jumps if true and false; operand). The
+ * packet begins with its TCP header: byte 13 holds the flags.
+ */
+const DROP_SYN = Int32Array.of(
+  ...[0x30, 13], // A = byte 13
+  ...[0x54, 0x12], // A &= SYN | ACK
+  ...[0x15 | (1 << 24), 0x02], // if A is SYN alone go on, else skip one
+  ...[0x06, 0], // take nothing: drop
+  ...[0x06, -1], // take all
+);
 /**
  * Where an address and its length lie in the scratch page; in front of them there is room for socket options.
  */
@@ -98,6 +113,25 @@ export function setBlocking(fd: number, blocking: boolean): number {
   const wanted = blocking ? flags & ~O_NONBLOCK : flags | O_NONBLOCK;
   if (wanted !== flags && calls.fcntl(fd, F_SETFL, wanted) < 0) return -calls.errno();
   return 0;
+}
+
+/**
+ * The listening socket `fd` drops every SYN from now on, in silence: its sender tries again after a second, and
+ * meets who listens there then, or is refused. Handshakes that are under way come to their end, which a filter
+ * for all packets would prevent. Accepted sockets inherit the filter; no SYN comes to them. Returns 0 or a
+ * negative errno.
+ */
+export function dropNewHandshakes(fd: number): number {
+  const calls = loadSyscalls();
+  const { address, words } = sharedScratch();
+  for (let i = 0; i < DROP_SYN.length; i++) words[FILTER_AT + i] = DROP_SYN[i]!;
+  // struct sock_fprog: count of instructions, padding, address.
+  const program = address + FILTER_AT * 4;
+  words[0] = DROP_SYN.length / 2;
+  words[1] = 0;
+  words[2] = program | 0;
+  words[3] = (program / TWO_POW_32) | 0;
+  return calls.setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, address, 16) < 0 ? -calls.errno() : 0;
 }
 
 /** The next close sends RST and drops what is queued (SO_LINGER with 0 seconds). */
