@@ -20,6 +20,7 @@ export function prefersJson(accept: string): boolean {
   const ranges = accept.split(",").map(readRange);
   const json = rankOf(["application/json", "application/*", "*/*"], ranges);
   const text = rankOf(["text/plain", "text/*", "*/*"], ranges);
+  if (json.weight === 0) return false;
   if (json.weight !== text.weight) return json.weight > text.weight;
   if (json.exactness !== text.exactness) return json.exactness > text.exactness;
   return json.index < text.index;

@@ -12,6 +12,7 @@
  */
 import { RoundRobin } from "../balance/round-robin.ts";
 import { assert } from "../base/assert.ts";
+import { SMALL_SLOT_BYTES } from "../base/buffer-pool.ts";
 import { copy, textOf } from "../base/bytes.ts";
 import { histogramRecord } from "../base/histogram.ts";
 import { Counter, HistogramCell } from "../contract/counters.ts";
@@ -196,8 +197,12 @@ export class Exchanges {
 
   /** The final response head has been read: the request will not be sent again. */
   responseBegun(exchange: Exchange): void {
-    const { counters, nowMs } = this.#plane;
-    this.#dropRequest(exchange);
+    const { counters, nowMs, buffers } = this.#plane;
+    // A small one stays for the notice, should the response break off; a stream without end is not worth it.
+    const isSmall = exchange.requestEnd - exchange.requestStart <= SMALL_SLOT_BYTES;
+    if (!isSmall || exchange.eventStream || buffers.freeSmallCount < buffers.smallCount >> 1) {
+      this.#dropRequest(exchange);
+    }
     histogramRecord(counters, HistogramCell.originUs, microseconds(nowMs - exchange.startMs));
   }
 
@@ -365,8 +370,8 @@ function endpointOf({ cluster, endpointIndex }: Exchange): string {
   return endpointIndex < 0 ? "" : cluster!.endpoints[endpointIndex]!.name;
 }
 
-/** What is going on in an exchange. */
-function phaseOf(exchange: Exchange): FailureNotice["phase"] {
+/** What is going on in an exchange that has not ended. */
+export function phaseOf(exchange: Exchange): FailureNotice["phase"] {
   if (exchange.responseStarted) return "response-body";
   if (exchange.requestStart < 0) return "request-head";
   const { origin } = exchange;
