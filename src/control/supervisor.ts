@@ -22,6 +22,7 @@ import {
   controlFolder,
   openControlSocket,
 } from "./control-socket.ts";
+import { failureText, suppressedText } from "./failure-text.ts";
 import { Figures } from "./figures.ts";
 import { Fleet, type ReadyMessage, type WorkerPlan } from "./fleet.ts";
 import { type Host, loadHost } from "./host.ts";
@@ -260,13 +261,12 @@ export class Supervisor {
     if (message.type === "counters") {
       this.figures.put(index, message.cells);
     } else if (message.type === "failure") {
-      const { by, ...rest } = message.notice;
-      const text = `request failed by ${by}`;
-      if (by === "client") log.info({ worker: index, ...rest }, text);
-      else log.warn({ worker: index, ...rest }, text);
+      const { message: _, ...fields } = message.notice;
+      const level = fields.by === "client" ? "info" : "warn";
+      log[level]({ worker: index, ...fields }, failureText(message.notice));
     } else if (message.type === "suppressed") {
       const { reason, count } = message;
-      log.warn({ worker: index, reason, count }, "more requests failed for the same reason");
+      log.warn({ worker: index, reason, count }, suppressedText(reason, count));
     } else if (message.type === "queues-taken") {
       this.#parts.listeners.end(index);
     } else if (message.type === "endpoint") {
