@@ -23,6 +23,7 @@ interface Verdict {
 }
 
 /** Seconds a client is asked to wait when no backend is available. */
+const NOTHING = new Uint8Array(0);
 const RETRY_AFTER_S = 1;
 const ALLOWED_METHODS = "GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH";
 
@@ -46,6 +47,13 @@ export class Answers {
     const { name, status, text } = FAULTS[fault];
     const proxyError = faultProxyError(status);
     return this.#once(name, json, true, () => ({ status, reason: name, text, proxyError, fields: [] }));
+  }
+
+  /** The answer to an OPTIONS that may go no further (RFC 9110 §9.3.7). */
+  toOptions(close: boolean): Answer {
+    const fields = [`Allow: ${ALLOWED_METHODS}`, "Content-Length: 0", ...(close ? ["Connection: close"] : [])];
+    const lines = asciiBytes(`HTTP/1.1 200 OK\r\n${fields.join("\r\n")}\r\n`);
+    return { lines, body: NOTHING, status: 200 };
   }
 
   #once(reason: string, json: boolean, close: boolean, verdict: () => Verdict): Answer {

@@ -19,6 +19,7 @@ import { parseRequestHead } from "../http1/request-head.ts";
 import { askedBy } from "./asked.ts";
 import type { Exchanges } from "./exchanges.ts";
 import { type Failure, Failures } from "./failure.ts";
+import { isPeerTrusted } from "./head-rules.ts";
 import { ClientLeg, ClientState } from "./legs.ts";
 import { dropPartial, growPartial, isTooEarlyToParse, NO_SLOT, parseLater } from "./partial-head.ts";
 import { ConnectionKind, type Plane } from "./plane.ts";
@@ -318,6 +319,7 @@ export class ClientSide implements ClientProtocol {
     leg.peerStart = slot + (leg.connection - index * PEERS_PER_SLOT) * PEER_STRIDE;
     leg.peerEnd = port.writePeerAddress(leg.connection, leg.peerStart);
     assert(leg.peerEnd - leg.peerStart <= PEER_ADDRESS_BYTES, "an address fits its place");
+    leg.trusted = isPeerTrusted(this.#plane, leg);
   }
 
   /** A client that takes something of what is queued for it in each period is slow; one that takes nothing is

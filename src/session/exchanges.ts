@@ -24,6 +24,7 @@ import { type MessageHead, Method, persists, upgrades } from "../http1/message-h
 import { askedIn } from "./asked.ts";
 import { Exchange } from "./exchange.ts";
 import { connectFailure, type Failure, Failures } from "./failure.ts";
+import { HeadRules } from "./head-rules.ts";
 import { type ClientLeg, ClientState, OriginState } from "./legs.ts";
 import { microseconds, type Plane } from "./plane.ts";
 import type { ClientProtocol, OriginProtocol } from "./protocols.ts";
@@ -42,6 +43,7 @@ export class Exchanges {
   readonly #requests: RequestWriter;
   readonly #responses: ResponseWriter;
   readonly #relays: Relays;
+  readonly #rules: HeadRules;
   readonly #free: Exchange[] = [];
   #clients!: ClientProtocol;
   #origins!: OriginProtocol;
@@ -50,6 +52,7 @@ export class Exchanges {
 
   constructor(plane: Plane, requests: RequestWriter, responses: ResponseWriter, relays: Relays) {
     this.#plane = plane;
+    this.#rules = new HeadRules(plane.snapshot);
     this.#requests = requests;
     this.#responses = responses;
     this.#relays = relays;
@@ -61,8 +64,10 @@ export class Exchanges {
     this.#origins = origins;
   }
 
-  /** Exchanges that begin from now on choose from these. */
+  /** Exchanges that begin from now on choose from these, by the rules of the plane's snapshot. */
   useClusters(clusters: readonly RoundRobin[]): void {
+    this.#rules.use(this.#plane.snapshot);
+    this.#requests.use(this.#plane.snapshot);
     this.#clusters = clusters;
   }
 
@@ -83,6 +88,12 @@ export class Exchanges {
       this.#clients.refuse(leg, Failures.connectMethod);
       return end;
     }
+    const refusal = this.#rules.refusal(plane.memory, head);
+    if (refusal !== null) {
+      this.#clients.refuse(leg, refusal);
+      return end;
+    }
+    if (head.maxForwards === 0) return this.#answerOptions(leg, head, framing, pos, end);
     this.#clients.ensurePeer(leg);
     const exchange = this.#free.length > 0 ? this.#free.pop()! : new Exchange();
     exchange.client = leg;
@@ -275,6 +286,20 @@ export class Exchanges {
     const { name, status, text } = FAULTS[fault];
     this.#plane.count(Counter.errorBadRequest, 1);
     this.#tell("client", "request-head", name, status, leg, "", request, text);
+  }
+
+  /**
+   * Answers an OPTIONS that may go no further: we are its final recipient (RFC 9110 §7.6.2). Returns up to
+   * where the input was used. @cold
+   */
+  #answerOptions(leg: ClientLeg, head: MessageHead, framing: number, pos: number, end: number): number {
+    const keepAlive =
+      framing === NONE && head.versionMinor === 1 && persists(head) && !this.#plane.draining;
+    // The connection ends: whatever follows the head is not read.
+    if (!keepAlive) leg.state = ClientState.body;
+    this.#responses.answerOptions(leg, !keepAlive);
+    this.#clients.exchangeEnded(leg, keepAlive);
+    return keepAlive ? pos : end;
   }
 
   /** Sends the request to the next endpoint that may have it; `failure` is the answer when there is none. */

@@ -6,6 +6,7 @@
  */
 import { EndpointRegistry } from "../balance/endpoint-registry.ts";
 import { asciiBytes } from "../base/bytes.ts";
+import { SEED_BYTES } from "../base/unguessable-ids.ts";
 import type { Notices } from "../contract/notices.ts";
 import type { Port } from "../contract/port.ts";
 import type { Snapshot } from "../contract/snapshot.ts";
@@ -24,7 +25,8 @@ const RELAY = ConnectionKind.relay;
 
 /**
  * `counters` is the worker's block of the shared segment; `epochOffsetMs` added to the engine's clock gives
- * Unix time.
+ * Unix time; `seed` is `SEED_BYTES` bytes of true chance, of which no other worker has the same (without it,
+ * request ids can be foretold).
  */
 export function createHttpSession(
   port: Port,
@@ -32,8 +34,9 @@ export function createHttpSession(
   counters: Float64Array,
   notices: Notices,
   epochOffsetMs: number,
+  seed: Uint8Array = new Uint8Array(SEED_BYTES),
 ): Session {
-  return new HttpSession(new Plane(port, snapshot, counters, notices, epochOffsetMs));
+  return new HttpSession(new Plane(port, snapshot, counters, notices, epochOffsetMs), seed);
 }
 
 class HttpSession implements Session {
@@ -46,12 +49,12 @@ class HttpSession implements Session {
   /** `drain` was called, and waits for a batch: outside of one the clock stands still. */
   #drainPending = false;
 
-  constructor(plane: Plane) {
+  constructor(plane: Plane, seed: Uint8Array) {
     const via = asciiBytes(`Via: 1.1 ${plane.snapshot.viaName}\r\n`);
     const responses = new ResponseWriter(plane, via);
     this.#plane = plane;
     this.#relays = new Relays(plane);
-    this.#exchanges = new Exchanges(plane, new RequestWriter(plane, via), responses, this.#relays);
+    this.#exchanges = new Exchanges(plane, new RequestWriter(plane, seed), responses, this.#relays);
     this.#clients = new ClientSide(plane, this.#exchanges, responses);
     this.#origins = new OriginSide(plane, this.#exchanges, responses);
     this.#exchanges.join(this.#clients, this.#origins);

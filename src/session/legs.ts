@@ -58,6 +58,8 @@ export class ClientLeg {
   /** Text of the peer's address in memory; -1 until it is needed. */
   peerStart = -1;
   peerEnd = -1;
+  /** What it says of those before it is believed (`Policy.trustedProxies`); decided with `peerStart`. */
+  trusted = false;
   /** What was queued for it when its patience was last extended; -1: not yet. */
   queuedBytes = -1;
   exchange: Exchange | null = null;

@@ -5,6 +5,8 @@
  * @hot
  */
 import { asciiBytes } from "../base/bytes.ts";
+import { UnguessableIds } from "../base/unguessable-ids.ts";
+import type { Snapshot } from "../contract/snapshot.ts";
 import { NO_ROOM, writeRequestHead } from "../http1/head-writer.ts";
 import type { MessageHead } from "../http1/message-head.ts";
 import { RequestPolicy } from "../http1/request-policy.ts";
@@ -20,11 +22,19 @@ const UNKNOWN_HOST = new Uint8Array(0);
 
 export class RequestWriter {
   readonly #plane: Plane;
-  readonly #policy: RequestPolicy;
+  readonly #ids: UnguessableIds;
+  #policy: RequestPolicy;
 
-  constructor(plane: Plane, viaLine: Uint8Array) {
+  /** `seed`: `SEED_BYTES` bytes of chance, for request ids. */
+  constructor(plane: Plane, seed: Uint8Array) {
     this.#plane = plane;
-    this.#policy = new RequestPolicy(viaLine, HTTP, UNKNOWN_HOST);
+    this.#ids = new UnguessableIds(seed);
+    this.#policy = policyOf(plane.snapshot, this.#ids);
+  }
+
+  /** Heads from now on are written as `snapshot` wants them. @cold */
+  use(snapshot: Snapshot): void {
+    this.#policy = policyOf(snapshot, this.#ids);
   }
 
   /** Writes the head and leaves its range, with one reference, in the exchange. `false`: out of slots. */
@@ -34,6 +44,7 @@ export class RequestWriter {
     const client = exchange.client!;
     policy.peerStart = client.peerStart;
     policy.peerEnd = client.peerEnd;
+    policy.trusted = client.trusted;
     policy.upgrade = exchange.upgrade;
     let slot = buffers.acquireSmall();
     let end = NO_ROOM;
@@ -52,4 +63,15 @@ export class RequestWriter {
     exchange.requestEnd = end;
     return true;
   }
+}
+
+function policyOf({ policy, viaName }: Snapshot, ids: UnguessableIds): RequestPolicy {
+  const options = {
+    underscoreNames: policy.underscoreNames === "pass",
+    forwarded: policy.forwarded,
+    requestId: policy.requestId,
+    trailers: policy.trailers === "pass",
+  };
+  const via = asciiBytes(`Via: 1.1 ${viaName}\r\n`);
+  return new RequestPolicy(via, HTTP, UNKNOWN_HOST, options, policy.requestId === "off" ? null : ids);
 }

@@ -154,6 +154,11 @@ export class ResponseWriter {
     this.#answer(leg, this.#answers.ofFault(fault, asked.json), asked.headOnly);
   }
 
+  /** Sends the answer to an OPTIONS whose final recipient we are. */
+  answerOptions(leg: ClientLeg, close: boolean): void {
+    this.#answer(leg, this.#answers.toOptions(close), false);
+  }
+
   #answer(leg: ClientLeg, answer: Answer, headOnly: boolean): void {
     const { buffers, memory, nowMs, epochOffsetMs } = this.#plane;
     const start = buffers.acquireSmall();

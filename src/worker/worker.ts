@@ -4,6 +4,8 @@
  * Why it is so thin: whatever lives here lives once per worker and in the process that must not stall. Names,
  * health, logs and figures are the supervisor's.
  */
+import { randomBytes } from "node:crypto";
+import { SEED_BYTES } from "../base/unguessable-ids.ts";
 import { blockOf, Counter } from "../contract/counters.ts";
 import type { Engine } from "../contract/port.ts";
 import type { BootMessage, FromWorker, ToWorker } from "../contract/worker-messages.ts";
@@ -56,7 +58,7 @@ export class Worker {
       () => void this.#end("drained"),
     );
     const create = boot.snapshot.mode === "http" ? createHttpSession : createRelaySession;
-    this.#session = create(engine, boot.snapshot, cells, notices, performance.timeOrigin);
+    this.#session = create(engine, boot.snapshot, cells, notices, performance.timeOrigin, randomBytes(SEED_BYTES));
     engine.start(this.#session);
   }
 
