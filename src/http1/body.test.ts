@@ -3,9 +3,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { pieces, readBody } from "../../test/http1/bodies.ts";
 import { asciiBytes } from "../base/bytes.ts";
-import { BodyMode, BodyReader, CHUNK_EXTENSION_BYTES_MAX, TRAILER_BYTES_MAX } from "./body.ts";
+import { BodyMode, BodyReader, CHUNK_EXTENSION_BYTES_MAX } from "./body.ts";
 import { FAULTS, Fault } from "./fault.ts";
 import { Framing } from "./framing.ts";
+import { TRAILER_BYTES_MAX, TRAILER_FIELDS_MAX } from "./trailer-section.ts";
 
 const REFUSALS: { name: string; rfc: string; wire: string; fault: Fault }[] = [
   { name: "no size", rfc: "9112 §7.1", wire: "\r\n", fault: Fault.badChunkSize },
@@ -15,6 +16,27 @@ const REFUSALS: { name: string; rfc: string; wire: string; fault: Fault }[] = [
   { name: "space in front", rfc: "9112 §7.1", wire: " 5\r\n", fault: Fault.badChunkSize },
   { name: "space behind", rfc: "9112 §7.1", wire: "5 \r\n", fault: Fault.badChunkSize },
   { name: "an underscore", rfc: "9112 §7.1", wire: "1_0\r\n", fault: Fault.badChunkSize },
+  { name: "HTAB in front", rfc: "9112 §7.1", wire: "\t5\r\n", fault: Fault.badChunkSize },
+  { name: "HTAB behind", rfc: "9112 §7.1", wire: "5\t\r\n", fault: Fault.badChunkSize },
+  { name: "a minus", rfc: "9112 §7.1", wire: "-5\r\n", fault: Fault.badChunkSize },
+  { name: "a hexadecimal suffix", rfc: "9112 §7.1", wire: "5h\r\n", fault: Fault.badChunkSize },
+  { name: "NUL behind the size", rfc: "9112 §7.1", wire: "5\x00\r\n", fault: Fault.badChunkSize },
+  { name: "two sizes", rfc: "9112 §7.1", wire: "5 5\r\nhello\r\n", fault: Fault.badChunkSize },
+  { name: "a comma", rfc: "9112 §7.1", wire: "5,5\r\nhello\r\n", fault: Fault.badChunkSize },
+  { name: "an empty line first", rfc: "9112 §7.1", wire: "\r\n5\r\nhello\r\n", fault: Fault.badChunkSize },
+  { name: "CR CR LF behind the size", rfc: "9112 §2.2", wire: "5\r\r\nhello", fault: Fault.bareCr },
+  {
+    name: "2^32 wrapped by zeros",
+    rfc: "9112 §7.1",
+    wire: `${"0".repeat(8)}100000005\r\n`,
+    fault: Fault.chunkSizeOverflow,
+  },
+  {
+    name: "17 zeros at the end",
+    rfc: "9112 §7.1",
+    wire: `${"0".repeat(17)}\r\n\r\n`,
+    fault: Fault.chunkSizeOverflow,
+  },
   { name: "LF behind the size", rfc: "9112 §2.2", wire: "5\nhello\r\n", fault: Fault.badChunkSize },
   { name: "CR without LF", rfc: "9112 §2.2", wire: "5\rhello\r\n", fault: Fault.bareCr },
   { name: "17 digits", rfc: "9112 §7.1", wire: "00000000000000005\r\n", fault: Fault.chunkSizeOverflow },
@@ -23,6 +45,48 @@ const REFUSALS: { name: string; rfc: string; wire: string; fault: Fault }[] = [
   { name: "LF in an extension", rfc: "9112 §7.1.1", wire: "5;a\nhello\r\n", fault: Fault.badChunkExtension },
   { name: "NUL in an extension", rfc: "9112 §7.1.1", wire: "5;a\x00\r\n", fault: Fault.badChunkExtension },
   { name: "CR in an extension", rfc: "9112 §2.2", wire: "5;a\rb\r\n", fault: Fault.bareCr },
+  { name: "an empty extension", rfc: "9112 §7.1.1", wire: "5;\r\nhello", fault: Fault.badChunkExtension },
+  { name: "an empty extension name", rfc: "9112 §7.1.1", wire: "5;=a\r\n", fault: Fault.badChunkExtension },
+  { name: "an empty extension value", rfc: "9112 §7.1.1", wire: "5;a=\r\n", fault: Fault.badChunkExtension },
+  { name: "two semicolons", rfc: "9112 §7.1.1", wire: "5;;a\r\n", fault: Fault.badChunkExtension },
+  {
+    name: "an extension name of two words",
+    rfc: "9112 §7.1.1",
+    wire: "5;a b\r\n",
+    fault: Fault.badChunkExtension,
+  },
+  { name: "space behind an extension", rfc: "9112 §7.1.1", wire: "5;a \r\n", fault: Fault.badChunkExtension },
+  {
+    name: "space behind an extension's value",
+    rfc: "9112 §7.1.1",
+    wire: "5;a=b\t\r\n",
+    fault: Fault.badChunkExtension,
+  },
+  { name: "a comma in an extension", rfc: "9112 §7.1.1", wire: "5;a,b\r\n", fault: Fault.badChunkExtension },
+  {
+    name: "CRLF in quotes",
+    rfc: "9112 §7.1.1",
+    wire: '5;a="\r\n0\r\n\r\n"\r\n',
+    fault: Fault.badChunkExtension,
+  },
+  { name: "LF in quotes", rfc: "9112 §7.1.1", wire: '5;a="\n"\r\n', fault: Fault.badChunkExtension },
+  { name: "CR in quotes", rfc: "9112 §7.1.1", wire: '5;a="\r"\r\n', fault: Fault.badChunkExtension },
+  { name: "an escaped CR", rfc: "9112 §7.1.1", wire: '5;a="\\\r\n"\r\n', fault: Fault.badChunkExtension },
+  { name: "an escaped last quote", rfc: "9112 §7.1.1", wire: '5;a="\\"\r\n', fault: Fault.badChunkExtension },
+  { name: "a word behind quotes", rfc: "9112 §7.1.1", wire: '5;a="b"c\r\n', fault: Fault.badChunkExtension },
+  { name: "a quoted name", rfc: "9112 §7.1.1", wire: '5;"a"\r\n', fault: Fault.badChunkExtension },
+  {
+    name: "many tiny chunks with extensions, each short",
+    rfc: "9112 §7.1.1",
+    wire: `1;${"a".repeat(62)}\r\nx\r\n`.repeat(66),
+    fault: Fault.chunkExtensionTooLong,
+  },
+  {
+    name: "many tiny chunks with whitespace in front of an extension",
+    rfc: "9112 §7.1.1",
+    wire: `1${" ".repeat(62)};a\r\nx\r\n`.repeat(66),
+    fault: Fault.chunkExtensionTooLong,
+  },
   {
     name: "long extensions",
     rfc: "9112 §7.1.1",
@@ -33,6 +97,19 @@ const REFUSALS: { name: string; rfc: string; wire: string; fault: Fault }[] = [
     name: "a chunk longer than its size",
     rfc: "9112 §7.1",
     wire: "5\r\nhello!\r\n",
+    fault: Fault.badChunkEnd,
+  },
+  { name: "no CRLF behind a chunk", rfc: "9112 §7.1", wire: "5\r\nhello0\r\n\r\n", fault: Fault.badChunkEnd },
+  {
+    name: "a chunk shorter than its size",
+    rfc: "9112 §7.1",
+    wire: "5\r\nhel\r\n0\r\n\r\n",
+    fault: Fault.badChunkEnd,
+  },
+  {
+    name: "CR CR LF behind a chunk",
+    rfc: "9112 §7.1",
+    wire: "5\r\nhello\r\r\n0\r\n",
     fault: Fault.badChunkEnd,
   },
   { name: "LF ends a chunk", rfc: "9112 §7.1", wire: "5\r\nhello\n0\r\n", fault: Fault.badChunkEnd },
@@ -49,6 +126,21 @@ const REFUSALS: { name: string; rfc: string; wire: string; fault: Fault }[] = [
   { name: "LF ends the body", rfc: "9112 §2.2", wire: "0\r\n\n", fault: Fault.badTrailer },
   { name: "CR without LF at the end", rfc: "9112 §2.2", wire: "0\r\n\rX", fault: Fault.bareCr },
   {
+    name: "many trailers",
+    rfc: "6585 §5",
+    wire: `0\r\n${"A: b\r\n".repeat(TRAILER_FIELDS_MAX + 1)}\r\n`,
+    fault: Fault.trailerTooLarge,
+  },
+  { name: "a trailer with NUL", rfc: "9110 §5.5", wire: "0\r\nA: \x00\r\n\r\n", fault: Fault.badTrailer },
+  { name: "a trailer with CR", rfc: "9112 §2.2", wire: "0\r\nA: b\rc\r\n\r\n", fault: Fault.bareCr },
+  { name: "a trailer without a name", rfc: "9112 §5", wire: "0\r\n: b\r\n\r\n", fault: Fault.badTrailer },
+  {
+    name: "a request line for a trailer",
+    rfc: "9112 §7.1.2",
+    wire: "0\r\nGET / HTTP/1.1\r\n\r\n",
+    fault: Fault.badTrailer,
+  },
+  {
     name: "a large trailer section",
     rfc: "6585 §5",
     wire: `0\r\nA: ${"b".repeat(TRAILER_BYTES_MAX)}\r\n\r\n`,
@@ -57,7 +149,7 @@ const REFUSALS: { name: string; rfc: string; wire: string; fault: Fault }[] = [
 ];
 for (const { name, rfc, wire, fault } of REFUSALS) {
   test(`chunked refused: ${name} (RFC ${rfc})`, () => {
-    for (const mode of [BodyMode.wire, BodyMode.payload]) {
+    for (const mode of Object.values(BodyMode)) {
       for (const buffers of [[wire], pieces(wire, 1), pieces(wire, 3)]) {
         const { result } = readBody(buffers, Framing.chunked, 0, mode);
         assert.equal(result < -1 ? FAULTS[result as Fault].name : result, FAULTS[fault].name);
@@ -122,6 +214,73 @@ for (const { name, rfc, wire, out, ranges } of CHUNKED) {
     }
   });
 }
+
+const EXTENSIONS: { name: string; extension: string }[] = [
+  { name: "a name", extension: ";a" },
+  { name: "names", extension: ";a;b;c" },
+  { name: "a value", extension: ";a=b" },
+  { name: "a name of token bytes", extension: ";!#$%&'*+-.^_`|~09AZ=x" },
+  { name: "a quoted value", extension: ';a="b; c=\\"d\\" \\\\"' },
+  { name: "an empty quoted value", extension: ';a=""' },
+  { name: "obs-text in quotes", extension: ';a="\xe4"' },
+  { name: "bad whitespace wherever it may be", extension: ' \t;\ta = b\t; c =\t"d" ;e' },
+];
+for (const { name, extension } of EXTENSIONS) {
+  test(`chunk extension dropped: ${name} (RFC 9112 §7.1.1)`, () => {
+    const wire = `5${extension}\r\nhello\r\n0${extension}\r\n\r\n`;
+    for (const size of [wire.length, 1, 2, 3]) {
+      const { out, done } = readBody(pieces(wire, size), Framing.chunked, 0, BodyMode.wire);
+      assert.deepEqual([out, done], ["5\r\nhello\r\n0\r\n\r\n", true]);
+    }
+  });
+}
+
+const TRAILERS: { name: string; fields: string; kept: string }[] = [
+  { name: "none", fields: "", kept: "" },
+  { name: "one", fields: "Checksum: 1\r\n", kept: "Checksum: 1\r\n" },
+  { name: "as they are", fields: "a:\r\nB:\t x \r\n", kept: "a:\r\nB:\t x \r\n" },
+  { name: "framing goes", fields: "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", kept: "" },
+  { name: "one between two that go", fields: "Host: x\r\nA: b\r\nHOST: y\r\n", kept: "A: b\r\n" },
+  {
+    name: "one that goes between two",
+    fields: "A: b\r\nSet-Cookie: x\r\nC: d\r\n",
+    kept: "A: b\r\nC: d\r\n",
+  },
+  {
+    name: "a line as long as may be",
+    fields: `A: ${"b".repeat(8183)}\r\n`,
+    kept: `A: ${"b".repeat(8183)}\r\n`,
+  },
+  { name: "as many as may be", fields: "A: b\r\n".repeat(64), kept: "A: b\r\n".repeat(64) },
+];
+for (const { name, fields, kept } of TRAILERS) {
+  test(`trailers that may go on: ${name} (RFC 9110 §6.5.1)`, () => {
+    for (const last of ["0", "000;x"]) {
+      const wire = `2\r\nhi\r\n${last}\r\n${fields}\r\n`;
+      const out = `2\r\nhi\r\n0\r\n${kept}\r\n`;
+      for (const size of [wire.length + 4, 1, 2, 3, 5, 7, 100]) {
+        const mode = BodyMode.wireWithTrailers;
+        const body = readBody(pieces(`${wire}NEXT`, size), Framing.chunked, 0, mode);
+        assert.deepEqual([body.out, body.done, body.result], [out, true, wire.length]);
+      }
+    }
+  });
+}
+
+test("a reader keeps no trailers of the body before", () => {
+  const reader = new BodyReader();
+  const memory = asciiBytes("    0\r\nA: b\r\n\r\n0\r\n\r\n");
+  const view = new DataView(memory.buffer);
+  reader.begin(Framing.chunked, -1, BodyMode.wireWithTrailers);
+  assert.equal(reader.feed(memory, view, 4, memory.length), 15);
+  assert.equal(reader.endBytes, 11);
+  reader.begin(Framing.chunked, -1, BodyMode.wireWithTrailers);
+  assert.equal(reader.endBytes, 0);
+  assert.equal(reader.feed(memory, view, 15, memory.length), memory.length);
+  assert.deepEqual([reader.endBytes, reader.outStart, reader.outEnd], [0, 15, 20]);
+  reader.begin(Framing.none, -1, BodyMode.payload);
+  assert.equal(reader.endBytes, 0);
+});
 
 test("chunked to payload, in any split (RFC 9112 §7.1)", () => {
   const wire = "5;x\r\nhello\r\n0006\r\n world\r\n0\r\nA: b\r\n\r\n";

@@ -7,53 +7,47 @@
  * line in canonical form (lower-case hexadecimal without leading zeros, no extension, all of it in this
  * buffer) goes on as it lies, so that a buffer full of such chunks is one range. Any other line is held back;
  * when it is complete, its canonical form is written directly in front of what follows it, over bytes of its
- * own or, when it began in an earlier buffer, over the headroom in front of this one. Chunk extensions and
- * trailer fields are checked, bounded and dropped.
+ * own or, when it began in an earlier buffer, over the headroom in front of this one. Chunk extensions are
+ * checked, bounded and dropped; so are trailer fields, unless the mode asks for those that may be forwarded.
  *
  *     5;x=1 CRLF hello CRLF 5 CRLF world CRLF 0 CRLF CRLF
  *           ^-- "5" CRLF is written here, right-aligned: one range from there to the end
  *
- * Whatever the split into buffers, the ranges add up to the same bytes.
+ * Whatever the split into buffers, the ranges (and `writeEnd`) add up to the same bytes.
  *
  * @hot
  */
-import { FIELD_VALUE, HEX_VALUE, TOKEN } from "../base/ascii.ts";
+import { HEX_VALUE } from "../base/ascii.ts";
 import { assert } from "../base/assert.ts";
 import { hexDigits, writeHex } from "../base/bytes.ts";
+import { EXTENSION_BAD, EXTENSION_START, extensionMayEnd, extensionStep } from "./chunk-extension.ts";
 import { Fault } from "./fault.ts";
 import { Framing } from "./framing.ts";
+import { TrailerSection } from "./trailer-section.ts";
 
 /**
- * What is yielded of a chunked body: its payload alone, or payload in canonical chunks. Other bodies are
- * yielded as they are.
+ * What is yielded of a chunked body: its payload alone, or payload in canonical chunks; with trailers, the end
+ * is held back when there are any that may go on. Other bodies are yielded as they are.
  */
-export const BodyMode = { payload: 0, wire: 1 } as const;
+export const BodyMode = { payload: 0, wire: 1, wireWithTrailers: 2 } as const;
 export type BodyMode = (typeof BodyMode)[keyof typeof BodyMode];
 
 /** All chunk extensions of one message. Nobody is known to use any; node allows 16 KiB. */
 export const CHUNK_EXTENSION_BYTES_MAX = 4096;
-/** The trailer section of one message. */
-export const TRAILER_BYTES_MAX = 8192;
 /** Digits of a chunk size, leading zeros included. */
 const SIZE_DIGITS_MAX = 16;
 const SIZE_MAX = 2 ** 53 - 1;
 
 const HEX = HEX_VALUE;
-const IS_VALUE = FIELD_VALUE;
-const IS_TOKEN = TOKEN;
 const CR = 0x0d;
 const LF = 0x0a;
 const SP = 0x20;
 const HTAB = 0x09;
 const ZERO = 0x30;
-const COLON = 0x3a;
 const SEMICOLON = 0x3b;
 const LOWER_BIT = 0x20;
 
-/**
- * What the next byte is. Up to `plain`: bodies without chunks; then in the order of a chunk, then of the
- * trailer section.
- */
+/** What the next byte is. Up to `UNTIL_CLOSE`: bodies without chunks; then in the order of a chunk. */
 const ENDED = 0;
 const PLAIN = 1;
 const UNTIL_CLOSE = 2;
@@ -65,23 +59,28 @@ const SIZE_LF = 7;
 const DATA = 8;
 const DATA_CR = 9;
 const DATA_LF = 10;
-const TRAILER_START = 11;
-const TRAILER_NAME = 12;
-const TRAILER_VALUE = 13;
-const TRAILER_LF = 14;
-const FINAL_LF = 15;
+const TRAILER = 11;
 
 const NONE_FRAMING = Framing.none;
 const LENGTH_FRAMING = Framing.length;
 const CHUNKED_FRAMING = Framing.chunked;
-const WIRE = BodyMode.wire;
+const PAYLOAD = BodyMode.payload;
+const WITH_TRAILERS = BodyMode.wireWithTrailers;
+const EXT_START = EXTENSION_START;
+const EXT_BAD = EXTENSION_BAD;
+/** `0` CRLF in front of the trailer fields, and CRLF behind them. */
+const END_FRAME_BYTES = 5;
 
 export class BodyReader {
   /** What to forward of the bytes last fed; empty when equal. Wire mode may begin it before the fed range. */
   outStart = 0;
   outEnd = 0;
+  /** Most bytes that the chunks of this body may have together; set after `begin`, which sets no limit. */
+  payloadBytesMax = Infinity;
   /** The body is complete; what follows belongs to the next message. */
   done = true;
+  /** Once `done`: bytes of the end that were held back, for `writeEnd`; 0 where there are none. */
+  endBytes = 0;
   #state = ENDED;
   #wire = false;
   /** Bytes still to come: of the body (length) or of the chunk. */
@@ -91,8 +90,11 @@ export class BodyReader {
   /** A chunk line is read but not yet yielded: its canonical form goes in front of what is fed next. */
   #lineOwed = false;
   #size = 0;
+  #extensionState = 0;
   #extensionBytes = 0;
-  #trailerBytes = 0;
+  readonly #trailers = new TrailerSection();
+  /** Of all chunks whose line has been read. */
+  #payloadBytes = 0;
 
   /**
    * Begins a body. `contentLength` counts with `Framing.length` only; `mode` (a `BodyMode`) with
@@ -101,20 +103,24 @@ export class BodyReader {
   begin(framing: number, contentLength: number, mode: number): void {
     this.outStart = 0;
     this.outEnd = 0;
-    this.#wire = mode === WIRE;
+    this.endBytes = 0;
+    this.#wire = mode !== PAYLOAD;
     this.#remaining = 0;
     this.#digits = 0;
     this.#canonical = true;
     this.#lineOwed = false;
     this.#size = 0;
     this.#extensionBytes = 0;
-    this.#trailerBytes = 0;
+    this.#payloadBytes = 0;
+    this.payloadBytesMax = Infinity;
     if (framing === LENGTH_FRAMING) {
       assert(contentLength >= 0, "a length is known");
       this.#remaining = contentLength;
       this.#state = contentLength === 0 ? ENDED : PLAIN;
-    } else if (framing === CHUNKED_FRAMING) this.#state = SIZE;
-    else this.#state = framing === NONE_FRAMING ? ENDED : UNTIL_CLOSE;
+    } else if (framing === CHUNKED_FRAMING) {
+      this.#state = SIZE;
+      this.#trailers.begin(mode === WITH_TRAILERS);
+    } else this.#state = framing === NONE_FRAMING ? ENDED : UNTIL_CLOSE;
     this.done = this.#state === ENDED;
   }
 
@@ -142,6 +148,17 @@ export class BodyReader {
       this.done = true;
     }
     return this.done;
+  }
+
+  /** Writes what was held back, `endBytes`, at `at`: the last chunk with its trailers. Returns just past it. */
+  writeEnd(memory: Uint8Array, at: number): number {
+    memory[at++] = ZERO;
+    memory[at++] = CR;
+    memory[at++] = LF;
+    at = this.#trailers.write(memory, at);
+    memory[at++] = CR;
+    memory[at++] = LF;
+    return at;
   }
 
   #feedLength(pos: number, end: number): number {
@@ -195,7 +212,7 @@ export class BodyReader {
         const whole = state === SIZE;
         pos = this.#readLine(memory, pos, end);
         if (pos < 0) return pos;
-        const complete = this.#state === DATA || this.#state === TRAILER_START;
+        const complete = this.#state === DATA || this.#state === TRAILER;
         if (complete && whole && this.#canonical && this.#endsAsItLies(memory, pos, end)) continue;
         if (complete) this.#lineOwed = true;
         // The canonical line is never longer than the one received, so it cannot reach into the range yielded
@@ -232,6 +249,10 @@ export class BodyReader {
     if (!this.#lineOwed) return this.#yield(runStart, pos, pos);
     if (!this.done) return this.#yield(pos, pos, pos);
     this.#lineOwed = false;
+    if (this.#trailers.keptBytes > 0) {
+      this.endBytes = END_FRAME_BYTES + this.#trailers.keptBytes;
+      return this.#yield(pos, pos, pos);
+    }
     memory[pos - 5] = ZERO;
     memory[pos - 4] = CR;
     memory[pos - 3] = LF;
@@ -251,7 +272,7 @@ export class BodyReader {
    * which needs its end.
    */
   #writeLine(memory: Uint8Array, at: number): number {
-    if (this.#state >= TRAILER_START) return at;
+    if (this.#state >= TRAILER) return at;
     this.#lineOwed = false;
     const start = at - 2 - hexDigits(this.#size);
     writeHex(memory, start, this.#size);
@@ -261,7 +282,7 @@ export class BodyReader {
   }
 
   /**
-   * A chunk line: `1*HEXDIG [ BWS ";" … ] CRLF`. Ends in `DATA` or, for the last chunk, in `TRAILER_START`.
+   * A chunk line: `1*HEXDIG [ BWS ";" … ] CRLF`. Ends in `DATA` or, for the last chunk, in `TRAILER`.
    */
   #readLine(memory: Uint8Array, pos: number, end: number): number {
     while (pos < end) {
@@ -289,7 +310,9 @@ export class BodyReader {
         default:
           if (byte !== LF) return Fault.bareCr;
           this.#remaining = this.#size;
-          this.#state = this.#size === 0 ? TRAILER_START : DATA;
+          this.#payloadBytes += this.#size;
+          if (this.#payloadBytes > this.payloadBytesMax) return Fault.bodyTooLarge;
+          this.#state = this.#size === 0 ? TRAILER : DATA;
           return pos + 1;
       }
     }
@@ -314,7 +337,7 @@ export class BodyReader {
   /** Takes the byte behind the digits. */
   #leaveDigits(byte: number): boolean {
     if (byte === CR) this.#state = SIZE_LF;
-    else if (byte === SEMICOLON) this.#state = EXTENSION;
+    else if (byte === SEMICOLON) this.#beginExtension();
     else if (byte === SP || byte === HTAB) this.#state = SIZE_SPACE;
     else return false;
     if (byte !== CR) {
@@ -329,60 +352,48 @@ export class BodyReader {
       const byte = memory[pos]!;
       if (this.#state === SIZE_SPACE) {
         // Whitespace belongs to an extension; alone behind a size it is no part of the grammar.
-        if (byte === SEMICOLON) this.#state = EXTENSION;
+        if (byte === SEMICOLON) this.#beginExtension();
         else if (byte !== SP && byte !== HTAB) return Fault.badChunkSize;
       } else if (byte === CR) {
+        if (!extensionMayEnd(this.#extensionState)) return Fault.badChunkExtension;
         this.#state = SIZE_LF;
         return pos + 1;
-      } else if (IS_VALUE[byte] === 0) return Fault.badChunkExtension;
+      } else {
+        this.#extensionState = extensionStep(this.#extensionState, byte);
+        if (this.#extensionState === EXT_BAD) return Fault.badChunkExtension;
+      }
       if (++this.#extensionBytes > CHUNK_EXTENSION_BYTES_MAX) return Fault.chunkExtensionTooLong;
     }
     return pos;
   }
 
+  #beginExtension(): void {
+    this.#state = EXTENSION;
+    this.#extensionState = EXT_START;
+  }
+
   /** What ends a chunk (CRLF) or the body (trailer section): reads as far as one of these goes. */
   #readEnd(memory: Uint8Array, pos: number, end: number): number {
+    if (this.#state === TRAILER) return this.#readTrailers(memory, pos, end);
     for (; pos < end; pos++) {
       const byte = memory[pos]!;
       if (this.#state === DATA_CR) {
         if (byte !== CR) return Fault.badChunkEnd;
         this.#state = DATA_LF;
-      } else if (this.#state === DATA_LF) {
+      } else {
         if (byte !== LF) return Fault.badChunkEnd;
         this.#state = SIZE;
         return pos + 1;
-      } else {
-        const fault = this.#readTrailerByte(byte);
-        if (fault !== 0) return fault;
-        if (this.done) return pos + 1;
       }
     }
     return pos;
   }
 
-  #readTrailerByte(byte: number): number {
-    if (++this.#trailerBytes > TRAILER_BYTES_MAX) return Fault.trailerTooLarge;
-    switch (this.#state) {
-      case TRAILER_START:
-        if (byte === CR) this.#state = FINAL_LF;
-        else if (IS_TOKEN[byte] !== 0) this.#state = TRAILER_NAME;
-        else return Fault.badTrailer;
-        return 0;
-      case TRAILER_NAME:
-        if (byte === COLON) this.#state = TRAILER_VALUE;
-        else if (IS_TOKEN[byte] === 0) return Fault.badTrailer;
-        return 0;
-      case TRAILER_VALUE:
-        if (byte === CR) this.#state = TRAILER_LF;
-        else if (IS_VALUE[byte] === 0) return Fault.badTrailer;
-        return 0;
-      default:
-        if (byte !== LF) return Fault.bareCr;
-        if (this.#state === FINAL_LF) {
-          this.#state = ENDED;
-          this.done = true;
-        } else this.#state = TRAILER_START;
-        return 0;
-    }
+  #readTrailers(memory: Uint8Array, pos: number, end: number): number {
+    pos = this.#trailers.read(memory, pos, end);
+    if (!this.#trailers.done) return pos;
+    this.#state = ENDED;
+    this.done = true;
+    return pos;
   }
 }

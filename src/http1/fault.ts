@@ -38,6 +38,7 @@ export const Fault = {
   trailerTooLarge: -30,
   badStatusLine: -31,
   badMaxForwards: -32,
+  bodyTooLarge: -33,
 } as const;
 export type Fault = (typeof Fault)[keyof typeof Fault];
 
@@ -152,5 +153,11 @@ export const FAULTS: Readonly<Record<Fault, FaultRow>> = {
     400,
     "9110 §7.6.2",
     "The Max-Forwards header field is not one whole number.",
+  ),
+  [Fault.bodyTooLarge]: row(
+    "request_body_too_large",
+    413,
+    "9110 §15.5.14",
+    "The request body is larger than this proxy allows.",
   ),
 };

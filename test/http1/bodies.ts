@@ -65,6 +65,11 @@ export function readBody(
     at = end + GAP;
     for (let i = end; i < at; i++) assert.equal(memory[i], POISON, "nothing is written behind a buffer");
   }
-  const out = ranges.map(([start, end]) => textOf(memory, start, end)).join("");
+  let out = ranges.map(([start, end]) => textOf(memory, start, end)).join("");
+  if (reader.done && reader.endBytes > 0) {
+    const held = new Uint8Array(reader.endBytes);
+    assert.equal(reader.writeEnd(held, 0), held.length, "the end has the size that was told");
+    out += textOf(held, 0, held.length);
+  }
   return { result, out, ranges: ranges.length, done: reader.done };
 }
