@@ -7,7 +7,7 @@
  * constants. Room is checked once, for the worst case, before the first byte is written.
  *
  * Dropped on both ways: Connection and every field it nominates, Keep-Alive, Proxy-Connection, TE, Trailer
- * (trailers are not passed on), Transfer-Encoding (written anew), Upgrade (unless the policy upgrades),
+ * (unless trailers are passed on), Transfer-Encoding (written anew), Upgrade (unless the policy upgrades),
  * Proxy-Authenticate, Proxy-Authorization and Proxy-Authentication-Info (RFC 9110 §11.7: between a client and
  * a proxy that authenticates, which we are not). A nomination cannot remove Host, Content-Length, Date or Via:
  * without them the message would mean something else. What becomes of which field is in `request-policy.ts`.
@@ -18,7 +18,7 @@ import { asciiBytes, ConstantBytes, copy, writeBytes, writeConstant } from "../b
 import { isNominated } from "./field-lines.ts";
 import { ADDED_BYTES_MAX, writeForwardingLines } from "./forwarding-lines.ts";
 import { ConnectionOption, type MessageHead, Method, TargetForm, TransferCoding } from "./message-head.ts";
-import { Fate, FORWARDED_HOST_BYTES, RESPONSE_FATES, type RequestPolicy } from "./request-policy.ts";
+import { Fate, FORWARDED_HOST_BYTES, RESPONSE_FATES, type RequestPolicy, TRAILED_RESPONSE_FATES } from "./request-policy.ts";
 
 /** Returned when `[at, limit)` may be too small. Nothing that was written there matters then. */
 export const NO_ROOM = -1;
@@ -40,6 +40,8 @@ export class ResponsePolicy {
   keepAliveHint = false;
   /** Passes Upgrade on (101). */
   upgrade = false;
+  /** Passes Trailer on: the trailer fields follow. */
+  trailers = false;
   /** A whole line with CRLF. */
   readonly viaLine: ConstantBytes;
 
@@ -180,7 +182,8 @@ export function writeResponseHead(
   }
   // RFC 9110 §8.6: no Content-Length in 1xx and 204.
   const dropLength = policy.framing !== FRAMING_KEEP || interim || head.status === 204;
-  at = writeFields(memory, view, at, head, runStart, RESPONSE_FATES, false, dropLength, policy.upgrade);
+  const fates = policy.trailers ? TRAILED_RESPONSE_FATES : RESPONSE_FATES;
+  at = writeFields(memory, view, at, head, runStart, fates, false, dropLength, policy.upgrade);
   // `HTTP/1.0` has the length of `HTTP/1.1`.
   memory[start + 7] = DIGIT_ONE;
   at = writeConstant(view, at, policy.viaLine);
