@@ -19,6 +19,8 @@ interface Sample {
 export interface Line {
   readonly requestsPerSecond: number;
   readonly requests: number;
+  readonly connectionsPerSecond: number;
+  readonly connections: number;
   readonly clientsOpen: number;
   readonly errors: number;
   readonly bytesPerSecond: number;
@@ -86,6 +88,8 @@ export class Figures {
     return {
       requestsPerSecond: since(Counter.requests) / seconds,
       requests: cells[Counter.requests]!,
+      connectionsPerSecond: since(Counter.clientsAccepted) / seconds,
+      connections: cells[Counter.clientsAccepted]!,
       clientsOpen: cells[Counter.clientsOpen]!,
       errors: errorsTotal(cells),
       bytesPerSecond: (since(Counter.clientBytesIn) + since(Counter.clientBytesOut)) / seconds,
@@ -100,15 +104,17 @@ export class Figures {
   }
 }
 
-/** `12,345 rps | 1,234,567 total | 64 conns | 0 errors | 12.3 MB/s` */
-export function lineText({ requestsPerSecond, requests, clientsOpen, errors, bytesPerSecond }: Line): string {
+/** `12,345 RPS | 1,234,567 total | 64 conns | 0 errors | 12.3 MB/s`; in mode tcp `CPS`: connections. */
+export function lineText(line: Line, mode: "http" | "tcp"): string {
   const whole = (value: number) => Math.round(value).toLocaleString("en");
-  const megabytes = (bytesPerSecond / 1e6).toFixed(1);
+  const counted =
+    mode === "http"
+      ? [`${whole(line.requestsPerSecond)} RPS`, `${whole(line.requests)} total`]
+      : [`${whole(line.connectionsPerSecond)} CPS`, `${whole(line.connections)} total`];
   return [
-    `${whole(requestsPerSecond)} RPS`,
-    `${whole(requests)} total`,
-    `${whole(clientsOpen)} conns`,
-    `${whole(errors)} errors`,
-    `${megabytes} MB/s`,
+    ...counted,
+    `${whole(line.clientsOpen)} conns`,
+    `${whole(line.errors)} errors`,
+    `${(line.bytesPerSecond / 1e6).toFixed(1)} MB/s`,
   ].join(" | ");
 }

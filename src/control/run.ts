@@ -36,7 +36,7 @@ export async function runProxy(configuration: Configuration, options: RunOptions
     return signals.came ? ExitStatus.done : failed(error);
   }
   options.up?.(supervisor);
-  const lines = printLines(supervisor, configuration.statsIntervalMs);
+  const lines = printLines(supervisor, configuration);
   const status = await untilEnd(supervisor, signals, log);
   clearInterval(lines);
   signals.stop();
@@ -57,10 +57,11 @@ async function untilEnd(supervisor: Supervisor, signals: Signals, log: Log): Pro
   return ExitStatus.forced;
 }
 
-function printLines(supervisor: Supervisor, intervalMs: number): NodeJS.Timeout | undefined {
-  if (intervalMs === 0) return undefined;
-  const print = () => process.stdout.write(`${lineText(supervisor.figures.line())}\n`);
-  const timer = setInterval(print, intervalMs);
+function printLines(supervisor: Supervisor, configuration: Configuration): NodeJS.Timeout | undefined {
+  const { statsIntervalMs, mode } = configuration;
+  if (statsIntervalMs === 0) return undefined;
+  const print = () => process.stdout.write(`${lineText(supervisor.figures.line(), mode)}\n`);
+  const timer = setInterval(print, statsIntervalMs);
   // Whoever read them has gone: that is no reason to stop serving.
   process.stdout.on("error", () => clearInterval(timer));
   return timer;

@@ -27,12 +27,19 @@ export interface WorkerStats {
   /** Process number; 0 for a total, or while there is no process. */
   readonly pid: number;
   readonly requestsPerSecond: number;
+  /** Client connections accepted. */
+  readonly connectionsPerSecond: number;
   readonly bytesPerSecond: number;
   readonly requests: number;
   readonly requestsInFlight: number;
   readonly responses: Readonly<Record<ResponseClass, number>>;
+  /** Requests that failed (mode tcp: connections), by reason. */
   readonly errors: Readonly<Record<string, number>>;
   readonly errorsTotal: number;
+  /** Connections that a limit or a timeout ended between requests, by which. */
+  readonly closed: Readonly<Record<string, number>>;
+  /** Connections not let in, by which limit. */
+  readonly refused: Readonly<Record<string, number>>;
   readonly retries: number;
   readonly clients: { readonly open: number; readonly accepted: number; readonly refused: number };
   readonly origins: {
@@ -43,6 +50,8 @@ export interface WorkerStats {
     readonly reused: number;
   };
   readonly tunnels: { readonly open: number; readonly ever: number };
+  /** Buffers in use. */
+  readonly slots: { readonly large: number; readonly small: number };
   readonly bytes: {
     readonly clientIn: number;
     readonly clientOut: number;
@@ -70,13 +79,28 @@ export interface Quantiles {
   readonly p999: number;
 }
 
-/** `errorConnectRefused` → `connect_refused`: the words of the report. */
-const ERRORS = Object.entries(Counter)
-  .filter(([name]) => name.startsWith("error"))
-  .map(([name, cell]) => ({ cell, word: snakeCase(name.slice("error".length)) }));
+interface Word {
+  readonly cell: Counter;
+  readonly word: string;
+}
+
+const ERRORS = wordsOf("error");
+const CLOSED = wordsOf("closed");
+const REFUSED = wordsOf("refused");
+
+/** The counters of one kind: `errorConnectRefused` → `connect_refused`. */
+function wordsOf(prefix: string): readonly Word[] {
+  return Object.entries(Counter)
+    .filter(([name]) => name.startsWith(prefix))
+    .map(([name, cell]) => ({ cell, word: snakeCase(name.slice(prefix.length)) }));
+}
 
 function snakeCase(name: string): string {
   return name.replaceAll(/[A-Z]/g, (letter, at) => `${at === 0 ? "" : "_"}${letter.toLowerCase()}`);
+}
+
+function byWord(words: readonly Word[], cells: Float64Array): Record<string, number> {
+  return Object.fromEntries(words.map(({ cell, word }) => [word, cells[cell]!]));
 }
 
 /** Spans between the samples that a report is made of. */
@@ -92,10 +116,10 @@ export interface Samples {
 /** The figures of one block, or of the sum of several. */
 export function workerStats(pid: number, { now, before, beforeMs, longBefore }: Samples): WorkerStats {
   const rate = (cell: Counter) => (beforeMs <= 0 ? 0 : ((now[cell]! - before[cell]!) / beforeMs) * 1000);
-  const errors = Object.fromEntries(ERRORS.map(({ cell, word }) => [word, now[cell]!]));
   return {
     pid,
     requestsPerSecond: Math.round(rate(Counter.requests)),
+    connectionsPerSecond: Math.round(rate(Counter.clientsAccepted)),
     bytesPerSecond: Math.round(rate(Counter.clientBytesIn) + rate(Counter.clientBytesOut)),
     requests: now[Counter.requests]!,
     requestsInFlight: now[Counter.requestsInFlight]!,
@@ -106,8 +130,10 @@ export function workerStats(pid: number, { now, before, beforeMs, longBefore }: 
       "4xx": now[Counter.responses4xx]!,
       "5xx": now[Counter.responses5xx]!,
     },
-    errors,
+    errors: byWord(ERRORS, now),
     errorsTotal: errorsTotal(now),
+    closed: byWord(CLOSED, now),
+    refused: byWord(REFUSED, now),
     retries: now[Counter.retries]!,
     clients: {
       open: now[Counter.clientsOpen]!,
@@ -121,6 +147,7 @@ export function workerStats(pid: number, { now, before, beforeMs, longBefore }: 
       reused: now[Counter.originsReused]!,
     },
     tunnels: { open: now[Counter.tunnelsOpen]!, ever: now[Counter.tunnels]! },
+    slots: { large: now[Counter.largeSlotsUsed]!, small: now[Counter.smallSlotsUsed]! },
     bytes: {
       clientIn: now[Counter.clientBytesIn]!,
       clientOut: now[Counter.clientBytesOut]!,

@@ -2,30 +2,44 @@
 import { durationText } from "./option-values.ts";
 import type { Quantiles, StatsReport, WorkerStats } from "./stats-report.ts";
 
-const COLUMNS = [
-  "worker",
-  "pid",
-  "req/s",
-  "requests",
-  "in flight",
-  "2xx",
-  "3xx",
-  "4xx",
-  "5xx",
-  "errors",
-  "retries",
-  "clients",
-  "backends",
-  "reuse",
-  "tunnels",
-  "in",
-  "out",
-  "p50",
-  "p99",
-  "p99.9",
+interface Column {
+  readonly title: string;
+  readonly cell: (stats: WorkerStats) => string;
+}
+
+const REQUEST_COLUMNS: readonly Column[] = [
+  { title: "req/s", cell: (stats) => countText(stats.requestsPerSecond) },
+  { title: "requests", cell: (stats) => countText(stats.requests) },
+  { title: "in flight", cell: (stats) => countText(stats.requestsInFlight) },
+  { title: "2xx", cell: ({ responses }) => countText(responses["2xx"]) },
+  { title: "3xx", cell: ({ responses }) => countText(responses["3xx"]) },
+  { title: "4xx", cell: ({ responses }) => countText(responses["4xx"]) },
+  { title: "5xx", cell: ({ responses }) => countText(responses["5xx"]) },
+  { title: "errors", cell: (stats) => countText(stats.errorsTotal) },
+  { title: "retries", cell: (stats) => countText(stats.retries) },
+  { title: "clients", cell: ({ clients }) => countText(clients.open) },
+  { title: "backends", cell: ({ origins }) => countText(origins.open) },
+  { title: "reuse", cell: reuseText },
+  { title: "tunnels", cell: ({ tunnels }) => countText(tunnels.open) },
+  { title: "in", cell: ({ bytes }) => bytesShort(bytes.clientIn) },
+  { title: "out", cell: ({ bytes }) => bytesShort(bytes.clientOut) },
+  { title: "p50", cell: ({ timesUs }) => timeText(timesUs.request, "p50") },
+  { title: "p99", cell: ({ timesUs }) => timeText(timesUs.request, "p99") },
+  { title: "p99.9", cell: ({ timesUs }) => timeText(timesUs.request, "p999") },
 ];
 
-/** The whole report: a head, a row for each worker and the total, times, errors by kind, backends. */
+/** In mode tcp there are no requests: connections are what is counted. */
+const CONNECTION_COLUMNS: readonly Column[] = [
+  { title: "conn/s", cell: (stats) => countText(stats.connectionsPerSecond) },
+  { title: "connections", cell: ({ clients }) => countText(clients.accepted) },
+  { title: "errors", cell: (stats) => countText(stats.errorsTotal) },
+  { title: "clients", cell: ({ clients }) => countText(clients.open) },
+  { title: "backends", cell: ({ origins }) => countText(origins.open) },
+  { title: "in", cell: ({ bytes }) => bytesShort(bytes.clientIn) },
+  { title: "out", cell: ({ bytes }) => bytesShort(bytes.clientOut) },
+];
+
+/** The whole report: a head, a row for each worker and the total, times, what went wrong by word, backends. */
 export function statsText(report: StatsReport): string {
   const { version, pid, mode, engine, addresses, uptimeSeconds, restarts, draining, workers, total } = report;
   const state = draining ? ", draining" : "";
@@ -33,51 +47,36 @@ export function statsText(report: StatsReport): string {
     `hp-proxy ${version}, pid ${pid}, mode ${mode}, engine ${engine}${state}`,
     `listening on ${addresses.join(", ")}; up ${durationText(uptimeSeconds * 1000)}; workers replaced: ${restarts}`,
   ];
-  const rows = workers.map((worker, index) => workerRow(`${index}`, worker));
-  if (workers.length > 1) rows.push(workerRow("total", total));
+  const columns = mode === "tcp" ? CONNECTION_COLUMNS : REQUEST_COLUMNS;
+  const row = (name: string, stats: WorkerStats) => [
+    name,
+    stats.pid === 0 ? "" : `${stats.pid}`,
+    ...columns.map(({ cell }) => cell(stats)),
+  ];
+  const rows = workers.map((worker, index) => row(`${index}`, worker));
+  if (workers.length > 1) rows.push(row("total", total));
   const sections = [
     head.join("\n"),
-    table([COLUMNS, ...rows]),
-    table([["time", "count", "mean", "p50", "p99", "p99.9"], ...timeRows(total)]),
-    errorsText(total),
+    table([["worker", "pid", ...columns.map(({ title }) => title)], ...rows]),
+    table([["time", "count", "mean", "p50", "p99", "p99.9"], ...timeRows(total, mode)]),
+    wordsText("error", total.errors),
+    wordsText("closed by", total.closed),
+    wordsText("refused by", total.refused),
+    `buffers in use: ${countText(total.slots.large)} large, ${countText(total.slots.small)} small`,
     table([["backend", "address", "health"], ...endpointRows(report)], 2),
   ];
   return `${sections.filter((section) => section !== "").join("\n\n")}\n`;
 }
 
-function workerRow(name: string, stats: WorkerStats): string[] {
-  const { responses, clients, origins, tunnels, bytes, timesUs } = stats;
+function reuseText({ origins }: WorkerStats): string {
   const asked = origins.reused + origins.opened;
-  return [
-    name,
-    stats.pid === 0 ? "" : `${stats.pid}`,
-    countText(stats.requestsPerSecond),
-    countText(stats.requests),
-    countText(stats.requestsInFlight),
-    countText(responses["2xx"]),
-    countText(responses["3xx"]),
-    countText(responses["4xx"]),
-    countText(responses["5xx"]),
-    countText(stats.errorsTotal),
-    countText(stats.retries),
-    countText(clients.open),
-    countText(origins.open),
-    asked === 0 ? "" : `${((origins.reused / asked) * 100).toFixed(1)}%`,
-    countText(tunnels.open),
-    bytesShort(bytes.clientIn),
-    bytesShort(bytes.clientOut),
-    timeText(timesUs.request, "p50"),
-    timeText(timesUs.request, "p99"),
-    timeText(timesUs.request, "p999"),
-  ];
+  return asked === 0 ? "" : `${((origins.reused / asked) * 100).toFixed(1)}%`;
 }
 
-function timeRows({ timesUs }: WorkerStats): string[][] {
-  const named: [string, Quantiles][] = [
-    ["request", timesUs.request],
-    ["backend", timesUs.origin],
-    ["connect", timesUs.connect],
-  ];
+function timeRows({ timesUs }: WorkerStats, mode: string): string[][] {
+  const connect: [string, Quantiles] = ["connect", timesUs.connect];
+  const named: [string, Quantiles][] =
+    mode === "tcp" ? [connect] : [["request", timesUs.request], ["backend", timesUs.origin], connect];
   return named.map(([name, quantiles]) => [
     name,
     countText(quantiles.count),
@@ -88,11 +87,11 @@ function timeRows({ timesUs }: WorkerStats): string[][] {
   ]);
 }
 
-function errorsText({ errors, clients }: WorkerStats): string {
-  const kinds = Object.entries(errors).filter(([, count]) => count > 0);
-  if (clients.refused > 0) kinds.push(["client_refused", clients.refused]);
-  if (kinds.length === 0) return "";
-  return table([["error", "count"], ...kinds.map(([kind, count]) => [kind, countText(count)])]);
+/** What has been counted at all, by word; "" where nothing has. */
+function wordsText(title: string, counts: Readonly<Record<string, number>>): string {
+  const counted = Object.entries(counts).filter(([, count]) => count > 0);
+  if (counted.length === 0) return "";
+  return table([[title, "count"], ...counted.map(([word, count]) => [word, countText(count)])]);
 }
 
 function endpointRows({ endpoints }: StatsReport): string[][] {

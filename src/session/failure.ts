@@ -160,15 +160,7 @@ export const Failures = {
     "http_request_error",
     "The request body fell silent.",
   ),
-  badBody: failure(
-    "bad_request_body",
-    "client",
-    "request-body",
-    400,
-    Counter.errorBadRequest,
-    "http_request_error",
-    "The request body is not validly framed.",
-  ),
+
   overload: failure(
     "overload",
     "proxy",
@@ -249,6 +241,15 @@ export const Failures = {
     Counter.errorLoop,
     "proxy_loop_detected",
     "The request has passed this proxy before.",
+  ),
+  connectBody: failure(
+    "connect_body",
+    "client",
+    "request-head",
+    400,
+    Counter.errorBadRequest,
+    "http_request_denied",
+    "A CONNECT request has no body.",
   ),
   connectMethod: failure(
     "connect_method",
