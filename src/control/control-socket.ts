@@ -7,6 +7,7 @@
  */
 import { chmod, lstat, mkdir, readdir, rm } from "node:fs/promises";
 import { createServer, request, type Server } from "node:http";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { StatsReport } from "./stats-report.ts";
@@ -47,7 +48,10 @@ export async function openControlSocket(
   report: () => StatsReport,
 ): Promise<ControlSocket> {
   const where = path === "" ? defaultControlPath(folder, process.pid) : path;
-  if (path === "" && process.platform !== "win32") await makeFolder(folder);
+  if (path === "" && process.platform !== "win32") {
+    await makeFolder(folder);
+    await sweep(folder);
+  }
   const server = createServer((question, answer) => {
     const known = question.method === "GET" && question.url === "/stats";
     answer.writeHead(known ? 200 : 404, { "content-type": "application/json", connection: "close" });
@@ -75,6 +79,37 @@ async function makeFolder(folder: string): Promise<void> {
     throw new ControlUnavailable(`cannot make ${folder}: ${codeOf(error)}; choose a place with --control`);
   }
   throw new ControlUnavailable(`${folder} belongs to somebody else; choose a place with --control`);
+}
+
+/** Removes the sockets of processes that are gone: who was killed could not do it. */
+async function sweep(folder: string): Promise<void> {
+  for (const name of await readdir(folder).catch(() => [])) {
+    const pid = Number(/^([1-9]\d*)\.sock$/.exec(name)?.[1] ?? 0);
+    if (pid === 0 || isAlive(pid)) continue;
+    const path = join(folder, name);
+    // A process of another container may have the number of none here: nobody must accept, either.
+    if (await isRefused(path)) await rm(path, { force: true }).catch(() => {});
+  }
+}
+
+function isRefused(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const connection = connect(path);
+    connection.on("error", (error) => resolve(codeOf(error) === "ECONNREFUSED"));
+    connection.on("connect", () => {
+      connection.destroy();
+      resolve(false);
+    });
+  });
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return codeOf(error) !== "ESRCH";
+  }
 }
 
 async function removeDead(path: string): Promise<void> {

@@ -16,6 +16,15 @@ import type { Host } from "./host.ts";
 /** It cannot listen there. `message` is a sentence for people, with a remedy. */
 export class ListenFailed extends Error {
   override readonly name = "ListenFailed";
+  /** Where somebody else listens, as a sentence begins; "" when that is not the reason. */
+  readonly taken: string;
+  readonly port: number;
+
+  constructor(message: string, taken: string, port: number) {
+    super(message);
+    this.taken = taken;
+    this.port = port;
+  }
 }
 
 export interface Listeners {
@@ -191,5 +200,6 @@ function listenFailed(wanted: ListenerConfiguration, error: unknown): ListenFail
     EADDRNOTAVAIL: `${where} is not an address of this machine; choose one that is, or :${wanted.port} for all`,
     ENOTFOUND: `${where} names no address; write an IP address`,
   };
-  return new ListenFailed(sentences[code] ?? `cannot listen on ${where}: ${code}`);
+  const message = sentences[code] ?? `cannot listen on ${where}: ${code}`;
+  return new ListenFailed(message, code === "EADDRINUSE" ? where : "", wanted.port);
 }

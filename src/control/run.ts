@@ -2,7 +2,7 @@
 
 import { NoAddress } from "./backends.ts";
 import type { Configuration } from "./configuration.ts";
-import { ControlUnavailable } from "./control-socket.ts";
+import { ControlUnavailable, controlFolder, findProxies } from "./control-socket.ts";
 import { lineText } from "./figures.ts";
 import { BootFailed } from "./fleet.ts";
 import { ListenFailed } from "./listeners.ts";
@@ -33,7 +33,7 @@ export async function runProxy(configuration: Configuration, options: RunOptions
   } catch (error) {
     signals.stop();
     // A signal to the group may have ended a worker before it knew to leave that to us.
-    return signals.came ? ExitStatus.done : failed(error);
+    return signals.came ? ExitStatus.done : await failed(error, options.environment);
   }
   options.up?.(supervisor);
   const lines = printLines(supervisor, configuration);
@@ -73,12 +73,28 @@ const EXPECTED = [BootFailed, ControlUnavailable, ListenFailed, NoAddress, TooMa
  * A start that failed for a reason that we know is a sentence; anything else is our mistake and shows its
  * trace.
  */
-function failed(error: unknown): number {
+async function failed(error: unknown, environment: RunOptions["environment"]): Promise<number> {
   const known = EXPECTED.find((kind) => error instanceof kind);
   if (known === undefined) throw error;
-  const text = (error as Error).message;
-  process.stderr.write(`hp-proxy: ${known === BootFailed ? `a worker could not start: ${text}` : text}\n`);
+  const { message } = error as Error;
+  let text = known === BootFailed ? `a worker could not start: ${message}` : message;
+  if (error instanceof ListenFailed) text = (await takenByProxy(error, environment)) ?? message;
+  process.stderr.write(`hp-proxy: ${text}\n`);
   return ExitStatus.failed;
+}
+
+/** Who has the port, where it is another proxy of this user and we can tell which. */
+async function takenByProxy(
+  { taken, port }: ListenFailed,
+  environment: RunOptions["environment"],
+): Promise<string | undefined> {
+  if (taken === "") return undefined;
+  const proxies = await findProxies(controlFolder(environment));
+  const found = proxies.find(({ report }) =>
+    report.addresses.some((address) => address.endsWith(`:${port}`)),
+  );
+  if (found === undefined) return undefined;
+  return `${taken} is in use by another hp-proxy, process ${found.report.pid}; stop that one, or choose another port`;
 }
 
 /** Two signals so close are one: `timeout` and some service managers tell the process, then its whole group. */

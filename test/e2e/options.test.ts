@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
 import { test } from "node:test";
 import { startOrigin } from "./origin.ts";
-import { ProxyProcess, runToEnd } from "./proxy-process.ts";
+import { ProxyProcess, runToEnd, temporaryFolder } from "./proxy-process.ts";
 
 const timeout = 30_000;
 
@@ -84,6 +84,19 @@ test("a port that another hp-proxy has is in use as well", { timeout }, async (t
   const { status, stderr } = await runToEnd(t, argv);
   assert.equal(status, 1);
   assert.match(stderr, /is in use by another program/);
+});
+
+test("a port that another hp-proxy of the same user has: which one it is", { timeout }, async (t) => {
+  const XDG_RUNTIME_DIR = temporaryFolder(t);
+  const first = await ProxyProcess.start(t, ["127.0.0.1:1"], ["--workers", "1"], { XDG_RUNTIME_DIR });
+  const argv = ["--listen", `127.0.0.1:${first.port}`, "--backends", "127.0.0.1:1"];
+  const { status, stderr } = await runToEnd(t, argv, { XDG_RUNTIME_DIR });
+  assert.equal(status, 1);
+  assert.equal(
+    stderr,
+    `hp-proxy: 127.0.0.1:${first.port} is in use by another hp-proxy, process ${first.child.pid}; ` +
+      "stop that one, or choose another port\n",
+  );
 });
 
 test("every option may come from the environment", { timeout }, async (t) => {

@@ -1,6 +1,6 @@
 /** `hp-proxy stats` and `--stats-interval` against a running proxy. */
 import assert from "node:assert/strict";
-import { statSync } from "node:fs";
+import { statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
 import type { StatsReport } from "../../src/control/stats-report.ts";
@@ -83,6 +83,39 @@ test("a control socket left by a proxy that was killed is replaced", { timeout }
   const { status, stderr } = await runToEnd(t, argv);
   assert.equal(status, 1);
   assert.match(stderr, /process \d+ has its control socket at/);
+});
+
+test("sockets of proxies that were killed are swept away, others stay", { timeout }, async (t) => {
+  const XDG_RUNTIME_DIR = temporaryFolder(t);
+  const start = () => ProxyProcess.start(t, ["127.0.0.1:1"], ["--workers", "1"], { XDG_RUNTIME_DIR });
+  const socketOf = ({ child }: ProxyProcess) => path.join(XDG_RUNTIME_DIR, "hp-proxy", `${child.pid}.sock`);
+  const exists = (file: string) => statSync(file, { throwIfNoEntry: false }) !== undefined;
+  const killed = await start();
+  const living = await start();
+  const stranger = path.join(XDG_RUNTIME_DIR, "hp-proxy", "notes.sock");
+  writeFileSync(stranger, "");
+  killed.kill("SIGKILL");
+  await killed.ended;
+  assert.equal(exists(socketOf(killed)), true);
+  const next = await start();
+  assert.equal(exists(socketOf(killed)), false);
+  for (const file of [socketOf(living), socketOf(next), stranger]) assert.equal(exists(file), true, file);
+});
+
+test("in mode tcp, stats counts connections", { timeout }, async (t) => {
+  const origin = await startOrigin(t, (_request, response) => response.end("ok"));
+  const XDG_RUNTIME_DIR = temporaryFolder(t);
+  const argv = ["--mode", "tcp", "--workers", "1", "--stats-interval", "50ms"];
+  const proxy = await ProxyProcess.start(t, [origin.address], argv, { XDG_RUNTIME_DIR });
+  await (await fetch(proxy.url, { headers: { connection: "close" } })).text();
+  await proxy.printed(/^[\d,]+ CPS \| 1 total \| \d conns \| 0 errors \| \d+\.\d MB\/s$/m);
+  const json = await runToEnd(t, ["stats", "--json"], { XDG_RUNTIME_DIR });
+  const { total } = JSON.parse(json.stdout) as StatsReport;
+  assert.equal(total.clients.accepted, 1);
+  assert.equal(total.requests, 0);
+  const table = await runToEnd(t, ["stats"], { XDG_RUNTIME_DIR });
+  assert.match(table.stdout, /^worker +pid +conn\/s +connections +errors/m);
+  assert.doesNotMatch(table.stdout, /req\/s/);
 });
 
 test("stats --watch goes on until it is told to stop", { timeout }, async (t) => {
