@@ -39,10 +39,14 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   session: ["base", "contract", "http1", "balance"],
   engine: ["base", "contract", "node:"],
   worker: ["base", "contract", "session", "engine", "node:"],
-  control: ["base", "contract", "engine", "node:", "zod", "pino", "pino-pretty"],
+  config: ["base", "contract", "node:", "zod", "yaml"],
+  control: ["base", "contract", "config", "engine", "node:", "pino", "pino-pretty"],
   echo: ["base", "contract", "http1", "engine", "node:"],
   loadgen: ["base", "contract", "http1", "engine", "node:", "d3-scale", "d3-shape"],
-  cli: ["base", "contract", "engine", "worker", "control", "echo", "loadgen", "node:", "pino", "pino-pretty"],
+  cli: [
+    ...["base", "contract", "config", "engine", "worker", "control", "echo", "loadgen"],
+    ...["node:", "pino", "pino-pretty"],
+  ],
 };
 /** Compiled without Node's types; no clock, chance, process or console of its own. */
 const CORE_LAYERS = ["base", "contract", "http1", "balance", "session"];

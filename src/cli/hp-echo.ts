@@ -1,6 +1,7 @@
 /** The command hp-echo: a backend for tests and measurements. */
-import { errorsText, type OptionError, readArguments } from "../control/arguments.ts";
-import { Problem, readInteger } from "../control/option-values.ts";
+import { type ConfigError, errorsText } from "../config/config-error.ts";
+import { Problem, readInteger } from "../config/values.ts";
+import { readArguments } from "../control/arguments.ts";
 import { raiseOpenFileLimit } from "../echo/open-file-limit.ts";
 import type { EchoOptions } from "../echo/start-echo.ts";
 import { startEchoWorkers } from "../echo/workers.ts";
@@ -72,7 +73,7 @@ export async function main(argv: readonly string[], _env: NodeJS.ProcessEnv): Pr
   return await serve(options, workers);
 }
 
-function engineOf(text: string, problems: OptionError[]): EngineChoice {
+function engineOf(text: string, problems: ConfigError[]): EngineChoice {
   if (ENGINES.includes(text)) return text as EngineChoice;
   const reason = "is not an engine";
   problems.push({ source: "--engine", value: text, reason, remedy: `write one of ${ENGINES.join(", ")}` });

@@ -1,8 +1,10 @@
 /** `hp-proxy demo`: a proxy over three backends of its own, to look at in a minute. */
 import { fileURLToPath } from "node:url";
-import { errorsText, readArguments } from "../control/arguments.ts";
+import { errorsText } from "../config/config-error.ts";
+import { readArguments } from "../control/arguments.ts";
 import { DemoFailed, startDemoBackends } from "../control/demo.ts";
-import { type Environment, PROXY_FLAGS, readConfiguration } from "../control/read-configuration.ts";
+import type { Environment } from "../control/options.ts";
+import { PROXY_FLAGS, readConfiguration } from "../control/read-configuration.ts";
 import { ExitStatus, runProxy } from "../control/run.ts";
 import { packageVersion } from "./package-version.ts";
 

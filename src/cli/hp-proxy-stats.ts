@@ -1,8 +1,9 @@
 /** `hp-proxy stats`: asks a running proxy for its figures and shows them, once or again and again. */
 import { once } from "node:events";
-import { errorsText, type KnownFlags, readArguments } from "../control/arguments.ts";
+import { errorsText } from "../config/config-error.ts";
+import { type KnownFlags, readArguments } from "../control/arguments.ts";
 import { ControlUnavailable, controlFolder, findProxies, readStats } from "../control/control-socket.ts";
-import type { Environment } from "../control/read-configuration.ts";
+import type { Environment } from "../control/options.ts";
 import { statsText } from "../control/stats-table.ts";
 
 const FLAGS: KnownFlags = {

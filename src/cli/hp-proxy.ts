@@ -1,9 +1,11 @@
 /** The command `hp-proxy`: says which command was meant, and leaves the rest to it. */
 
 import { nearest } from "../base/suggestion.ts";
-import { errorsText, readArguments } from "../control/arguments.ts";
+import { errorsText } from "../config/config-error.ts";
+import { readArguments } from "../control/arguments.ts";
 import { helpText } from "../control/help.ts";
-import { type Environment, PROXY_FLAGS, readConfiguration } from "../control/read-configuration.ts";
+import type { Environment } from "../control/options.ts";
+import { PROXY_FLAGS, readConfiguration } from "../control/read-configuration.ts";
 import { ExitStatus, runProxy } from "../control/run.ts";
 import { runDemo } from "./hp-proxy-demo.ts";
 import { runStats } from "./hp-proxy-stats.ts";

@@ -4,25 +4,17 @@
  */
 import { parseArgs } from "node:util";
 import { nearest } from "../base/suggestion.ts";
-
-/** One thing wrong with the options: where it stands, what it says, why it was refused, and what to do. */
-export interface OptionError {
-  /** `--port` or `HP_PROXY_PORT`. */
-  readonly source: string;
-  readonly value?: string;
-  readonly reason: string;
-  readonly remedy: string;
-}
+import type { ConfigError } from "../config/config-error.ts";
 
 export interface Arguments {
   /** Texts of each valued flag in order, by flag name without hyphens. */
   readonly values: ReadonlyMap<string, readonly string[]>;
   /** Flags without a value that were given. */
   readonly switches: ReadonlySet<string>;
-  readonly errors: readonly OptionError[];
+  readonly errors: readonly ConfigError[];
 }
 
-/** `valued` and `switches` are flag names without hyphens; `short` maps one letter to a switch. */
+/** `valued` and `switches` are flag names without hyphens; `short` maps one letter to one of them. */
 export interface KnownFlags {
   readonly valued: readonly string[];
   readonly switches: readonly string[];
@@ -33,7 +25,7 @@ export interface KnownFlags {
 export function readArguments(argv: readonly string[], known: KnownFlags): Arguments {
   const values = new Map<string, string[]>();
   const switches = new Set<string>();
-  const errors: OptionError[] = [];
+  const errors: ConfigError[] = [];
   let rest = [...argv];
   while (rest.length > 0) rest = readSome(rest, known, values, switches, errors);
   return { values, switches, errors };
@@ -45,7 +37,7 @@ function readSome(
   known: KnownFlags,
   values: Map<string, string[]>,
   switches: Set<string>,
-  errors: OptionError[],
+  errors: ConfigError[],
 ): string[] {
   const all = [...known.valued, ...known.switches];
   for (const token of tokensOf(argv, known)) {
@@ -93,22 +85,13 @@ function tokensOf(argv: string[], known: KnownFlags) {
   const options: Record<string, { type: "string" | "boolean"; short?: string }> = {};
   for (const name of known.valued) options[name] = { type: "string" };
   for (const name of known.switches) options[name] = { type: "boolean" };
-  for (const [short, name] of Object.entries(known.short ?? {})) options[name] = { type: "boolean", short };
+  for (const [short, name] of Object.entries(known.short ?? {}))
+    Object.assign(options[name] ?? {}, { short });
   return parseArgs({ args: argv, options, strict: false, tokens: true, allowPositionals: true }).tokens;
 }
 
-function unknownFlag(rawName: string, names: readonly string[]): OptionError {
+function unknownFlag(rawName: string, names: readonly string[]): ConfigError {
   const near = nearest(rawName.replace(/^-+/, ""), names);
   const remedy = near === "" ? "--help lists all flags" : `did you mean --${near}?`;
   return { source: rawName, reason: "is not a flag", remedy };
-}
-
-/** All errors as text for standard error. */
-export function errorsText(command: string, errors: readonly OptionError[]): string {
-  const lines = errors.map(({ source, value, reason, remedy }) => {
-    const shown = value === undefined ? source : `${source} ${JSON.stringify(value)}`;
-    return `  ${shown}: ${reason}; ${remedy}`;
-  });
-  const count = errors.length === 1 ? "an error" : `${errors.length} errors`;
-  return `${command}: ${count} in the options, nothing was started\n${lines.join("\n")}\n`;
 }

@@ -1,8 +1,9 @@
 /**
- * What the operator asked for, checked and complete, as one plain value. Flags and environment variables
- * produce it today (`options.ts`); whatever else describes a proxy has to end in the same value, so that
- * there is one path from here on.
+ * What the operator asked for, checked and complete, as one plain value: files, flags and variables all end
+ * here (`read-configuration.ts`), and there is one path from here on.
  */
+import type { Document } from "../config/schema.ts";
+import type { Backend } from "../config/values.ts";
 import type { EngineName } from "../contract/port.ts";
 import type { Limits, Policy, Timeouts } from "../contract/snapshot.ts";
 
@@ -42,13 +43,6 @@ export interface ClusterConfiguration {
   readonly health: HealthConfiguration;
 }
 
-/** A backend as written by the operator. */
-export type Backend =
-  /** An IP address or a unix socket: `address` is what `Port.connect` takes. */
-  | { readonly kind: "address"; readonly name: string; readonly address: string }
-  /** A host name, to be resolved again and again. */
-  | { readonly kind: "host"; readonly name: string; readonly host: string; readonly port: number };
-
 export interface HealthConfiguration {
   readonly kind: "off" | "tcp" | "http";
   /** Request target of an HTTP check. */
@@ -67,9 +61,6 @@ export interface HealthConfiguration {
 }
 
 export interface LogConfiguration {
-  readonly level: LogLevel;
+  readonly level: Document["log"]["level"];
   readonly format: "text" | "json";
 }
-
-export const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "silent"] as const;
-export type LogLevel = (typeof LOG_LEVELS)[number];

@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { helpText, optionsMarkdown } from "./help.ts";
-import { flagOf, OPTION_NAMES, variableOf } from "./options.ts";
+import { flagOf, OPTIONS, variableOf } from "./options.ts";
 
 test("the help names every flag once and fits its width", () => {
   const help = helpText(100);
-  for (const name of OPTION_NAMES) {
+  for (const { name } of OPTIONS) {
     assert.equal(help.match(new RegExp(`^ +${flagOf(name)} `, "gm"))?.length, 1, flagOf(name));
     assert.match(variableOf(name), /^HP_PROXY_[A-Z_]+$/);
   }

@@ -1,5 +1,5 @@
 /** The help text, made from the schema of the options. */
-import { flagOf, OPTION_NAMES, optionText, variableOf } from "./options.ts";
+import { flagOf, OPTIONS, variableOf } from "./options.ts";
 
 const TEXT_COLUMN = 32;
 
@@ -25,8 +25,8 @@ Signals
  */
 export function helpText(columns = 100): string {
   const groups = new Map<string, string[]>();
-  for (const name of OPTION_NAMES) {
-    const { group, value, text, initial } = optionText(name);
+  for (const { name, text: option } of OPTIONS) {
+    const { group, value, text, initial } = option;
     const shown = initial === undefined ? text : `${text} (${initial})`;
     const lines = optionLines(`${flagOf(name)} ${value}`, shown, columns);
     groups.set(group, [...(groups.get(group) ?? []), ...lines]);
@@ -37,8 +37,8 @@ export function helpText(columns = 100): string {
 
 /** The options as a Markdown table, for the manual. */
 export function optionsMarkdown(): string {
-  const rows = OPTION_NAMES.map((name) => {
-    const { value, text, initial } = optionText(name);
+  const rows = OPTIONS.map(({ name, text: option }) => {
+    const { value, text, initial } = option;
     const cells = [`\`${flagOf(name)} ${value}\``, `\`${variableOf(name)}\``, initial ?? "", text];
     return `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
   });

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { errorsText, readArguments } from "./arguments.ts";
+import { errorsText } from "../config/config-error.ts";
+import { readArguments } from "./arguments.ts";
 import type { Configuration } from "./configuration.ts";
-import { type Environment, PROXY_FLAGS, readConfiguration } from "./read-configuration.ts";
+import type { Environment } from "./options.ts";
+import { PROXY_FLAGS, readConfiguration } from "./read-configuration.ts";
 
 const BACKENDS = ["--backends", "127.0.0.1:3001"];
 

@@ -1,5 +1,5 @@
 /** A `StatsReport` as text for a terminal. */
-import { durationText } from "./option-values.ts";
+import { durationText } from "../config/values.ts";
 import type { Quantiles, StatsReport, WorkerStats } from "./stats-report.ts";
 
 interface Column {

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { feedAll } from "../../test/http1/feeds.ts";
 import { FAULTS, Fault } from "./fault.ts";
-import { Framing, requestFraming, responseFraming } from "./framing.ts";
+import { Framing, leavesConnectionClean, requestFraming, responseFraming } from "./framing.ts";
 import { MessageHead, Method } from "./message-head.ts";
 import { parseRequestHead } from "./request-head.ts";
 import { parseResponseHead } from "./response-head.ts";
@@ -175,6 +175,17 @@ const RESPONSES: {
   { name: "304 with length", status: 304, fields: CL("5"), framing: Framing.none },
   { name: "204", status: 204, fields: "", framing: Framing.none },
   { name: "204 with chunked", status: 204, fields: TE("chunked"), framing: Framing.none },
+  { name: "204 with length", status: 204, fields: CL("5"), framing: Framing.none },
+  { name: "204, 204 with length to HEAD", status: 204, method: Method.HEAD, fields: CL("5"), framing: Framing.none },
+  { name: "205 with length 0", status: 205, fields: CL("0"), framing: Framing.none },
+  { name: "205 is framed as any other", status: 205, fields: TE("chunked"), framing: Framing.chunked },
+  { name: "304 with chunked", status: 304, fields: TE("chunked"), framing: Framing.none },
+  { name: "100 with length 0", status: 100, fields: CL("0"), framing: Framing.none },
+  { name: "100 with length", status: 100, fields: CL("5"), framing: Fault.contentInInterim },
+  { name: "103 with chunked", status: 103, fields: TE("chunked"), framing: Fault.contentInInterim },
+  { name: "100 with two lengths", status: 100, fields: CL("5") + CL("5"), framing: Fault.duplicateContentLength },
+  { name: "101 with chunked", status: 101, fields: TE("chunked"), framing: Framing.none },
+  { name: "CONNECT, 200 with chunked", status: 200, method: Method.CONNECT, fields: TE("chunked"), framing: Framing.none },
   { name: "100", status: 100, fields: "", framing: Framing.none },
   { name: "101", status: 101, fields: CL("5"), framing: Framing.none },
   { name: "CONNECT, 200", status: 200, method: Method.CONNECT, fields: CL("5"), framing: Framing.none },
@@ -186,14 +197,31 @@ for (const { name, status, method = Method.GET, fields, framing, minor = 1 } of 
   });
 }
 
+const CLEAN: { name: string; status: number; fields: string; clean: boolean }[] = [
+  { name: "a length", status: 200, fields: CL("5"), clean: true },
+  { name: "chunked", status: 200, fields: TE("chunked"), clean: true },
+  { name: "until close", status: 200, fields: "", clean: false },
+  { name: "204", status: 204, fields: "", clean: true },
+  { name: "204 with length 0", status: 204, fields: CL("0"), clean: true },
+  { name: "204 with length", status: 204, fields: CL("5"), clean: false },
+  { name: "204 with chunked", status: 204, fields: TE("chunked"), clean: false },
+  { name: "304 with length", status: 304, fields: CL("5"), clean: true },
+];
+for (const { name, status, fields, clean } of CLEAN) {
+  test(`connection ${clean ? "" : "not "}used again behind: ${name} (RFC 9112 §6.3, §9.3)`, () => {
+    const head = new MessageHead();
+    const framing = framingOfResponse(`HTTP/1.1 ${status} X\r\n${fields}`, Method.GET, head);
+    assert.equal(leavesConnectionClean(head, framing), clean);
+  });
+}
+
 function framingOfRequest(text: string, head = new MessageHead()): number {
   const wire = `${text}Host: a\r\n\r\n`;
   assert.equal(feedAll(parseRequestHead, head, wire, "GET / HTTP/1.1\r\n\r\n"), wire.length);
   return requestFraming(head);
 }
 
-function framingOfResponse(text: string, method: number = Method.GET): number {
-  const head = new MessageHead();
+function framingOfResponse(text: string, method: number = Method.GET, head = new MessageHead()): number {
   const wire = `${text}\r\n`;
   assert.equal(feedAll(parseResponseHead, head, wire, "HTTP/1.1 200 OK\r\n\r\n"), wire.length);
   return responseFraming(head, method);

@@ -9,7 +9,7 @@ import {
   readDurationMs,
   readInteger,
   readListenAddress,
-} from "./option-values.ts";
+} from "./values.ts";
 
 /** A reader, a text, and the value, or the beginning of the remedy where the text is refused. */
 type Case = readonly [text: string, value: unknown, remedy?: string];

@@ -1,10 +1,16 @@
 /**
- * Reads the texts that flags and environment variables carry: durations, sizes, addresses.
+ * Reads the texts of a configuration, wherever they are written: durations, sizes, addresses.
  * Each reader returns the value or a `Problem`: what is wrong, and what to write instead.
  */
 import { isIP, isIPv6 } from "node:net";
 import { type Network, parseNetwork } from "../base/ip-address.ts";
-import type { Backend } from "./configuration.ts";
+
+/** A backend as written by the operator. */
+export type Backend =
+  /** An IP address or a unix socket: `address` is what `Port.connect` takes. */
+  | { readonly kind: "address"; readonly name: string; readonly address: string }
+  /** A host name, to be resolved again and again. */
+  | { readonly kind: "host"; readonly name: string; readonly host: string; readonly port: number };
 
 /** Why a text was refused, and the remedy. Both are parts of a sentence: `"5 s": REASON; REMEDY`. */
 export class Problem {

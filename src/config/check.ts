@@ -1,0 +1,250 @@
+/** From what was written to a complete document, or to everything that is wrong with it. */
+import type * as z from "zod";
+import { nearest } from "../base/suggestion.ts";
+import type { ConfigError } from "./config-error.ts";
+import { keysAt, suggestion } from "./keys.ts";
+import { orList, type ProblemParams, writtenText } from "./kinds.ts";
+import {
+  at,
+  isList,
+  type Located,
+  nearestAt,
+  type Path,
+  type Place,
+  pathText,
+  placeText,
+  plainOf,
+} from "./located.ts";
+import { type Document, documentSchema } from "./schema.ts";
+import type { Backend } from "./values.ts";
+
+/** A cluster as written. */
+export interface DocumentCluster {
+  readonly name: string;
+  readonly backends: readonly Backend[];
+  readonly health: Document["health"];
+  /** Where its backends are written. */
+  readonly path: Path;
+}
+
+/** What `backends` alone is the short form of. */
+export const DEFAULT_CLUSTER = "default";
+
+/** All clusters, that of `backends` first. */
+export function clustersOf({ backends, clusters }: Partial<Document>): DocumentCluster[] {
+  const named = Object.entries(clusters ?? {}).map(([name, cluster]) => ({
+    name,
+    ...cluster,
+    path: ["clusters", name, "backends"],
+  }));
+  if (backends === undefined) return named;
+  return [{ name: DEFAULT_CLUSTER, backends, health: {}, path: ["backends"] }, ...named];
+}
+
+/**
+ * The cluster of a listener that says `written`; -1 when there is none of that name, or none that is meant by
+ * silence.
+ */
+export function clusterIndex(clusters: readonly { name: string }[], written: string | undefined): number {
+  if (written === undefined && clusters.length === 1) return 0;
+  return clusters.findIndex(({ name }) => name === (written ?? DEFAULT_CLUSTER));
+}
+
+/** Checks all of it. Errors come in the order of options, then of lines. */
+export function checkDocument(root: Located): { document: Document } | { errors: ConfigError[] } {
+  const plain = plainOf(root);
+  const result = documentSchema.safeParse(plain);
+  const found: Found[] = [];
+  if (!result.success) for (const issue of result.error.issues) found.push(...issueErrors(root, issue));
+  found.push(...contradictions(result.success ? result.data : partial(plain), root));
+  if (result.success && found.length === 0) return { document: result.data };
+  return { errors: inOrder(found) };
+}
+
+/** Keys that are right by themselves, when others are not. */
+function partial(plain: unknown): Partial<Document> {
+  const good: Record<string, unknown> = {};
+  if (typeof plain !== "object" || plain === null) return good;
+  for (const [name, schema] of Object.entries(documentSchema.shape)) {
+    const result = schema.safeParse((plain as Record<string, unknown>)[name]);
+    if (result.success) good[name] = result.data;
+  }
+  return good;
+}
+
+interface Found {
+  readonly place: Place;
+  readonly error: ConfigError;
+}
+
+function found(place: Place, path: Path, error: Omit<ConfigError, "source" | "path">): Found {
+  const source = placeText(place);
+  if (place.kind === "option") return { place, error: { source, ...error } };
+  return { place, error: { source, path: pathText(path), ...error } };
+}
+
+/** Options as they were found; then files by name, and in each by line. */
+function inOrder(all: readonly Found[]): ConfigError[] {
+  const rank = ({ place }: Found) => (place.kind === "option" ? 0 : 1);
+  const sorted = [...all].sort((a, b) => {
+    if (rank(a) !== rank(b) || rank(a) === 0) return rank(a) - rank(b);
+    if (a.place.source !== b.place.source) return a.place.source < b.place.source ? -1 : 1;
+    return a.place.line - b.place.line || a.place.column - b.place.column;
+  });
+  return sorted.map(({ error }) => error);
+}
+
+function issueErrors(root: Located, issue: z.core.$ZodIssue): Found[] {
+  const path = issue.path.map((step) => (typeof step === "symbol" ? String(step) : step));
+  const near = nearestAt(root, path);
+  if (issue.code === "unrecognized_keys") {
+    return issue.keys.map((key) => {
+      const place = at(root, [...path, key])?.keyPlace ?? near.node.place;
+      const remedy = suggestion(path, key);
+      return found(place, [...path, key], { reason: "is not a key of a configuration", remedy });
+    });
+  }
+  if (issue.code === "custom") {
+    const { remedy, written } = issue.params as unknown as ProblemParams;
+    const reason = issue.message;
+    const missing = near.path.length < path.length && written === undefined;
+    if (missing) return [found(near.node.keyPlace ?? near.node.place, path, { reason, remedy })];
+    const value = written === undefined ? {} : { value: written };
+    return [found(near.node.place, near.path, { ...value, reason, remedy })];
+  }
+  const written = writtenText(plainOf(near.node));
+  const keys = keysAt(path);
+  return [
+    found(near.node.place, near.path, {
+      ...(written === undefined ? {} : { value: written }),
+      reason: issue.code === "invalid_type" ? "is not a group of keys" : issue.message,
+      remedy: keys.length > 0 ? `write keys below it: ${keys.join(", ")}` : "write names below it, with keys",
+    }),
+  ];
+}
+
+/** What is wrong with values together, though each is right by itself. */
+function contradictions(good: Partial<Document>, root: Located): Found[] {
+  const errors: Found[] = [];
+  const complain = (path: Path, reason: string, remedy: string, value?: string) => {
+    const node = at(root, path) ?? nearestAt(root, path).node;
+    errors.push(found(node.place, path, { ...(value === undefined ? {} : { value }), reason, remedy }));
+  };
+  const clusters = clustersOf(good);
+  checkBackends(good, clusters, root, complain);
+  checkListeners(good, clusters, root, complain);
+  checkHealth(good, complain);
+  const { target, head } = good.limits ?? { target: 0, head: 0 };
+  if (target > head) {
+    const remedy = `raise the limit of the whole head (${head}) or lower this`;
+    complain(["limits", "target"], "is more than a whole head may have", remedy, String(target));
+  }
+  return errors;
+}
+
+type Complain = (path: Path, reason: string, remedy: string, value?: string) => void;
+
+function checkBackends(
+  good: Partial<Document>,
+  clusters: readonly DocumentCluster[],
+  root: Located,
+  complain: Complain,
+): void {
+  const written = (path: Path) => at(root, path) !== undefined;
+  if (
+    !written(["backends"]) &&
+    (!written(["clusters"]) || good.clusters !== undefined) &&
+    clusters.length === 0
+  )
+    complain(["backends"], "is missing", WHERE[root.place.kind]);
+  if (good.backends !== undefined && good.clusters?.[DEFAULT_CLUSTER] !== undefined) {
+    const reason = `is the short form of clusters.${DEFAULT_CLUSTER}, which is there as well`;
+    complain(["backends"], reason, "keep one of them");
+  }
+  for (const { name, backends, path } of clusters) {
+    if (!/^[A-Za-z0-9][\w.-]*$/.test(name)) {
+      const remedy = "write letters, digits, hyphens, dots and underscores";
+      complain(["clusters", name], "is not a name for a cluster", remedy);
+    }
+    if (backends.length === 0) complain(path, "is empty", WHERE[root.place.kind]);
+    const names = backends.map((backend) => backend.name);
+    for (const [index, double] of doubles(names)) {
+      const item = isList(at(root, path)?.content ?? []) ? [...path, index] : path;
+      complain(item, "is there twice", "keep one", double);
+    }
+  }
+}
+
+const WHERE = {
+  option: 'write where requests go, like --backends "localhost:3001,localhost:3002", or try hp-proxy demo',
+  file: "write where requests go, like backends: [localhost:3001, localhost:3002]",
+};
+
+function checkListeners(
+  good: Partial<Document>,
+  clusters: readonly DocumentCluster[],
+  root: Located,
+  complain: Complain,
+): void {
+  const { listen } = good;
+  if (listen !== undefined && listen.length === 0)
+    complain(["listen"], "is empty", "write an address, like :8080");
+  const pathOf = (index: number): Path =>
+    isList(at(root, ["listen"])?.content ?? []) ? ["listen", index] : ["listen"];
+  const addresses = (listen ?? []).map(({ host, port }) => (port === 0 ? "" : `${host}:${port}`));
+  for (const [index, double] of doubles(addresses))
+    complain(pathOf(index), "is there twice", "keep one", double);
+  const known = good.clusters !== undefined || at(root, ["clusters"]) === undefined;
+  if (!known || clusters.length === 0) return;
+  const names = clusters.map(({ name }) => name);
+  const used = new Set<number>();
+  for (const [index, { cluster }] of (listen ?? [{ cluster: undefined }]).entries()) {
+    const chosen = clusterIndex(clusters, cluster);
+    used.add(chosen);
+    if (chosen >= 0) continue;
+    if (cluster === undefined) {
+      const remedy = `write one, like {address: ":8080", cluster: ${names[0]}}: there are ${andList(names)}`;
+      complain(pathOf(index), "names no cluster", remedy);
+    } else {
+      const near = nearest(cluster, names);
+      const remedy = near === "" ? `write ${orList(names)}` : `did you mean ${near}?`;
+      complain([...pathOf(index), "cluster"], "is not a cluster", remedy, cluster);
+    }
+  }
+  if (used.has(-1) || (listen === undefined && at(root, ["listen"]) !== undefined)) return;
+  for (const [index, { name, path }] of clusters.entries()) {
+    if (!used.has(index))
+      complain(
+        path,
+        `belongs to cluster ${name}, which no listener uses`,
+        "name it in a listener, or leave it out",
+      );
+  }
+}
+
+function checkHealth(good: Partial<Document>, complain: Complain): void {
+  const rows: (readonly [Path, Document["health"]])[] = [[["health"], good.health ?? {}]];
+  for (const [name, { health }] of Object.entries(good.clusters ?? {}))
+    rows.push([["clusters", name, "health"], health]);
+  for (const [path, { kind, path: target }] of rows) {
+    if (target !== undefined && (kind === "tcp" || kind === "off"))
+      complain(
+        [...path, "path"],
+        `has no use with health checks of kind ${kind}`,
+        "leave one of them out",
+        target,
+      );
+  }
+}
+
+/** The second of each that is there more than once; "" counts as nothing. */
+function doubles(words: readonly string[]): (readonly [index: number, word: string])[] {
+  return [...new Set(words)].flatMap((word) => {
+    const second = word === "" ? -1 : words.indexOf(word, words.indexOf(word) + 1);
+    return second < 0 ? [] : [[second, word] as const];
+  });
+}
+
+function andList(words: readonly string[]): string {
+  return words.length < 2 ? (words[0] ?? "") : `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`;
+}

@@ -1,0 +1,35 @@
+/**
+ * Writes what is made from the schema of the configuration: the table of options in docs/cli.md.
+ *
+ *     npm run generate
+ *
+ * Tests compare the files with what this would write.
+ */
+import { readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { optionsMarkdown } from "../src/control/help.ts";
+
+const ROOT = path.dirname(import.meta.dirname);
+
+/** A file and its text as it should be. */
+export interface Generated {
+  readonly file: string;
+  readonly text: string;
+}
+
+/** Every generated file, with the parts between them that people write. */
+export function generated(): Generated[] {
+  return [withTable("docs/cli.md", "| flag | variable |", optionsMarkdown())];
+}
+
+/** The file with `table` in the place of its table that begins with `head`. */
+function withTable(file: string, head: string, table: string): Generated {
+  const text = readFileSync(path.join(ROOT, file), "utf8");
+  const start = text.indexOf(head);
+  if (start < 0) throw new Error(`${file} has no line that begins with ${head}`);
+  const rest = text.slice(start);
+  const end = /\n(?!\|)/.exec(rest)!.index;
+  return { file, text: text.slice(0, start) + table + rest.slice(end) };
+}
+
+if (import.meta.main) for (const { file, text } of generated()) writeFileSync(path.join(ROOT, file), text);
