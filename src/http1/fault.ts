@@ -39,6 +39,7 @@ export const Fault = {
   badStatusLine: -31,
   badMaxForwards: -32,
   bodyTooLarge: -33,
+  contentInInterim: -34,
 } as const;
 export type Fault = (typeof Fault)[keyof typeof Fault];
 
@@ -159,5 +160,11 @@ export const FAULTS: Readonly<Record<Fault, FaultRow>> = {
     413,
     "9110 §15.5.14",
     "The request body is larger than this proxy allows.",
+  ),
+  [Fault.contentInInterim]: row(
+    "content_in_interim_response",
+    502,
+    "9110 §15.2",
+    "An interim response announces content, which it cannot have.",
   ),
 };

@@ -105,6 +105,8 @@ export function responseFraming(head: MessageHead, requestMethod: number): numbe
   // Also where no body follows: the head alone could mislead who reads it next.
   if (chunked && (head.contentLength !== -1 || head.versionMinor === 0)) return chunkedFraming(head);
   const status = head.status;
+  // What such an interim response announces would be read as the next head (a 101 is followed by none).
+  if (status < 200 && status !== 101 && (chunked || head.contentLength > 0)) return Fault.contentInInterim;
   if (status < 200 || status === 204 || status === 304 || requestMethod === Method.HEAD) return Framing.none;
   if (requestMethod === Method.CONNECT && status < 300) return Framing.none;
   if (chunked) return Framing.chunked;
@@ -116,4 +118,13 @@ function chunkedFraming(head: MessageHead): number {
   if (head.versionMinor === 0) return Fault.transferEncodingInHttp10;
   if (head.contentLength !== -1) return Fault.contentLengthWithTransferEncoding;
   return Framing.chunked;
+}
+
+/**
+ * Whether the connection can carry another response behind this one, which is framed as `framing`: not when
+ * its end ends the body, nor when a 204 announces content, which may come all the same.
+ */
+export function leavesConnectionClean(head: MessageHead, framing: number): boolean {
+  if (framing === Framing.untilClose) return false;
+  return head.status !== 204 || (head.contentLength <= 0 && head.transferCoding === TransferCoding.none);
 }

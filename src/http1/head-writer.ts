@@ -18,7 +18,13 @@ import { asciiBytes, ConstantBytes, copy, writeBytes, writeConstant } from "../b
 import { isNominated } from "./field-lines.ts";
 import { ADDED_BYTES_MAX, writeForwardingLines } from "./forwarding-lines.ts";
 import { ConnectionOption, type MessageHead, Method, TargetForm, TransferCoding } from "./message-head.ts";
-import { Fate, FORWARDED_HOST_BYTES, RESPONSE_FATES, type RequestPolicy, TRAILED_RESPONSE_FATES } from "./request-policy.ts";
+import {
+  Fate,
+  FORWARDED_HOST_BYTES,
+  RESPONSE_FATES,
+  type RequestPolicy,
+  TRAILED_RESPONSE_FATES,
+} from "./request-policy.ts";
 
 /** Returned when `[at, limit)` may be too small. Nothing that was written there matters then. */
 export const NO_ROOM = -1;

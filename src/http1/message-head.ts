@@ -158,6 +158,7 @@ export class MessageHead {
 const CLOSE = ConnectionOption.close;
 const KEEP_ALIVE = ConnectionOption.keepAlive;
 const UPGRADE = ConnectionOption.upgrade;
+const NOMINATED = ConnectionOption.nominated;
 
 /** Whether the sender of this head lets the connection live on after the message (RFC 9112 §9.3). */
 export function persists(head: MessageHead): boolean {
@@ -172,4 +173,9 @@ export function persists(head: MessageHead): boolean {
 export function upgrades(head: MessageHead): boolean {
   if (head.upgradeIndex < 0 || head.versionMinor === 0 || head.upgradesToHttp2) return false;
   return (head.connectionOptions & UPGRADE) !== 0;
+}
+
+/** Whether Connection names a field that would pass otherwise (RFC 9110 §7.6.1). */
+export function nominatesFields(head: MessageHead): boolean {
+  return (head.connectionOptions & NOMINATED) !== 0;
 }

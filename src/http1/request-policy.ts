@@ -37,7 +37,7 @@ export interface RequestOptions {
   readonly forwarded: boolean;
   /** `generate`: always a new X-Request-Id. `keep`: a trusted peer's, or a new one. `off`: what comes. */
   readonly requestId: "off" | "keep" | "generate";
-  /** `TE: trailers` is said to the backend where the client says it. */
+  /** Trailer passes, and `TE: trailers` is said to the backend where the client says it. */
   readonly trailers: boolean;
 }
 
@@ -138,12 +138,16 @@ function requestFates(options: RequestOptions, trusted: boolean): Uint8Array {
   if (options.requestId !== "off") {
     table[Field.xRequestId] = options.requestId === "keep" && trusted ? Fate.passFilled : Fate.drop;
   }
+  if (options.trailers) table[Field.trailer] = Fate.pass;
   if (!options.underscoreNames) table[Field.underscored] = Fate.drop;
   return table;
 }
 
 /** `Fate` by `Field`, for responses. */
 export const RESPONSE_FATES = commonFates(HOP_BY_HOP);
+/** The same where trailer fields are passed on. */
+export const TRAILED_RESPONSE_FATES = commonFates(HOP_BY_HOP);
+TRAILED_RESPONSE_FATES[Field.trailer] = Fate.pass;
 
 function concat(parts: readonly Uint8Array[]): Uint8Array {
   const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));

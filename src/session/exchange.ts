@@ -5,7 +5,7 @@
  * @hot
  */
 import type { RoundRobin } from "../balance/round-robin.ts";
-import { BodyReader } from "../http1/body.ts";
+import { BodyMode, BodyReader } from "../http1/body.ts";
 import type { ClientLeg, OriginLeg } from "./legs.ts";
 
 /** How a response body leaves towards the client. */
@@ -58,6 +58,10 @@ export class Exchange {
   /** No chunk line has been written yet. */
   firstChunk = true;
   /** No limit on silence: an event stream. */
+  /** The client takes trailer fields (RFC 9110 §6.5.1). */
+  trailers = false;
+  /** How the response body is read for what it becomes. */
+  bodyMode: BodyMode = BodyMode.payload;
   eventStream = false;
   status = 0;
   readonly responseBody = new BodyReader();
@@ -95,6 +99,8 @@ export class Exchange {
     this.slotStart = -1;
     this.slotAt = -1;
     this.slotLimit = -1;
+    this.trailers = false;
+    this.bodyMode = BodyMode.payload;
     this.startMs = 0;
   }
 }

@@ -20,7 +20,7 @@ import type { FailureNotice } from "../contract/notices.ts";
 import { BodyMode } from "../http1/body.ts";
 import { FAULTS, type Fault } from "../http1/fault.ts";
 import { Framing, requestFraming } from "../http1/framing.ts";
-import { type MessageHead, Method, persists, upgrades } from "../http1/message-head.ts";
+import { HeadNote, type MessageHead, Method, persists, upgrades } from "../http1/message-head.ts";
 import { askedIn } from "./asked.ts";
 import { Exchange } from "./exchange.ts";
 import { connectFailure, type Failure, Failures } from "./failure.ts";
@@ -31,7 +31,9 @@ import type { ClientProtocol, OriginProtocol } from "./protocols.ts";
 import type { Relays } from "./relay.ts";
 import type { RequestWriter } from "./request-writer.ts";
 import type { ResponseWriter } from "./response-writer.ts";
+import { chunkedMode } from "./trailers.ts";
 
+const ACCEPTS_TRAILERS = HeadNote.acceptsTrailers;
 const NONE = Framing.none;
 const LENGTH = Framing.length;
 const CHUNKED = Framing.chunked;
@@ -101,6 +103,7 @@ export class Exchanges {
     exchange.method = head.method;
     exchange.clientMinor = head.versionMinor;
     exchange.keepAlive = persists(head);
+    exchange.trailers = (head.notes & ACCEPTS_TRAILERS) !== 0 && head.versionMinor === 1;
     exchange.upgrade = framing === NONE && upgrades(head);
     exchange.cluster = this.#clusters[plane.snapshot.listeners[leg.listener]!.cluster]!;
     leg.exchange = exchange;
@@ -121,7 +124,7 @@ export class Exchanges {
       exchange.requestBody.begin(
         framing,
         head.contentLength,
-        framing === CHUNKED ? BodyMode.wire : BodyMode.payload,
+        framing === CHUNKED ? chunkedMode(plane, head, true) : BodyMode.payload,
       );
     }
     this.#dispatch(exchange, Failures.noEndpoint);

@@ -14,11 +14,10 @@ import { RECEIVE_BYTES } from "../base/buffer-pool.ts";
 import { histogramRecord } from "../base/histogram.ts";
 import { Counter, HistogramCell } from "../contract/counters.ts";
 import { Errno } from "../contract/errno.ts";
-import { BodyMode } from "../http1/body.ts";
-import { Framing, responseFraming } from "../http1/framing.ts";
+import { Framing, leavesConnectionClean, responseFraming } from "../http1/framing.ts";
 import { MessageHead, NEED_MORE, persists, upgrades } from "../http1/message-head.ts";
 import { parseResponseHead } from "../http1/response-head.ts";
-import { type Exchange, Outgoing } from "./exchange.ts";
+import type { Exchange } from "./exchange.ts";
 import type { Exchanges } from "./exchanges.ts";
 import { type Failure, Failures } from "./failure.ts";
 import { OriginLeg, OriginState } from "./legs.ts";
@@ -26,6 +25,7 @@ import { dropPartial, growPartial, isTooEarlyToParse, NO_SLOT, parseLater } from
 import { ConnectionKind, microseconds, type Plane } from "./plane.ts";
 import type { OriginProtocol } from "./protocols.ts";
 import type { ResponseWriter } from "./response-writer.ts";
+import { slotWithEnd } from "./trailers.ts";
 
 const { closed, connecting, idle, head, body } = OriginState;
 
@@ -188,6 +188,16 @@ export class OriginSide implements OriginProtocol {
       plane.counters[Counter.originBytesOut] = plane.counters[Counter.originBytesOut]! + (end - start);
     }
     if (done) {
+      const { endBytes } = exchange.requestBody;
+      if (endBytes > 0) {
+        const endStart = slotWithEnd(plane, exchange.requestBody);
+        if (endStart < 0) {
+          this.#exchanges.fail(exchange, Failures.overload);
+          return;
+        }
+        plane.port.send(leg.connection, endStart, endStart + endBytes);
+        plane.counters[Counter.originBytesOut] = plane.counters[Counter.originBytesOut]! + endBytes;
+      }
       exchange.requestSent = true;
       if (leg.state === head) this.#awaitResponse(leg);
     } else if (plane.isQueueLong(leg.connection, end - start)) {
@@ -320,25 +330,24 @@ export class OriginSide implements OriginProtocol {
       else this.#exchanges.fail(exchange, Failures.overload);
       return false;
     }
-    if (status < 200) {
-      if (this.#responses.interim(exchange, responseHead, false)) return true;
-      this.#exchanges.fail(exchange, Failures.overload);
-      return false;
-    }
     const framing = responseFraming(responseHead, exchange.method);
     if (framing < 0) {
       this.#exchanges.fail(exchange, Failures.badResponse);
       return false;
     }
+    if (status < 200) {
+      if (this.#responses.interim(exchange, responseHead, false)) return true;
+      this.#exchanges.fail(exchange, Failures.overload);
+      return false;
+    }
     exchange.eventStream = responseHead.eventStream;
-    exchange.originKeepAlive = persists(responseHead) && framing !== Framing.untilClose;
+    exchange.originKeepAlive = persists(responseHead) && leavesConnectionClean(responseHead, framing);
     if (!this.#responses.begin(exchange, responseHead, framing)) {
       this.#exchanges.fail(exchange, Failures.overload);
       return false;
     }
     this.#exchanges.responseBegun(exchange);
-    const mode = exchange.outgoing === Outgoing.rechunked ? BodyMode.wire : BodyMode.payload;
-    exchange.responseBody.begin(framing, responseHead.contentLength, mode);
+    exchange.responseBody.begin(framing, responseHead.contentLength, exchange.bodyMode);
     leg.state = body;
     // `received` goes on with the body only when input is left; a response without one is complete here.
     if (framing === Framing.none) {

@@ -11,6 +11,7 @@
 import { assert } from "../base/assert.ts";
 import { copy, writeBytes } from "../base/bytes.ts";
 import { Counter } from "../contract/counters.ts";
+import { BodyMode } from "../http1/body.ts";
 import { LAST_CHUNK, prefixChunk, writeLastChunk } from "../http1/chunk-writer.ts";
 import type { Fault } from "../http1/fault.ts";
 import { Framing } from "../http1/framing.ts";
@@ -23,6 +24,7 @@ import { type Exchange, Outgoing } from "./exchange.ts";
 import type { Failure } from "./failure.ts";
 import { type ClientLeg, ClientState } from "./legs.ts";
 import { COPIED_BYTES_MAX, type Plane } from "./plane.ts";
+import { chunkedMode, slotWithEnd } from "./trailers.ts";
 
 const { plain, rechunked, chunked, untilClose } = Outgoing;
 const COPIED_MAX = COPIED_BYTES_MAX;
@@ -51,8 +53,25 @@ export class ResponseWriter {
     policy.close = false;
     policy.keepAliveHint = false;
     policy.upgrade = upgrade;
+    policy.trailers = false;
     if (!this.#writeHead(exchange, head)) return false;
     this.#countResponse(upgrade ? 101 : 100);
+    this.flush(exchange);
+    return true;
+  }
+
+  /** Passes on the 2xx to a CONNECT, whose framing fields mean nothing. `false`: out of slots. */
+  tunnelOpened(exchange: Exchange, head: MessageHead): boolean {
+    const { nowMs, epochOffsetMs } = this.#plane;
+    const policy = this.#policy;
+    policy.framing = ResponseFraming.close;
+    policy.date = head.dateIndex < 0 ? this.#date.at(nowMs + epochOffsetMs) : NOTHING;
+    policy.close = false;
+    policy.keepAliveHint = false;
+    policy.upgrade = false;
+    policy.trailers = false;
+    if (!this.#writeHead(exchange, head)) return false;
+    this.#countResponse(head.status);
     this.flush(exchange);
     return true;
   }
@@ -65,8 +84,11 @@ export class ResponseWriter {
     const plane = this.#plane;
     const client = exchange.client!;
     const modern = exchange.clientMinor === 1;
-    if (framing === Framing.chunked) exchange.outgoing = modern ? rechunked : untilClose;
-    else if (framing === Framing.untilClose) exchange.outgoing = modern ? chunked : untilClose;
+    exchange.bodyMode = BodyMode.payload;
+    if (framing === Framing.chunked) {
+      exchange.outgoing = modern ? rechunked : untilClose;
+      if (modern) exchange.bodyMode = chunkedMode(plane, head, exchange.trailers);
+    } else if (framing === Framing.untilClose) exchange.outgoing = modern ? chunked : untilClose;
     else exchange.outgoing = plain;
     // An answer that overtakes its request's body ends the connection: the rest of the body is not worth
     // reading (RFC 9112 §9.6).
@@ -81,6 +103,7 @@ export class ResponseWriter {
           ? ResponseFraming.keep
           : ResponseFraming.chunked;
     policy.date = head.dateIndex < 0 ? this.#date.at(plane.nowMs + plane.epochOffsetMs) : NOTHING;
+    policy.trailers = exchange.bodyMode === BodyMode.wireWithTrailers;
     policy.close = !exchange.keepAlive;
     policy.keepAliveHint = exchange.keepAlive && !modern;
     policy.upgrade = false;
@@ -127,6 +150,12 @@ export class ResponseWriter {
       exchange.slotAt = writeLastChunk(this.#plane.memory, exchange.slotAt, exchange.firstChunk);
     }
     this.flush(exchange);
+    const { endBytes } = exchange.responseBody;
+    if (endBytes > 0) {
+      const start = slotWithEnd(this.#plane, exchange.responseBody);
+      if (start < 0) return false;
+      this.#send(exchange.client!, start, start + endBytes);
+    }
     return true;
   }
 
