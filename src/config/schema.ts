@@ -58,8 +58,11 @@ function readPath(text: string): string | Problem {
   return new Problem("is not a request path", "begin with / and escape blanks, like /health");
 }
 
+/** Answers of our own, which have the name in them, fit a small buffer. */
+const VIA_NAME_BYTES_MAX = 255;
+
 function readViaName(text: string): string | Problem {
-  if (/^[A-Za-z0-9!#$%&'*+.^_`|~-]+(:\d+)?$/.test(text)) return text;
+  if (text.length <= VIA_NAME_BYTES_MAX && /^[A-Za-z0-9!#$%&'*+.^_`|~-]+(:\d+)?$/.test(text)) return text;
   return new Problem(
     "is not a name for Via",
     "write letters, digits and hyphens, like proxy-1 (RFC 9110 §7.6.3)",

@@ -124,6 +124,15 @@ export const Failures = {
     "",
     "The backend fell silent inside the response body.",
   ),
+  tunnelCut: failure(
+    "tunnel_cut",
+    "origin",
+    "tunnel",
+    0,
+    Counter.errorResponseCut,
+    "",
+    "The backend broke the tunnel off.",
+  ),
   clientGone: failure(
     "client_gone",
     "client",

@@ -11,15 +11,15 @@
 import { EndpointRegistry } from "../balance/endpoint-registry.ts";
 import { RoundRobin } from "../balance/round-robin.ts";
 import { assert } from "../base/assert.ts";
-import { textOf } from "../base/bytes.ts";
 import { histogramRecord } from "../base/histogram.ts";
 import { RangeQueue } from "../base/range-queue.ts";
 import { Counter, HistogramCell } from "../contract/counters.ts";
 import { Errno } from "../contract/errno.ts";
 import type { Notices } from "../contract/notices.ts";
-import { PEER_ADDRESS_BYTES, type Port } from "../contract/port.ts";
+import type { Port } from "../contract/port.ts";
 import type { Snapshot } from "../contract/snapshot.ts";
 import { connectFailure, type Failure, Failures } from "./failure.ts";
+import { peerText } from "./peer-text.ts";
 import { ConnectionKind, microseconds, Plane } from "./plane.ts";
 import { Relays } from "./relay.ts";
 import type { Session } from "./session.ts";
@@ -228,7 +228,7 @@ class RelaySession implements Session {
       phase: "connect",
       reason: failure.reason,
       status: 0,
-      client: this.#peerText(client),
+      client: peerText(plane, client),
       endpoint,
       request: "",
       message: failure.text,
@@ -243,17 +243,6 @@ class RelaySession implements Session {
     this.#waiting[client] = null;
     plane.port.reset(client);
     this.#recycle(waiting);
-  }
-
-  #peerText(client: number): string {
-    const { buffers, port, memory } = this.#plane;
-    const slot = buffers.acquireSmall();
-    if (slot < 0) return "";
-    const end = port.writePeerAddress(client, slot);
-    assert(end - slot <= PEER_ADDRESS_BYTES, "an address fits its place");
-    const text = textOf(memory, slot, end);
-    buffers.release(slot);
-    return text;
   }
 
   #recycle(waiting: Waiting): void {

@@ -10,6 +10,8 @@
  */
 import { assert } from "../base/assert.ts";
 import { Counter } from "../contract/counters.ts";
+import { type Failure, Failures } from "./failure.ts";
+import { peerText } from "./peer-text.ts";
 import { ConnectionKind, type Plane } from "./plane.ts";
 
 const NO_PARTNER = -1;
@@ -94,6 +96,8 @@ export class Relays {
 
   /** One side is broken. */
   failed(connection: number): void {
+    const fromClient = (this.#flags[connection]! & IS_CLIENT) !== 0;
+    this.#tell(connection, fromClient ? Failures.clientGone : Failures.tunnelCut);
     this.#part(connection, true);
   }
 
@@ -115,6 +119,22 @@ export class Relays {
     const { deadlines, snapshot } = this.#plane;
     const client = (this.#flags[connection]! & IS_CLIENT) !== 0 ? connection : this.#partner[connection]!;
     deadlines.set(client, snapshot.timeouts.tunnelIdleMs);
+  }
+
+  #tell(connection: number, { counter, by, reason, text }: Failure): void {
+    const plane = this.#plane;
+    const client = (this.#flags[connection]! & IS_CLIENT) !== 0 ? connection : this.#partner[connection]!;
+    plane.count(counter, 1);
+    plane.notices.failure({
+      by,
+      phase: "tunnel",
+      reason,
+      status: 0,
+      client: peerText(plane, client),
+      endpoint: "",
+      request: "",
+      message: text,
+    });
   }
 
   #part(connection: number, broken: boolean): void {

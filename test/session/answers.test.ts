@@ -212,3 +212,27 @@ for (const { phase, request, seen, response } of LEAVING) {
     assert.equal(notice!.endpoint, "backend-0");
   });
 }
+
+const BREAKING: readonly { side: "client" | "origin"; reason: string; client: RegExp }[] = [
+  // The system may have forgotten whose connection it was.
+  { side: "client", reason: "client_gone", client: /^(127\.0\.0\.1)?$/ },
+  { side: "origin", reason: "tunnel_cut", client: /^127\.0\.0\.1$/ },
+];
+for (const { side, reason, client: address } of BREAKING) {
+  onEachEngine(`answers: a tunnel that the ${side} breaks off: ${reason}`, { mode: "tcp" }, async (stage) => {
+    const client = stage.client();
+    client.write("ping");
+    const origin = await stage.backend.next();
+    await origin.until("ping");
+    const [breaking, other] = side === "client" ? [client, origin] : [origin, client];
+    breaking.reset();
+    await other.broken();
+    assert.equal(stage.failures.length, 1);
+    const [notice] = stage.failures;
+    assert.deepEqual(
+      { by: notice!.by, phase: notice!.phase, reason: notice!.reason, status: notice!.status },
+      { by: side, phase: "tunnel", reason, status: 0 },
+    );
+    assert.match(notice!.client, address);
+  });
+}
