@@ -15,6 +15,7 @@
  * @hot
  */
 import { assert } from "./assert.ts";
+import { SlotStack } from "./slot-stack.ts";
 
 /** Writable bytes in front of every received range. */
 export const HEADROOM_BYTES = 1024;
@@ -37,10 +38,13 @@ export class BufferPool {
   readonly largeCount: number;
   readonly #largeBase: number;
   readonly #references: Uint16Array;
-  readonly #freeSmall: Int32Array;
-  readonly #freeLarge: Int32Array;
-  #freeSmallCount: number;
-  #freeLargeCount: number;
+  readonly #freeSmall: SlotStack;
+  readonly #freeLarge: SlotStack;
+  /**
+   * Large slots that the engine has lent to the kernel, to receive into: neither free nor anybody's. As of the
+   * end of the last batch.
+   */
+  lentLargeCount = 0;
 
   /** Bytes that a region must have for these counts. */
   static regionBytes(smallCount: number, largeCount: number): number {
@@ -62,27 +66,22 @@ export class BufferPool {
     this.largeCount = largeCount;
     this.#largeBase = smallCount * SMALL_STRIDE;
     this.#references = new Uint16Array(smallCount + largeCount);
-    this.#freeSmall = new Int32Array(smallCount);
-    this.#freeLarge = new Int32Array(largeCount);
-    // Filled downwards: the lowest slots are taken first.
-    for (let i = 0; i < smallCount; i++) this.#freeSmall[i] = smallCount - 1 - i;
-    for (let i = 0; i < largeCount; i++) this.#freeLarge[i] = smallCount + largeCount - 1 - i;
-    this.#freeSmallCount = smallCount;
-    this.#freeLargeCount = largeCount;
+    this.#freeSmall = new SlotStack(0, smallCount);
+    this.#freeLarge = new SlotStack(smallCount, largeCount);
   }
 
   get freeSmallCount(): number {
-    return this.#freeSmallCount;
+    return this.#freeSmall.count;
   }
 
   get freeLargeCount(): number {
-    return this.#freeLargeCount;
+    return this.#freeLarge.count;
   }
 
   /** A small slot with one reference: the offset of its first byte, or -1 when none is free. */
   acquireSmall(): number {
-    if (this.#freeSmallCount === 0) return -1;
-    const slot = this.#freeSmall[--this.#freeSmallCount]!;
+    const slot = this.#freeSmall.take();
+    if (slot < 0) return -1;
     assert(this.#references[slot] === 0, "a free slot has no references");
     this.#references[slot] = 1;
     return slot * SMALL_STRIDE;
@@ -93,8 +92,8 @@ export class BufferPool {
    * none is free.
    */
   acquireLarge(): number {
-    if (this.#freeLargeCount === 0) return -1;
-    const slot = this.#freeLarge[--this.#freeLargeCount]!;
+    const slot = this.#freeLarge.take();
+    if (slot < 0) return -1;
     assert(this.#references[slot] === 0, "a free slot has no references");
     this.#references[slot] = 1;
     return this.#largeBase + (slot - this.smallCount) * LARGE_STRIDE;
@@ -114,8 +113,27 @@ export class BufferPool {
     assert(left >= 0, "a slot is released once per reference");
     this.#references[slot] = left;
     if (left > 0) return;
-    if (slot < this.smallCount) this.#freeSmall[this.#freeSmallCount++] = slot;
-    else this.#freeLarge[this.#freeLargeCount++] = slot;
+    if (slot < this.smallCount) this.#freeSmall.give(slot);
+    else this.#freeLarge.give(slot);
+  }
+
+  /**
+   * Writes into `into`, in ascending order, the offsets of slots whose memory is worth giving back: free all
+   * the time since the last call, and used before. Returns how many, at most what `into` holds: when it is
+   * full, ask again for the others. The slots stay free. @cold
+   */
+  takeIdle(into: Int32Array): number {
+    const small = this.#freeSmall.takeIdle(into);
+    for (let i = 0; i < small; i++) into[i] = into[i]! * SMALL_STRIDE;
+    const rest = into.subarray(small);
+    const large = this.#freeLarge.takeIdle(rest);
+    for (let i = 0; i < large; i++) rest[i] = this.#largeBase + (rest[i]! - this.smallCount) * LARGE_STRIDE;
+    return small + large;
+  }
+
+  /** Whether `takeIdle` may tell of a slot that is free now, at once or next time. */
+  get mayHaveIdle(): boolean {
+    return this.#freeSmall.mayHaveIdle || this.#freeLarge.mayHaveIdle;
   }
 
   /** Holders of the slot around `offset`. */
@@ -127,6 +145,11 @@ export class BufferPool {
   slotStart(offset: number): number {
     if (offset < this.#largeBase) return ((offset / SMALL_STRIDE) | 0) * SMALL_STRIDE;
     return this.#largeBase + (((offset - this.#largeBase) / LARGE_STRIDE) | 0) * LARGE_STRIDE;
+  }
+
+  /** Where the slot behind the one around `offset` begins. */
+  nextSlot(offset: number): number {
+    return this.slotStart(offset) + (offset < this.#largeBase ? SMALL_STRIDE : LARGE_STRIDE);
   }
 
   /** Just past the last usable byte of the slot around `offset`. */

@@ -37,11 +37,6 @@ const CASE_MS_MAX = 40_000;
 export interface ContractOptions {
   /** Sockets are real: cases about descriptors, address families and Node's own loop run too. */
   readonly hasSockets: boolean;
-  /**
-   * The most large slots that an idle engine keeps for receiving into, where it does not say how many
-   * (`lentSlots`).
-   */
-  readonly lentSlotsMax?: (largeSlots: number) => number;
   /** Cannot be skipped in CI. */
   readonly isRequired: boolean;
 }
@@ -59,16 +54,16 @@ export function engineContract(name: string, open: OpenArena, options: ContractO
         if (options.isRequired && process.env.CI) throw error;
         return t.skip(error.message);
       }
-      const reason = await runCase(each, arena, options);
+      const reason = await runCase(each, arena);
       if (reason !== "") t.skip(reason);
     });
   }
 }
 
-async function runCase(each: Case, arena: Arena, options: ContractOptions): Promise<string> {
+async function runCase(each: Case, arena: Arena): Promise<string> {
   const { engine } = arena;
   const witness = new Witness(engine, arena.changed);
-  const slotsAreHome = (): boolean => isHome(engine, options.lentSlotsMax);
+  const slotsAreHome = (): boolean => isHome(engine);
   let reason = "";
   try {
     if (!each.startsItself) engine.start(witness);
@@ -92,10 +87,7 @@ async function runCase(each: Case, arena: Arena, options: ContractOptions): Prom
 }
 
 /** Whether nobody but the engine itself holds a slot. */
-function isHome(engine: Engine, lentSlotsMax: (largeSlots: number) => number = () => 0): boolean {
-  const { buffers } = engine;
-  const lentSlots = (engine as { readonly lentSlots?: number }).lentSlots ?? lentSlotsMax(buffers.largeCount);
-  return (
-    buffers.freeLargeCount + lentSlots >= buffers.largeCount && buffers.freeSmallCount === buffers.smallCount
-  );
+function isHome({ buffers }: Engine): boolean {
+  const largeHome = buffers.freeLargeCount + buffers.lentLargeCount;
+  return largeHome === buffers.largeCount && buffers.freeSmallCount === buffers.smallCount;
 }

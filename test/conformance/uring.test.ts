@@ -9,7 +9,5 @@ engineContract(
   {
     hasSockets: true,
     isRequired: process.platform === "linux",
-    // Three quarters of the pool at most are offered to the kernel.
-    lentSlotsMax: (largeSlots) => Math.max(1, Math.floor(largeSlots * 0.75)),
   },
 );

@@ -360,6 +360,10 @@ class EpollEngine extends NativeEngine {
     this.#control(EPOLL_CTL_DEL, fd, 0, WATCH, token);
   }
 
+  protected takeIdleLent(): number {
+    return 0;
+  }
+
   protected tearDown(): void {
     this.calls.close(this.fd);
   }

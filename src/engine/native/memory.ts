@@ -38,7 +38,12 @@ export function mapShared(fd: number, bytes: number): Mapping {
 
 /** Gives the pages back: the range reads as zeros from now on. */
 export function discardMemory(mapping: Mapping): void {
-  loadSyscalls().madvise(mapping.address, mapping.buffer.byteLength, MADV_DONTNEED);
+  discardRange(mapping.address, mapping.buffer.byteLength);
+}
+
+/** As `discardMemory` for `bytes` of a mapping: whole pages, from the beginning of one. */
+export function discardRange(address: number, bytes: number): void {
+  loadSyscalls().madvise(address, bytes, MADV_DONTNEED);
 }
 
 function map(bytes: number, flags: number, fd: number): Mapping {

@@ -15,6 +15,7 @@ import { Errno } from "../../contract/errno.ts";
 import type { Engine, EngineName, EngineOptions, Handler, ListenerSource } from "../../contract/port.ts";
 import { AddressBook, type AddressRecord } from "./address-book.ts";
 import { ConnectionList, ConnectionTable, Flag } from "./connection-table.ts";
+import { IdleMemory } from "./idle-memory.ts";
 import { discardMemory, type Mapping, mapMemory } from "./memory.ts";
 import { type NestedLoop, type NestedSource, nestedLoop } from "./nested-loop.ts";
 import { SendQueue } from "./send-queue.ts";
@@ -46,6 +47,10 @@ const SEND_BROKEN = Flag.sendBroken;
 const clock = performance;
 /** How long accepting rests when descriptors or memory have run out. */
 const ACCEPT_REST_MS = 50;
+/** Slots that are not used for so long give their memory back. */
+const TRIM_MS = 1000;
+/** Between two portions, where it is much. */
+const TRIM_AGAIN_MS = 20;
 const EINTR = 4;
 const ECONNABORTED = 103;
 const ENOMEM = -12;
@@ -94,7 +99,10 @@ export abstract class NativeEngine implements Engine, NestedSource {
   readonly #notices: ConnectionList;
   /** Accepted, but beyond `connectionsMax`: descriptor and listener in turn, oldest first. */
   readonly #parked: number[] = [];
+  readonly #idleMemory: IdleMemory;
   #deadlineMs = NEVER;
+  /** When to look for idle memory: some time after the last batch there is none, and no time is set. */
+  #trimAtMs = NEVER;
   #wakeAsked = false;
   #inBatch = false;
   #stopDone: (() => void) | undefined;
@@ -109,6 +117,7 @@ export abstract class NativeEngine implements Engine, NestedSource {
     this.#pool = mapMemory(regionBytes);
     this.poolAddress = this.#pool.address;
     this.buffers = new BufferPool(new Uint8Array(this.#pool.buffer, 0, regionBytes), smallSlots, largeSlots);
+    this.#idleMemory = new IdleMemory(this.buffers, this.poolAddress);
     this.connectionsMax = connectionsMax;
     this.table = new ConnectionTable(connectionsMax);
     this.queue = new SendQueue(connectionsMax, this.buffers, this.poolAddress);
@@ -135,6 +144,11 @@ export abstract class NativeEngine implements Engine, NestedSource {
   protected abstract startReceiving(connection: number): void;
   /** The handler let go: ends what the kernel works on, then `finish`. */
   protected abstract abandon(connection: number): void;
+  /**
+   * Writes into `slots`, in ascending order, those that are lent to the kernel and will not be used soon, as
+   * `BufferPool.takeIdle` does for those that are free. Returns how many.
+   */
+  protected abstract takeIdleLent(slots: Int32Array): number;
   /** Ends everything the kernel works on, closes every descriptor of a connection. */
   protected abstract tearDown(): void;
   abstract watch(fd: number, token: number): void;
@@ -254,7 +268,7 @@ export abstract class NativeEngine implements Engine, NestedSource {
 
   idleMs(nowMs: number): number {
     if (this.#wakeAsked || this.#notices.count > 0 || this.hasPending()) return 0;
-    let dueMs = this.#deadlineMs;
+    let dueMs = Math.min(this.#deadlineMs, this.#trimAtMs);
     if (this.acceptRestUntilMs > 0 && this.acceptRestUntilMs < dueMs) dueMs = this.acceptRestUntilMs;
     if (dueMs === NEVER) return -1;
     return dueMs > nowMs ? dueMs - nowMs : 0;
@@ -277,6 +291,7 @@ export abstract class NativeEngine implements Engine, NestedSource {
     if (count > 0 || this.#notices.count > 0 || this.#wakeAsked || nowMs >= this.#deadlineMs) {
       this.#batch(count, nowMs);
     }
+    if (nowMs >= this.#trimAtMs) this.#trim(nowMs);
     return nowMs;
   }
 
@@ -293,7 +308,20 @@ export abstract class NativeEngine implements Engine, NestedSource {
       const restMs = handler.end();
       this.#deadlineMs = restMs < 0 ? NEVER : nowMs + restMs;
     }
+    if (this.#trimAtMs === NEVER) this.#trimAtMs = nowMs + TRIM_MS;
     this.#inBatch = false;
+  }
+
+  /** Gives idle memory back, and looks again as long as there may be more. @cold */
+  #trim(nowMs: number): void {
+    const { slots } = this.#idleMemory;
+    const free = this.buffers.takeIdle(slots);
+    this.#idleMemory.discard(free);
+    const lent = this.takeIdleLent(slots);
+    this.#idleMemory.discard(lent);
+    if (free === slots.length) this.#trimAtMs = nowMs + TRIM_AGAIN_MS;
+    else if (lent > 0 || this.buffers.mayHaveIdle) this.#trimAtMs = nowMs + TRIM_MS;
+    else this.#trimAtMs = NEVER;
   }
 
   /** Those noted before this batch: what they lead to is told with the next. */

@@ -5,7 +5,8 @@
  * offered, so with n of them on offer n pieces of memory are visited in turn, and n small enough stay in the
  * processor's cache. What a batch uses is replaced at its end from the top of the pool's stack. How many are
  * on offer follows the demand: twice the largest batch of late, more at once when the kernel had to do
- * without (ENOBUFS).
+ * without (ENOBUFS). An offer cannot be taken back: after a burst the many are used up one by one, and those
+ * whose turn will not come soon give their memory back meanwhile.
  *
  * A buffer's id is its place in the ring. A place is used again only after its buffer came back: completions
  * need not come in the order in which buffers were taken.
@@ -25,8 +26,6 @@ const RECEIVE_LENGTH = RECEIVE_BYTES;
 /** Places in the ring: a power of two, at most 32,768. */
 const ENTRIES_MAX = 1024;
 const OFFER_MIN = 16;
-/** Batches after which the largest demand is forgotten. */
-const WINDOW_BATCHES = 1024;
 /**
  * `struct io_uring_buf`: address (64 bits), length (32), id (16), and 16 bits that in the first one are the
  * ring's tail.
@@ -41,7 +40,6 @@ export class BufferRing {
   #target: number;
   #demand = 0;
   #demandMax = 0;
-  #batches = 0;
   #tail = 0;
   readonly #targetMax: number;
   readonly #mask: number;
@@ -51,6 +49,8 @@ export class BufferRing {
   readonly #halves: Uint16Array;
   /** By id: where the receive area begins, or -1. */
   readonly #offsets: Int32Array;
+  /** By id: 1 when the memory was given back while on offer. */
+  readonly #discarded: Uint8Array;
 
   /** Registers buffer group 0 with `ring`. */
   constructor(ring: Ring, buffers: BufferPool, poolAddress: number) {
@@ -62,6 +62,7 @@ export class BufferRing {
     this.#targetMax = Math.max(1, Math.min(entries, Math.floor(buffers.largeCount * 0.75)));
     this.#target = Math.min(OFFER_MIN, this.#targetMax);
     this.#offsets = new Int32Array(entries).fill(NONE);
+    this.#discarded = new Uint8Array(entries);
     const memory = mapMemory(entries * ENTRY_WORDS * 4);
     this.#words = new Int32Array(memory.buffer, 0, entries * ENTRY_WORDS);
     this.#halves = new Uint16Array(memory.buffer);
@@ -102,7 +103,8 @@ export class BufferRing {
 
   /** Offers buffers until there are as many as wanted, or the pool has no more to lend. */
   topUp(): void {
-    if (this.#demand > 0) this.#follow();
+    if (this.#demand > this.#demandMax) this.#demandMax = this.#demand;
+    this.#demand = 0;
     if (this.#offered >= this.#target) return;
     const tail = this.#tail;
     while (this.#offered < this.#target && this.#offsets[this.#tail & this.#mask] === NONE) {
@@ -113,6 +115,7 @@ export class BufferRing {
       const address = this.#poolAddress + offset;
       const at = id * ENTRY_WORDS;
       this.#offsets[id] = offset;
+      this.#discarded[id] = 0;
       this.#words[at] = address | 0;
       this.#words[at + 1] = (address / TWO_POW_32) | 0;
       this.#words[at + 2] = RECEIVE_LENGTH;
@@ -130,14 +133,24 @@ export class BufferRing {
     }
   }
 
-  #follow(): void {
-    if (this.#demand > this.#demandMax) this.#demandMax = this.#demand;
-    this.#demand = 0;
-    if (++this.#batches < WINDOW_BATCHES) return;
+  /**
+   * Lets the number on offer follow the largest batch since the last call, and writes into `slots`, in
+   * ascending order, where buffers begin whose turn is further off than that and that have memory to give back:
+   * the caller does so now. Returns how many. No completion may be unread. @cold
+   */
+  takeIdle(slots: Int32Array): number {
     const wanted = Math.max(OFFER_MIN, this.#demandMax * 2);
-    if (wanted < this.#target) this.#target = Math.min(wanted, this.#targetMax);
-    this.#batches = 0;
+    if (wanted < this.#target) this.#target = wanted;
     this.#demandMax = 0;
+    let count = 0;
+    for (let turn = this.#target; turn < this.#offered && count < slots.length; turn++) {
+      const id = (this.#tail - this.#offered + turn) & this.#mask;
+      if (this.#offsets[id] === NONE || this.#discarded[id] === 1) continue;
+      this.#discarded[id] = 1;
+      slots[count++] = this.#offsets[id]!;
+    }
+    slots.subarray(0, count).sort();
+    return count;
   }
 }
 

@@ -128,11 +128,6 @@ class UringEngine extends NativeEngine {
     this.#gathering = new Gathering(options.connectionsMax);
   }
 
-  /** Large slots that the kernel has to receive into: they are not free, and nobody else's. */
-  get lentSlots(): number {
-    return this.#bufferRing.available;
-  }
-
   // Handing over.
 
   protected handOver(): void {
@@ -172,6 +167,7 @@ class UringEngine extends NativeEngine {
   protected flush(): void {
     this.#batchNumber = (this.#batchNumber + 1) | 0;
     this.#bufferRing.topUp();
+    this.buffers.lentLargeCount = this.#bufferRing.available;
     for (let left = this.dirty.count; left > 0; left--) {
       const connection = this.dirty.take();
       const flags = this.table.flags[connection]!;
@@ -317,6 +313,7 @@ class UringEngine extends NativeEngine {
       else if (kind === CONNECT) this.#connected(index, result);
       else if (kind === WATCH) this.#watchDone(index, result);
     }
+    this.buffers.lentLargeCount = this.#bufferRing.available;
   }
 
   #nextCqe(): void {
@@ -433,6 +430,11 @@ class UringEngine extends NativeEngine {
   #watchDone(token: number, result: number): void {
     this.#watchCount--;
     if (result !== ECANCELED) this.loop.watchFired(token);
+  }
+
+  protected takeIdleLent(slots: Int32Array): number {
+    // A completion that is not read yet may be of a buffer with bytes in it.
+    return this.#ring.cqReady() > 0 ? 0 : this.#bufferRing.takeIdle(slots);
   }
 
   protected tearDown(): void {
