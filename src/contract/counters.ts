@@ -79,6 +79,8 @@ export const Counter = {
   /** Refused at once, by which limit (the sum is `clientsRefused`). */
   refusedClientsMax: 52,
   refusedClientsPerAddress: 53,
+  /** As `closed…` above: a client that did not end its side after our last byte. */
+  closedLinger: 54,
 } as const;
 export type Counter = (typeof Counter)[keyof typeof Counter];
 
