@@ -39,6 +39,7 @@ const SP = 0x20;
 const SLASH = 0x2f;
 const QUESTION = 0x3f;
 const ASTERISK = 0x2a;
+const EACH_LF = 0x0a0a_0a0a;
 const EACH_21 = 0x2121_2121;
 const EACH_23 = 0x2323_2323;
 const EACH_7F = 0x7f7f_7f7f;
@@ -223,11 +224,18 @@ function methodOf(memory: Uint8Array, start: number, end: number): number {
  * To go on later, begin 3 bytes before the old `end`; the byte at `from` itself is not judged.
  */
 export function findHeadEnd(memory: Uint8Array, from: number, end: number): number {
+  const view = viewOf(memory);
   const first = from + 3;
-  for (let pos = from + 1; pos < end; pos++) {
-    if (memory[pos] !== LF) continue;
+  const lastWord = end - 4;
+  for (let pos = from + 1; ; pos++) {
+    while (pos <= lastWord) {
+      const unlike = view.getInt32(pos, true) ^ EACH_LF;
+      if (((unlike - EACH_01) & ~unlike & EACH_80) !== 0) break;
+      pos += 4;
+    }
+    while (pos < end && memory[pos] !== LF) pos++;
+    if (pos >= end) return MORE;
     if (memory[pos - 1] !== CR) return BARE_LF;
     if (pos >= first && memory[pos - 2] === LF && memory[pos - 3] === CR) return pos + 1;
   }
-  return MORE;
 }
