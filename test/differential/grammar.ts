@@ -116,7 +116,7 @@ const LOADED_LINES = [
 ];
 const loadedLine = fc.constantFrom(...LOADED_LINES).map((line) => `${line}\r\n`);
 const plainLine = fc.tuple(token, text).chain(([name, value]) => fieldLine(name, value));
-const fieldLines = fc.array(mostly(plainLine, 5, loadedLine), { maxLength: 6 });
+const fieldLines = fc.array(mostly(plainLine, 9, loadedLine), { maxLength: 5 });
 
 const payload = fc.string({
   maxLength: 40,
