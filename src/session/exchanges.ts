@@ -247,8 +247,8 @@ export class Exchanges {
       exchange.clientMinor === 1 &&
       !this.#plane.draining;
     this.#abandon(exchange);
-    this.#responses.answerFailure(leg, failure, asked, !keepAlive);
-    this.#clients.exchangeEnded(leg, keepAlive);
+    const isTold = this.#responses.answerFailure(leg, failure, asked, !keepAlive);
+    this.#clients.exchangeEnded(leg, keepAlive && isTold);
   }
 
   /** The backend has switched protocols (RFC 9110 §15.2.2): from here on bytes are relayed. `[pos, end)` came
@@ -300,8 +300,8 @@ export class Exchanges {
       framing === NONE && head.versionMinor === 1 && persists(head) && !this.#plane.draining;
     // The connection ends: whatever follows the head is not read.
     if (!keepAlive) leg.state = ClientState.body;
-    this.#responses.answerOptions(leg, !keepAlive);
-    this.#clients.exchangeEnded(leg, keepAlive);
+    const isTold = this.#responses.answerOptions(leg, !keepAlive);
+    this.#clients.exchangeEnded(leg, keepAlive && isTold);
     return keepAlive ? pos : end;
   }
 

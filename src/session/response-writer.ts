@@ -173,9 +173,12 @@ export class ResponseWriter {
     exchange.slotStart = -1;
   }
 
-  /** Sends the local answer to `failure`. */
-  answerFailure(leg: ClientLeg, failure: Failure, asked: Asked, close: boolean): void {
-    this.#answer(leg, this.#answers.ofFailure(failure, asked.json, close), asked.headOnly);
+  /**
+   * Sends the local answer to `failure`. `false`: out of slots. Then the connection must end, for what is
+   * answered next would be taken for the answer to this.
+   */
+  answerFailure(leg: ClientLeg, failure: Failure, asked: Asked, close: boolean): boolean {
+    return this.#answer(leg, this.#answers.ofFailure(failure, asked.json, close), asked.headOnly);
   }
 
   /** Sends the local answer to a message that could not be read. */
@@ -183,16 +186,16 @@ export class ResponseWriter {
     this.#answer(leg, this.#answers.ofFault(fault, asked.json), asked.headOnly);
   }
 
-  /** Sends the answer to an OPTIONS whose final recipient we are. */
-  answerOptions(leg: ClientLeg, close: boolean): void {
-    this.#answer(leg, this.#answers.toOptions(close), false);
+  /** Sends the answer to an OPTIONS whose final recipient we are. `false`: as `answerFailure`. */
+  answerOptions(leg: ClientLeg, close: boolean): boolean {
+    return this.#answer(leg, this.#answers.toOptions(close), false);
   }
 
-  #answer(leg: ClientLeg, answer: Answer, headOnly: boolean): void {
+  #answer(leg: ClientLeg, answer: Answer, headOnly: boolean): boolean {
     const { buffers, memory, nowMs, epochOffsetMs } = this.#plane;
     const start = buffers.acquireSmall();
     // Without a slot the client learns it from the end of the connection.
-    if (start < 0) return;
+    if (start < 0) return false;
     let end = writeBytes(memory, start, answer.lines);
     // RFC 9110 §6.6.1: here we are the origin.
     end = writeBytes(memory, end, this.#date.at(nowMs + epochOffsetMs));
@@ -200,6 +203,7 @@ export class ResponseWriter {
     if (!headOnly) end = writeBytes(memory, end, answer.body);
     this.#countResponse(answer.status);
     this.#send(leg, start, end);
+    return true;
   }
 
   #writeHead(exchange: Exchange, head: MessageHead): boolean {
