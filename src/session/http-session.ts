@@ -69,6 +69,10 @@ class HttpSession implements Session {
     this.#exchanges.useClusters(clusters);
   }
 
+  followClock(epochOffsetMs: number): void {
+    this.#plane.epochOffsetMs = epochOffsetMs;
+  }
+
   drain(): void {
     this.#plane.draining = true;
     this.#drainPending = true;

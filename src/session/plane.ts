@@ -47,7 +47,7 @@ export class Plane {
   readonly #pieces: Uint8Array;
   readonly #reserve: number;
   /** Added to `nowMs` it gives Unix time in milliseconds, for `Date` fields. */
-  readonly epochOffsetMs: number;
+  epochOffsetMs: number;
   snapshot: Snapshot;
   /** Clock of the current batch, as the engine gave it. */
   nowMs = 0;
@@ -132,7 +132,8 @@ export class Plane {
   /** Closes the batch's books: the gauges that are read off, and the news that draining is over. */
   settle(): void {
     const buffers = this.buffers;
-    this.counters[Counter.largeSlotsUsed] = buffers.largeCount - buffers.freeLargeCount;
+    const largeHome = buffers.freeLargeCount + buffers.lentLargeCount;
+    this.counters[Counter.largeSlotsUsed] = buffers.largeCount - largeHome;
     this.counters[Counter.smallSlotsUsed] = buffers.smallCount - buffers.freeSmallCount;
     if (!this.draining || this.#drainedTold || this.counters[Counter.clientsOpen] !== 0) return;
     this.#drainedTold = true;

@@ -75,6 +75,10 @@ class RelaySession implements Session {
     this.#plane.snapshot = snapshot;
   }
 
+  followClock(epochOffsetMs: number): void {
+    this.#plane.epochOffsetMs = epochOffsetMs;
+  }
+
   drain(): void {
     this.#plane.draining = true;
   }

@@ -8,6 +8,8 @@ export interface Session extends Handler {
    * state.
    */
   replaceSnapshot(snapshot: Snapshot): void;
+  /** The system's clock was set: from now on `epochOffsetMs` added to the engine's gives Unix time. */
+  followClock(epochOffsetMs: number): void;
   /** Finishes what is in flight and closes every client connection as soon as it is between requests; then
    *  `Notices.drained` is called once. It takes effect with the next batch (`Engine.wake`); the caller has
    * told the engine to stop accepting. */

@@ -16,6 +16,9 @@ import type { Session } from "../session/session.ts";
 import { NoticeSender } from "./notice-sender.ts";
 
 const COUNTERS_MS = 1_000;
+/** How often the system's clock is compared with the engine's, and what counts as set. */
+const CLOCK_MS = 1_000;
+const CLOCK_STEP_MS_MIN = 250;
 /** The engine takes the accept queues in its next batches: this is some of them. */
 const TAKE_QUEUES_MS = 10;
 
@@ -31,6 +34,7 @@ export class Worker {
   readonly #engine: Engine;
   readonly #session: Session;
   readonly #drainTimeoutMs: number;
+  #epochOffsetMs = performance.timeOrigin;
   #draining = false;
   #ended = false;
 
@@ -58,8 +62,16 @@ export class Worker {
       () => void this.#end("drained"),
     );
     const create = boot.snapshot.mode === "http" ? createHttpSession : createRelaySession;
-    this.#session = create(engine, boot.snapshot, cells, notices, performance.timeOrigin, randomBytes(SEED_BYTES));
+    this.#session = create(
+      engine,
+      boot.snapshot,
+      cells,
+      notices,
+      this.#epochOffsetMs,
+      randomBytes(SEED_BYTES),
+    );
     engine.start(this.#session);
+    setInterval(() => this.#followClock(), CLOCK_MS).unref();
   }
 
   /** Carries out an order. */
@@ -86,6 +98,14 @@ export class Worker {
     this.#engine.stopAccepting();
     this.#session.drain();
     setTimeout(() => this.#surroundings.send({ type: "queues-taken" }), TAKE_QUEUES_MS);
+  }
+
+  /** The engine's clock never steps; the system's does when it is set, or was asleep. */
+  #followClock(): void {
+    const epochOffsetMs = Date.now() - performance.now();
+    if (Math.abs(epochOffsetMs - this.#epochOffsetMs) < CLOCK_STEP_MS_MIN) return;
+    this.#epochOffsetMs = epochOffsetMs;
+    this.#session.followClock(epochOffsetMs);
   }
 
   async #end(how: "drained" | "stopped"): Promise<void> {
