@@ -8,13 +8,18 @@ export class EndpointRegistry {
   #endpoints = new Map<string, EndpointState>();
 
   /**
-   * Follows `snapshot`. `poolSize`: idle connections that a new endpoint may keep. Returns the clusters in the
-   * snapshot's order, and the endpoints that are in it no more: the caller closes their idle connections.
+   * Follows `snapshot`. `poolSize`: idle connections that an endpoint may keep. Returns the clusters in
+   * the snapshot's order, the endpoints in it, and those that are in it no more: the caller closes the idle
+   * connections of these, and the surplus of those.
    */
   update(
     snapshot: Snapshot,
     poolSize: number,
-  ): { clusters: readonly RoundRobin[]; removed: readonly EndpointState[] } {
+  ): {
+    clusters: readonly RoundRobin[];
+    listed: Iterable<EndpointState>;
+    removed: readonly EndpointState[];
+  } {
     const endpoints = new Map<string, EndpointState>();
     const clusters = snapshot.clusters.map((cluster) => {
       const members = cluster.endpoints.map(({ address, name, healthy }) => {
@@ -22,6 +27,7 @@ export class EndpointRegistry {
         const endpoint = known ?? new EndpointState(address, name, healthy, poolSize);
         endpoint.name = name;
         endpoint.healthy = healthy;
+        endpoint.limitPool(poolSize);
         endpoints.set(address, endpoint);
         return endpoint;
       });
@@ -30,6 +36,6 @@ export class EndpointRegistry {
     const removed = [...this.#endpoints.values()].filter(({ address }) => !endpoints.has(address));
     for (const endpoint of removed) endpoint.listed = false;
     this.#endpoints = endpoints;
-    return { clusters, removed };
+    return { clusters, listed: endpoints.values(), removed };
   }
 }

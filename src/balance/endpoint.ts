@@ -20,14 +20,33 @@ export class EndpointState {
   /** Connecting failed lately: not chosen up to this second while another will do. -1: not suspect. */
   suspectUntilS = -1;
   /** Idle connections, the last used on top: it is the warmest, and the rest may age out. */
-  readonly #idle: Int32Array;
+  #idle: Int32Array;
   #idleCount = 0;
+  #poolSize: number;
 
   constructor(address: string, name: string, healthy: boolean, poolSize: number) {
     this.address = address;
     this.name = name;
     this.healthy = healthy;
+    this.#poolSize = poolSize;
     this.#idle = new Int32Array(poolSize);
+  }
+
+  /** From now on at most `poolSize` connections are kept; `takeSurplus` gives out what is beyond. */
+  limitPool(poolSize: number): void {
+    this.#poolSize = poolSize;
+    if (poolSize <= this.#idle.length) return;
+    const roomier = new Int32Array(poolSize);
+    roomier.set(this.#idle);
+    this.#idle = roomier;
+  }
+
+  /** An idle connection beyond the pool's size, those that were used longest ago first; or -1. */
+  takeSurplus(): number {
+    if (this.#idleCount <= this.#poolSize) return -1;
+    const connection = this.#idle[0]!;
+    this.#idle.copyWithin(0, 1, this.#idleCount--);
+    return connection;
   }
 
   get idleCount(): number {
@@ -36,7 +55,7 @@ export class EndpointState {
 
   /** Keeps `connection` for reuse. `false`: the pool is full, the caller closes it. */
   park(connection: number): boolean {
-    if (this.#idleCount === this.#idle.length) return false;
+    if (this.#idleCount >= this.#poolSize) return false;
     this.#idle[this.#idleCount++] = connection;
     return true;
   }

@@ -12,8 +12,7 @@ import { assert } from "../base/assert.ts";
 import { SMALL_SLOT_BYTES } from "../base/buffer-pool.ts";
 import { copy } from "../base/bytes.ts";
 import { Counter } from "../contract/counters.ts";
-import { PEER_ADDRESS_BYTES } from "../contract/port.ts";
-import type { Fault } from "../http1/fault.ts";
+import { Fault } from "../http1/fault.ts";
 import { MessageHead, NEED_MORE } from "../http1/message-head.ts";
 import { parseRequestHead } from "../http1/request-head.ts";
 import { askedBy } from "./asked.ts";
@@ -22,18 +21,18 @@ import { type Failure, Failures } from "./failure.ts";
 import { isPeerTrusted } from "./head-rules.ts";
 import { ClientLeg, ClientState } from "./legs.ts";
 import { dropPartial, growPartial, isTooEarlyToParse, NO_SLOT, parseLater } from "./partial-head.ts";
+import { PeerTexts } from "./peer-texts.ts";
 import { ConnectionKind, type Plane } from "./plane.ts";
 import type { ClientProtocol } from "./protocols.ts";
 import type { ResponseWriter } from "./response-writer.ts";
 
 const { closed, idle, head, body, waiting, flushing, lingering } = ClientState;
 
-/** Peer texts per small slot. */
-const PEERS_PER_SLOT = 80;
-const PEER_STRIDE = 48;
 /** In front of kept input, for the chunk line that a body reader may write there. */
 const KEPT_HEADROOM_BYTES = 64;
 const KEPT_SMALL_BYTES_MAX = SMALL_SLOT_BYTES - KEPT_HEADROOM_BYTES;
+/** What a client may have queued behind its response without being watched: the kernel takes it at once. */
+const HELD_BYTES_MAX = 16_384;
 /**
  * When draining, a client connection without a request is closed after this: one that is on its way still
  * finds it open.
@@ -49,18 +48,14 @@ export class ClientSide implements ClientProtocol {
   readonly #free: ClientLeg[] = [];
   /** The head being read; nothing keeps it beyond the call that read it. */
   readonly #head = new MessageHead();
-  /**
-   * Small slots that hold the text of peer addresses, by connection number / `PEERS_PER_SLOT`; -1: not needed
-   * yet.
-   */
-  readonly #peerSlots: Int32Array;
+  readonly #peers: PeerTexts;
 
   constructor(plane: Plane, exchanges: Exchanges, writer: ResponseWriter) {
     this.#plane = plane;
     this.#exchanges = exchanges;
     this.#writer = writer;
     this.#legs = new Array<ClientLeg | null>(plane.port.connectionsMax).fill(null);
-    this.#peerSlots = new Int32Array(Math.ceil(plane.port.connectionsMax / PEERS_PER_SLOT)).fill(-1);
+    this.#peers = new PeerTexts(plane.port);
   }
 
   legOf(connection: number): ClientLeg {
@@ -71,27 +66,11 @@ export class ClientSide implements ClientProtocol {
 
   accepted(connection: number, listener: number): void {
     const plane = this.#plane;
-    if (plane.counters[Counter.clientsOpen]! >= plane.snapshot.limits.clientsMax) {
-      plane.count(Counter.clientsRefused, 1);
-      plane.port.reset(connection);
-      return;
-    }
-    plane.count(Counter.clientsAccepted, 1);
-    plane.count(Counter.clientsOpen, 1);
+    if (!plane.admission.admit(connection, plane.snapshot.limits)) return;
     plane.adopt(connection, ConnectionKind.client);
     const leg = this.#free.length > 0 ? this.#free.pop()! : new ClientLeg();
     this.#legs[connection] = leg;
-    leg.connection = connection;
-    leg.listener = listener;
-    leg.state = idle;
-    leg.blocked = false;
-    leg.paused = false;
-    leg.deaf = false;
-    leg.consuming = false;
-    leg.peerStart = -1;
-    leg.peerEnd = -1;
-    leg.queuedBytes = -1;
-    leg.exchange = null;
+    leg.open(connection, listener);
     const idleMs = plane.draining ? DRAIN_GRACE_MS : plane.snapshot.timeouts.clientIdleMs;
     plane.deadlines.set(connection, idleMs);
   }
@@ -109,6 +88,7 @@ export class ClientSide implements ClientProtocol {
       return;
     }
     leg.consuming = true;
+    if (leg.state === idle) leg.pipelinedCount = -1;
     const pos = this.#consume(leg, start, end);
     leg.consuming = false;
     if (pos === end || leg.state >= flushing || leg.state === closed) {
@@ -140,12 +120,25 @@ export class ClientSide implements ClientProtocol {
       leg.paused = false;
       port.resume(leg.connection);
     }
+    if (leg.ended && leg.state !== closed && ranges.isEmpty(leg.pending)) this.ended(leg);
   }
 
-  /** FIN. A client that ends while its response is not complete has left: RFC 9112 §9.5 allows half-close,
-   *  but nothing tells it from leaving, and a backend must not go on working for nobody. */
+  /**
+   * FIN. A client that ends while its response is not complete has left, unless the policy says that it still
+   * reads: RFC 9112 §9.5 allows half-close, but nothing tells it from leaving, and a backend must not go on
+   * working for nobody. A request that is not whole will never be.
+   */
   ended(leg: ClientLeg): void {
     if (leg.state === flushing) return;
+    if (this.#plane.snapshot.policy.halfClosedClients === "serve" && leg.state < flushing) {
+      leg.ended = true;
+      // What is here already may hold the rest of the request, and more requests.
+      if (!this.#plane.ranges.isEmpty(leg.pending)) return;
+      if (leg.state === waiting) {
+        leg.exchange!.keepAlive = false;
+        return;
+      }
+    }
     if (leg.exchange !== null) {
       this.#exchanges.clientGone(leg.exchange);
       this.#close(leg, true);
@@ -159,8 +152,9 @@ export class ClientSide implements ClientProtocol {
 
   /** The client has taken everything that was queued for it. */
   drained(leg: ClientLeg): void {
-    const { deadlines, draining, snapshot } = this.#plane;
+    const { deadlines, draining, snapshot, standstill } = this.#plane;
     leg.queuedBytes = -1;
+    standstill.leave(leg.connection);
     switch (leg.state) {
       case flushing:
         this.#close(leg, false);
@@ -206,7 +200,9 @@ export class ClientSide implements ClientProtocol {
       return;
     }
     leg.state = idle;
-    if (port.queuedBytes(leg.connection) <= snapshot.limits.queuedBytesMax) {
+    const queuedBytes = port.queuedBytes(leg.connection);
+    if (queuedBytes > HELD_BYTES_MAX) this.#watch(leg);
+    if (queuedBytes <= snapshot.limits.queuedBytesMax) {
       this.#becomeIdle(leg);
       return;
     }
@@ -219,16 +215,19 @@ export class ClientSide implements ClientProtocol {
   /** The origin connection has room for (more of) the body. */
   unblock(leg: ClientLeg): void {
     if (leg.state !== body) return;
-    const { deadlines, snapshot } = this.#plane;
+    const { deadlines, snapshot, standstill } = this.#plane;
     leg.blocked = false;
+    standstill.leave(leg.connection);
     deadlines.set(leg.connection, snapshot.timeouts.requestBodyIdleMs);
     this.pump(leg);
   }
 
   /** The origin connection has no room for more of the body: what is timed now is the origin. */
   block(leg: ClientLeg): void {
+    const { deadlines, standstill, nowMs } = this.#plane;
     leg.blocked = true;
-    this.#plane.deadlines.clear(leg.connection);
+    standstill.enter(leg.connection, nowMs);
+    deadlines.clear(leg.connection);
   }
 
   /** Answers the request whose head was just read and that has no exchange, and ends the connection. */
@@ -262,7 +261,7 @@ export class ClientSide implements ClientProtocol {
     }
     const { timeouts } = plane.snapshot;
     const allHasLeft = plane.port.queuedBytes(leg.connection) === 0;
-    if (!allHasLeft) plane.port.wantDrained(leg.connection);
+    if (!allHasLeft) this.#watch(leg);
     plane.deadlines.set(leg.connection, allHasLeft ? timeouts.lingerMs : timeouts.clientSendIdleMs);
   }
 
@@ -276,8 +275,18 @@ export class ClientSide implements ClientProtocol {
     }
     leg.state = flushing;
     leg.queuedBytes = -1;
-    plane.port.wantDrained(leg.connection);
+    this.#watch(leg);
     plane.deadlines.set(leg.connection, plane.snapshot.timeouts.clientSendIdleMs);
+  }
+
+  /** Slots are short, and `leg` has held some for too long without moving. */
+  evict(leg: ClientLeg): void {
+    if (leg.exchange !== null) {
+      this.#exchanges.fail(leg.exchange, Failures.overload);
+      return;
+    }
+    this.#plane.count(Counter.errorOverload, 1);
+    this.#close(leg, true);
   }
 
   /** The response cannot be completed: the client must see that it was cut. */
@@ -307,18 +316,7 @@ export class ClientSide implements ClientProtocol {
 
   /** The text of the client's address, in memory until the connection closes. */
   ensurePeer(leg: ClientLeg): void {
-    if (leg.peerStart >= 0) return;
-    const { buffers, port } = this.#plane;
-    const index = (leg.connection / PEERS_PER_SLOT) | 0;
-    let slot = this.#peerSlots[index]!;
-    if (slot < 0) {
-      slot = buffers.acquireSmall();
-      if (slot < 0) return;
-      this.#peerSlots[index] = slot;
-    }
-    leg.peerStart = slot + (leg.connection - index * PEERS_PER_SLOT) * PEER_STRIDE;
-    leg.peerEnd = port.writePeerAddress(leg.connection, leg.peerStart);
-    assert(leg.peerEnd - leg.peerStart <= PEER_ADDRESS_BYTES, "an address fits its place");
+    this.#peers.ensure(leg);
     leg.trusted = isPeerTrusted(this.#plane, leg);
   }
 
@@ -330,8 +328,19 @@ export class ClientSide implements ClientProtocol {
     if (queuedBytes > 0 && (leg.queuedBytes < 0 || queuedBytes < leg.queuedBytes)) {
       leg.queuedBytes = queuedBytes;
       deadlines.set(leg.connection, snapshot.timeouts.clientSendIdleMs);
-    } else if (leg.exchange === null) this.#close(leg, queuedBytes > 0);
-    else if (queuedBytes > 0) this.#exchanges.fail(leg.exchange, Failures.clientStalled);
+    } else if (leg.exchange === null) {
+      if (queuedBytes > 0) this.#plane.count(Counter.errorClientStalled, 1);
+      else if (leg.state === lingering) this.#plane.count(Counter.closedLinger, 1);
+      else if (!this.#plane.draining) this.#plane.count(Counter.closedClientIdle, 1);
+      this.#close(leg, queuedBytes > 0);
+    } else if (queuedBytes > 0) this.#exchanges.fail(leg.exchange, Failures.clientStalled);
+  }
+
+  /** Asks to be told when all that is queued has left, which is not expected at once. */
+  #watch(leg: ClientLeg): void {
+    const { port, standstill, nowMs } = this.#plane;
+    port.wantDrained(leg.connection);
+    standstill.enter(leg.connection, nowMs);
   }
 
   /** Ready for the next request, which may be here already. */
@@ -344,7 +353,11 @@ export class ClientSide implements ClientProtocol {
 
   /** Nothing more is answered on this connection. */
   #end(leg: ClientLeg): void {
-    if (leg.state === body || leg.deaf || !this.#plane.ranges.isEmpty(leg.pending)) this.linger(leg);
+    if (leg.lastCounter >= 0) {
+      // It may have sent more before it learnt that this was the last.
+      this.#plane.count(leg.lastCounter as Counter, 1);
+      this.linger(leg);
+    } else if (leg.state === body || leg.deaf || !this.#plane.ranges.isEmpty(leg.pending)) this.linger(leg);
     else this.closeBehindQueue(leg);
   }
 
@@ -365,7 +378,8 @@ export class ClientSide implements ClientProtocol {
   }
 
   #readHead(leg: ClientLeg, pos: number, end: number): number {
-    const { memory, snapshot, deadlines } = this.#plane;
+    const { memory, snapshot, deadlines, countsRequests } = this.#plane;
+    if (countsRequests) leg.countRequest(snapshot.limits);
     const result = parseRequestHead(memory, pos, end, this.#head, snapshot.limits);
     if (result >= 0) return this.#exchanges.begin(leg, this.#head, result, end);
     if (result !== NEED_MORE) {
@@ -418,7 +432,8 @@ export class ClientSide implements ClientProtocol {
     const reader = exchange.requestBody;
     const next = reader.feed(plane.memory, plane.view, pos, end);
     if (next < 0) {
-      this.#exchanges.badBody(exchange, next as Fault);
+      if (next === Fault.bodyTooLarge) this.#exchanges.fail(exchange, Failures.bodyTooLarge);
+      else this.#exchanges.badBody(exchange, next as Fault);
       return end;
     }
     if (reader.done) {
@@ -445,7 +460,7 @@ export class ClientSide implements ClientProtocol {
       const at = slot + KEPT_HEADROOM_BYTES;
       ranges.push(leg.pending, at, copy(view, memory, start, end, at));
       buffers.release(start);
-    } else if (leg.state === waiting && !leg.exchange!.upgrade && this.#plane.isShortOfSlots()) {
+    } else if (leg.state === waiting && !leg.exchange!.mayTunnel && this.#plane.isShortOfSlots()) {
       leg.deaf = true;
       leg.exchange!.keepAlive = false;
       buffers.release(start);
@@ -457,19 +472,16 @@ export class ClientSide implements ClientProtocol {
   }
 
   #dropInput(leg: ClientLeg): void {
-    const { ranges, buffers } = this.#plane;
     dropPartial(this.#plane, leg.partial);
-    while (!ranges.isEmpty(leg.pending)) {
-      buffers.release(ranges.firstStart(leg.pending));
-      ranges.shift(leg.pending);
-    }
+    this.#plane.dropRanges(leg.pending);
   }
 
   #close(leg: ClientLeg, broken: boolean): void {
     const plane = this.#plane;
     const { connection } = leg;
     this.#dropInput(leg);
-    plane.count(Counter.clientsOpen, -1);
+    plane.admission.leave(connection);
+    plane.standstill.leave(connection);
     plane.deadlines.clear(connection);
     if (broken) plane.port.reset(connection);
     else plane.port.close(connection);
@@ -479,9 +491,7 @@ export class ClientSide implements ClientProtocol {
 
   #recycle(leg: ClientLeg): void {
     this.#legs[leg.connection] = null;
-    leg.state = closed;
-    leg.exchange = null;
-    leg.connection = -1;
+    leg.clear();
     this.#free.push(leg);
   }
 }

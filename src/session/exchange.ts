@@ -43,7 +43,12 @@ export class Exchange {
   wholeInSlot = false;
   /** Every byte of the request has been given to the origin connection. */
   requestSent = false;
+  /** Bytes of the body that are not in the slot have been given to an origin connection. */
+  bodySent = false;
+  /** It asked for another protocol, and passes on what asks for it. */
   upgrade = false;
+  /** What the client sends behind it may belong to a tunnel: an upgrade, or CONNECT. */
+  mayTunnel = false;
   readonly requestBody = new BodyReader();
 
   /** The client connection goes on after this exchange. */
@@ -53,15 +58,15 @@ export class Exchange {
   /** The final response head has been sent. Nothing can be retried or answered by us any more. */
   responseStarted = false;
   outgoing: Outgoing = Outgoing.plain;
+  /** The client takes trailer fields (RFC 9110 §6.5.1). */
+  trailers = false;
+  /** How the response body is read for what it becomes. */
+  bodyMode: BodyMode = BodyMode.payload;
   /** The origin connection may be used again. */
   originKeepAlive = false;
   /** No chunk line has been written yet. */
   firstChunk = true;
   /** No limit on silence: an event stream. */
-  /** The client takes trailer fields (RFC 9110 §6.5.1). */
-  trailers = false;
-  /** How the response body is read for what it becomes. */
-  bodyMode: BodyMode = BodyMode.payload;
   eventStream = false;
   status = 0;
   readonly responseBody = new BodyReader();
@@ -87,11 +92,15 @@ export class Exchange {
     this.requestEnd = -1;
     this.wholeInSlot = false;
     this.requestSent = false;
+    this.bodySent = false;
     this.upgrade = false;
+    this.mayTunnel = false;
     this.keepAlive = false;
     this.clientMinor = 1;
     this.responseStarted = false;
     this.outgoing = Outgoing.plain;
+    this.trailers = false;
+    this.bodyMode = BodyMode.payload;
     this.originKeepAlive = false;
     this.firstChunk = true;
     this.eventStream = false;
@@ -99,8 +108,6 @@ export class Exchange {
     this.slotStart = -1;
     this.slotAt = -1;
     this.slotLimit = -1;
-    this.trailers = false;
-    this.bodyMode = BodyMode.payload;
     this.startMs = 0;
   }
 }

@@ -18,9 +18,16 @@ import { histogramRecord } from "../base/histogram.ts";
 import { Counter, HistogramCell } from "../contract/counters.ts";
 import type { FailureNotice } from "../contract/notices.ts";
 import { BodyMode } from "../http1/body.ts";
-import { FAULTS, type Fault } from "../http1/fault.ts";
+import { FAULTS, Fault } from "../http1/fault.ts";
 import { Framing, requestFraming } from "../http1/framing.ts";
-import { HeadNote, type MessageHead, Method, persists, upgrades } from "../http1/message-head.ts";
+import {
+  HeadNote,
+  type MessageHead,
+  Method,
+  persists,
+  TransferCoding,
+  upgrades,
+} from "../http1/message-head.ts";
 import { askedIn } from "./asked.ts";
 import { Exchange } from "./exchange.ts";
 import { connectFailure, type Failure, Failures } from "./failure.ts";
@@ -86,8 +93,11 @@ export class Exchanges {
       this.#clients.refuseFault(leg, framing as Fault);
       return end;
     }
-    if (head.method === Method.CONNECT) {
-      this.#clients.refuse(leg, Failures.connectMethod);
+    const { limits, timeouts } = plane.snapshot;
+    const isConnect = head.method === Method.CONNECT;
+    if (isConnect && this.#refusesConnect(leg, head)) return end;
+    if (limits.requestBodyBytesMax > 0 && head.contentLength > limits.requestBodyBytesMax) {
+      this.#clients.refuse(leg, Failures.bodyTooLarge);
       return end;
     }
     const refusal = this.#rules.refusal(plane.memory, head);
@@ -104,10 +114,22 @@ export class Exchanges {
     exchange.clientMinor = head.versionMinor;
     exchange.keepAlive = persists(head);
     exchange.trailers = (head.notes & ACCEPTS_TRAILERS) !== 0 && head.versionMinor === 1;
-    exchange.upgrade = framing === NONE && upgrades(head);
+    if (isConnect) {
+      // Bytes that were meant for the tunnel must not be read as requests if there is none.
+      exchange.keepAlive = false;
+      exchange.mayTunnel = true;
+    } else {
+      exchange.upgrade = framing === NONE && upgrades(head);
+      exchange.mayTunnel = exchange.upgrade;
+    }
+    if (leg.lastCounter >= 0) {
+      if (!exchange.keepAlive) leg.lastCounter = -1;
+      exchange.keepAlive = false;
+    }
     exchange.cluster = this.#clusters[plane.snapshot.listeners[leg.listener]!.cluster]!;
     leg.exchange = exchange;
     plane.count(Counter.requestsInFlight, 1);
+    if (timeouts.requestMs > 0) plane.requestDeadlines!.set(leg.connection, timeouts.requestMs);
     if (leg.peerStart < 0 || !this.#requests.render(exchange, head)) {
       // The connection ends: whatever follows the head is not read.
       leg.state = ClientState.body;
@@ -126,6 +148,14 @@ export class Exchanges {
         head.contentLength,
         framing === CHUNKED ? chunkedMode(plane, head, true) : BodyMode.payload,
       );
+      if (limits.requestBodyBytesMax > 0) exchange.requestBody.payloadBytesMax = limits.requestBodyBytesMax;
+    }
+    if (
+      limits.requestsInFlightMax > 0 &&
+      plane.counters[Counter.requestsInFlight]! > limits.requestsInFlightMax
+    ) {
+      this.fail(exchange, Failures.tooManyInFlight);
+      return after;
     }
     this.#dispatch(exchange, Failures.noEndpoint);
     return after;
@@ -145,8 +175,18 @@ export class Exchanges {
     const { name, status, text } = FAULTS[fault];
     const asked = askedIn(this.#plane.memory, exchange);
     const told = responseStarted ? 0 : status;
-    this.#plane.count(Counter.errorBadRequest, 1);
-    this.#tell("client", "request-body", name, told, leg, endpointOf(exchange), asked.request, text);
+    this.#plane.count(faultCounter(fault), 1);
+    this.#tell(
+      "client",
+      "request-body",
+      name,
+      told,
+      leg,
+      endpointOf(exchange),
+      asked.request,
+      text,
+      asked.requestId,
+    );
     this.#abandon(exchange);
     if (responseStarted) {
       this.#clients.cut(leg);
@@ -194,7 +234,8 @@ export class Exchanges {
    */
   originLost(exchange: Exchange, failure: Failure, reused: boolean, unsent: boolean): void {
     exchange.origin = null;
-    const repeatable = exchange.wholeInSlot && (unsent || isIdempotent(exchange.method));
+    const complete = exchange.wholeInSlot || !exchange.bodySent;
+    const repeatable = complete && (unsent || isIdempotent(exchange.method));
     if (!repeatable || exchange.attempts >= ATTEMPTS_MAX) {
       this.fail(exchange, failure);
       return;
@@ -206,6 +247,8 @@ export class Exchanges {
       exchange.tried = RoundRobin.markTried(exchange.tried, exchange.endpointIndex);
     }
     exchange.freshOnly = true;
+    // Its body waits again for a connection.
+    if (!exchange.wholeInSlot) this.#clients.block(exchange.client!);
     this.#dispatch(exchange, failure);
   }
 
@@ -251,8 +294,10 @@ export class Exchanges {
     this.#clients.exchangeEnded(leg, keepAlive && isTold);
   }
 
-  /** The backend has switched protocols (RFC 9110 §15.2.2): from here on bytes are relayed. `[pos, end)` came
-   *  behind the 101; borrowed. */
+  /**
+   * The backend has switched protocols (RFC 9110 §15.2.2) or opened a tunnel (§9.3.6): from here on bytes are
+   * relayed. `[pos, end)` came behind that response's head; borrowed.
+   */
   tunnel(exchange: Exchange, pos: number, end: number): void {
     const plane = this.#plane;
     const { ranges, port } = plane;
@@ -274,7 +319,9 @@ export class Exchanges {
       ranges.shift(client.pending);
       this.#relays.forward(clientConnection, start, rangeEnd);
     }
+    const { ended } = client;
     this.#clients.detach(client);
+    if (ended) this.#relays.ended(clientConnection);
   }
 
   /** Tells the control plane that a request without an exchange failed. */
@@ -287,8 +334,20 @@ export class Exchanges {
   /** Tells the control plane that a head was refused. */
   noticeFault(fault: Fault, leg: ClientLeg, request: string): void {
     const { name, status, text } = FAULTS[fault];
-    this.#plane.count(Counter.errorBadRequest, 1);
+    this.#plane.count(faultCounter(fault), 1);
     this.#tell("client", "request-head", name, status, leg, "", request, text);
+  }
+
+  /** Answers a CONNECT that is not passed on. @cold */
+  #refusesConnect(leg: ClientLeg, head: MessageHead): boolean {
+    if (this.#plane.snapshot.policy.connectMethod === "reject") {
+      this.#clients.refuse(leg, Failures.connectMethod);
+      return true;
+    }
+    // RFC 9110 §9.3.6: a body has no meaning here; who sends one means the bytes behind it to be a request.
+    if (head.contentLength < 0 && head.transferCoding === TransferCoding.none) return false;
+    this.#clients.refuse(leg, Failures.connectBody);
+    return true;
   }
 
   /**
@@ -296,8 +355,8 @@ export class Exchanges {
    * where the input was used. @cold
    */
   #answerOptions(leg: ClientLeg, head: MessageHead, framing: number, pos: number, end: number): number {
-    const keepAlive =
-      framing === NONE && head.versionMinor === 1 && persists(head) && !this.#plane.draining;
+    const isLast = leg.lastCounter >= 0 || this.#plane.draining;
+    const keepAlive = framing === NONE && head.versionMinor === 1 && persists(head) && !isLast;
     // The connection ends: whatever follows the head is not read.
     if (!keepAlive) leg.state = ClientState.body;
     const isTold = this.#responses.answerOptions(leg, !keepAlive);
@@ -363,7 +422,11 @@ export class Exchanges {
   #release(exchange: Exchange): void {
     assert(exchange.client !== null, "an exchange ends once");
     this.#dropRequest(exchange);
-    this.#plane.count(Counter.requestsInFlight, -1);
+    const plane = this.#plane;
+    const { connection } = exchange.client!;
+    plane.standstill.leave(connection);
+    if (plane.requestDeadlines !== null) plane.requestDeadlines.clear(connection);
+    plane.count(Counter.requestsInFlight, -1);
     exchange.clear();
     this.#free.push(exchange);
   }
@@ -373,8 +436,9 @@ export class Exchanges {
     if (failure.phase !== "connect" || failure === Failures.noEndpoint) this.#plane.count(failure.counter, 1);
     const { by, reason, text } = failure;
     const phase = failure.phase === "" ? phaseOf(exchange) : failure.phase;
-    const { request } = askedIn(this.#plane.memory, exchange);
-    this.#tell(by, phase, reason, status, exchange.client!, endpointOf(exchange), request, text);
+    const leg = exchange.client!;
+    const { request, requestId } = askedIn(this.#plane.memory, exchange);
+    this.#tell(by, phase, reason, status, leg, endpointOf(exchange), request, text, requestId);
   }
 
   #tell(
@@ -386,10 +450,12 @@ export class Exchanges {
     endpoint: string,
     request: string,
     message: string,
+    requestId = "",
   ): void {
     this.#clients.ensurePeer(leg);
     const client = leg.peerStart < 0 ? "" : textOf(this.#plane.memory, leg.peerStart, leg.peerEnd);
-    this.#plane.notices.failure({ by, phase, reason, status, client, endpoint, request, message });
+    const notice = { by, phase, reason, status, client, endpoint, request, message };
+    this.#plane.notices.failure(requestId === "" ? notice : { ...notice, requestId });
   }
 }
 
@@ -412,4 +478,9 @@ function isIdempotent(method: number): boolean {
   return (
     method !== Method.other && method !== Method.POST && method !== Method.PATCH && method !== Method.CONNECT
   );
+}
+
+function faultCounter(fault: Fault): Counter {
+  if (fault === Fault.headTooLarge || fault === Fault.tooManyFields) return Counter.errorHeadTooLarge;
+  return fault === Fault.targetTooLong ? Counter.errorTargetTooLong : Counter.errorBadRequest;
 }

@@ -12,8 +12,9 @@ import type { Port } from "../contract/port.ts";
 import type { Snapshot } from "../contract/snapshot.ts";
 import { ClientSide } from "./client-side.ts";
 import { Exchanges } from "./exchanges.ts";
+import { Failures } from "./failure.ts";
 import { OriginSide } from "./origin-side.ts";
-import { ConnectionKind, Plane } from "./plane.ts";
+import { ConnectionKind, EVICTIONS_PER_BATCH_MAX, Plane } from "./plane.ts";
 import { Relays } from "./relay.ts";
 import { RequestWriter } from "./request-writer.ts";
 import { ResponseWriter } from "./response-writer.ts";
@@ -22,6 +23,7 @@ import type { Session } from "./session.ts";
 const CLIENT = ConnectionKind.client;
 const ORIGIN = ConnectionKind.origin;
 const RELAY = ConnectionKind.relay;
+const EVICTIONS_MAX = EVICTIONS_PER_BATCH_MAX;
 
 /**
  * `counters` is the worker's block of the shared segment; `epochOffsetMs` added to the engine's clock gives
@@ -63,9 +65,13 @@ class HttpSession implements Session {
 
   /** @cold */
   replaceSnapshot(snapshot: Snapshot): void {
-    const { clusters, removed } = this.#registry.update(snapshot, snapshot.limits.poolSizePerEndpoint);
+    const { clusters, listed, removed } = this.#registry.update(
+      snapshot,
+      snapshot.limits.poolSizePerEndpoint,
+    );
     for (const endpoint of removed) this.#origins.closeIdleOf(endpoint);
-    this.#plane.snapshot = snapshot;
+    for (const endpoint of listed) this.#origins.closeSurplusOf(endpoint);
+    this.#plane.follow(snapshot);
     this.#exchanges.useClusters(clusters);
   }
 
@@ -122,14 +128,26 @@ class HttpSession implements Session {
   }
 
   end(): number {
-    const { deadlines, kinds } = this.#plane;
+    const plane = this.#plane;
+    const { deadlines, requestDeadlines, kinds } = plane;
     for (let due = deadlines.takeDue(); due >= 0; due = deadlines.takeDue()) {
       const kind = kinds[due];
       if (kind === CLIENT) this.#clients.due(this.#clients.legOf(due));
       else if (kind === ORIGIN) this.#origins.due(this.#origins.legOf(due));
-      else if (kind === RELAY) this.#relays.close(due);
+      else if (kind === RELAY) this.#relays.due(due);
     }
-    this.#plane.settle();
-    return deadlines.waitMs();
+    if (requestDeadlines !== null) {
+      for (let due = requestDeadlines.takeDue(); due >= 0; due = requestDeadlines.takeDue()) {
+        this.#exchanges.fail(this.#clients.legOf(due).exchange!, Failures.requestDeadline);
+      }
+    }
+    for (let count = 0; count < EVICTIONS_MAX; count++) {
+      const stuck = plane.takeStandstill();
+      if (stuck < 0) break;
+      if (kinds[stuck] === CLIENT) this.#clients.evict(this.#clients.legOf(stuck));
+      else this.#relays.evict(stuck);
+    }
+    plane.settle();
+    return plane.waitMs();
   }
 }

@@ -5,6 +5,8 @@
  */
 import type { EndpointState } from "../balance/endpoint.ts";
 import { RangeQueue } from "../base/range-queue.ts";
+import { Counter } from "../contract/counters.ts";
+import type { Limits } from "../contract/snapshot.ts";
 import type { Exchange } from "./exchange.ts";
 
 /** Where a client connection is in its current request. */
@@ -53,6 +55,14 @@ export class ClientLeg {
   paused = false;
   /** What it sends is thrown away: slots were short. Its connection ends with the response under way. */
   deaf = false;
+  /** It has sent FIN, and is served all the same. */
+  ended = false;
+  /** Counter of the limit that makes the request under way its last one; -1: none does. */
+  lastCounter = -1;
+  /** Requests that have begun, counted only while a limit asks for it. */
+  requestCount = 0;
+  /** Of these, how many in a row lay here before the answer to the one in front. */
+  pipelinedCount = 0;
   /** `received` is on the stack: who finishes an exchange leaves the rest of the input to it. */
   consuming = false;
   /** Text of the peer's address in memory; -1 until it is needed. */
@@ -66,6 +76,43 @@ export class ClientLeg {
   readonly partial = new PartialHead();
   /** Bytes that came too early: the next requests, or a body that has nowhere to go yet. */
   readonly pending = new RangeQueue();
+
+  /** Becomes the leg of a new connection, between requests. */
+  open(connection: number, listener: number): void {
+    this.connection = connection;
+    this.listener = listener;
+    this.state = ClientState.idle;
+  }
+
+  /** As made; partial head and pending input are given back before. */
+  clear(): void {
+    this.connection = -1;
+    this.listener = 0;
+    this.state = ClientState.closed;
+    this.blocked = false;
+    this.paused = false;
+    this.deaf = false;
+    this.ended = false;
+    this.lastCounter = -1;
+    this.requestCount = 0;
+    this.pipelinedCount = 0;
+    this.consuming = false;
+    this.peerStart = -1;
+    this.peerEnd = -1;
+    this.queuedBytes = -1;
+    this.exchange = null;
+  }
+
+  /** A head begins. It is the client's last one where a limit says so. */
+  countRequest(limits: Limits): void {
+    this.requestCount++;
+    this.pipelinedCount++;
+    if (limits.requestsPerClientMax > 0 && this.requestCount >= limits.requestsPerClientMax) {
+      this.lastCounter = Counter.closedRequestsPerClient;
+    } else if (limits.pipelinedRequestsMax > 0 && this.pipelinedCount >= limits.pipelinedRequestsMax) {
+      this.lastCounter = Counter.closedPipelining;
+    }
+  }
 }
 
 export const OriginState = {

@@ -15,7 +15,7 @@ import { histogramRecord } from "../base/histogram.ts";
 import { Counter, HistogramCell } from "../contract/counters.ts";
 import { Errno } from "../contract/errno.ts";
 import { Framing, leavesConnectionClean, responseFraming } from "../http1/framing.ts";
-import { MessageHead, NEED_MORE, persists, upgrades } from "../http1/message-head.ts";
+import { MessageHead, Method, NEED_MORE, persists, upgrades } from "../http1/message-head.ts";
 import { parseResponseHead } from "../http1/response-head.ts";
 import type { Exchange } from "./exchange.ts";
 import type { Exchanges } from "./exchanges.ts";
@@ -167,6 +167,7 @@ export class OriginSide implements OriginProtocol {
         this.#connectFailed(leg, Errno.ETIMEDOUT);
         break;
       case idle:
+        this.#plane.count(Counter.closedOriginIdle, 1);
         this.#closeIdle(leg);
         break;
       case head:
@@ -182,6 +183,7 @@ export class OriginSide implements OriginProtocol {
     const plane = this.#plane;
     const leg = exchange.origin!;
     if (start < end) {
+      exchange.bodySent = true;
       plane.buffers.retain(start);
       const housed = plane.housePiece(start, end);
       plane.port.send(leg.connection, housed, housed + end - start);
@@ -212,6 +214,9 @@ export class OriginSide implements OriginProtocol {
     if (!leg.paused) return;
     leg.paused = false;
     this.#plane.port.resume(leg.connection);
+    // The other direction may be as stuck as before.
+    const client = leg.exchange!.client!;
+    if (client.blocked) this.#plane.standstill.enter(client.connection, this.#plane.nowMs);
     if (leg.state === body) this.#expectBody(leg, leg.exchange!);
     else if (leg.exchange!.requestSent) this.#awaitResponse(leg);
   }
@@ -236,6 +241,14 @@ export class OriginSide implements OriginProtocol {
       if (connection < 0) return;
       this.#plane.count(Counter.originsIdle, -1);
       this.#close(this.#legs[connection]!);
+    }
+  }
+
+  /** Closes idle connections to `endpoint` beyond what its pool may keep now. */
+  closeSurplusOf(endpoint: EndpointState): void {
+    for (let surplus = endpoint.takeSurplus(); surplus >= 0; surplus = endpoint.takeSurplus()) {
+      this.#plane.count(Counter.originsIdle, -1);
+      this.#close(this.#legs[surplus]!);
     }
   }
 
@@ -330,6 +343,12 @@ export class OriginSide implements OriginProtocol {
       else this.#exchanges.fail(exchange, Failures.overload);
       return false;
     }
+    if (exchange.method === Method.CONNECT && status >= 200 && status < 300) {
+      // RFC 9110 §9.3.6: whatever its fields say, this response has no body.
+      if (this.#responses.tunnelOpened(exchange, responseHead)) this.#exchanges.tunnel(exchange, pos, end);
+      else this.#exchanges.fail(exchange, Failures.overload);
+      return false;
+    }
     const framing = responseFraming(responseHead, exchange.method);
     if (framing < 0) {
       this.#exchanges.fail(exchange, Failures.badResponse);
@@ -393,11 +412,12 @@ export class OriginSide implements OriginProtocol {
 
   /** The client is slow: its backend waits, and the client's own silence is what is timed. */
   #pause(leg: OriginLeg, client: number): void {
-    const { port, deadlines, snapshot } = this.#plane;
+    const { port, deadlines, snapshot, standstill, nowMs } = this.#plane;
     deadlines.clear(leg.connection);
     deadlines.set(client, snapshot.timeouts.clientSendIdleMs);
     if (leg.paused) return;
     leg.paused = true;
+    standstill.enter(client, nowMs);
     port.pause(leg.connection);
     port.wantDrained(client);
   }
@@ -418,7 +438,11 @@ export class OriginSide implements OriginProtocol {
     const plane = this.#plane;
     const endpoint = leg.endpoint!;
     const { timeouts } = plane.snapshot;
-    if (!endpoint.listed || plane.nowMs - leg.bornMs > timeouts.originAgeMs) return false;
+    if (!endpoint.listed) return false;
+    if (plane.nowMs - leg.bornMs > timeouts.originAgeMs) {
+      plane.count(Counter.closedOriginAge, 1);
+      return false;
+    }
     if (!endpoint.park(leg.connection)) return false;
     dropPartial(plane, leg.partial);
     leg.state = idle;

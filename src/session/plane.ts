@@ -7,11 +7,13 @@
 import type { BufferPool } from "../base/buffer-pool.ts";
 import { copy } from "../base/bytes.ts";
 import { Deadlines } from "../base/deadlines.ts";
-import { RangeStore } from "../base/range-queue.ts";
+import { type RangeQueue, RangeStore } from "../base/range-queue.ts";
 import { Counter } from "../contract/counters.ts";
 import type { Notices } from "../contract/notices.ts";
 import type { Port } from "../contract/port.ts";
 import type { Snapshot } from "../contract/snapshot.ts";
+import { Admission } from "./admission.ts";
+import { Standstill } from "./standstill.ts";
 
 const RANGES = 1024;
 /** Pieces of a stream up to this size are copied to where they take little room. */
@@ -28,6 +30,14 @@ const RESERVE_SHIFT = 3;
 /** What chunk framing adds to a piece, with room to spare. */
 const PIECE_FRAME_BYTES = 64;
 
+/**
+ * Where slots are short, who has held some for so long without moving is ended: long for a burst, short for
+ * those who cannot be served meanwhile.
+ */
+const STANDSTILL_MS_MAX = 1000;
+/** Ended at most in one batch: what they held may come back only behind it. */
+export const EVICTIONS_PER_BATCH_MAX = 8;
+
 /** Whose a connection is. */
 export const ConnectionKind = { none: 0, client: 1, origin: 2, relay: 3 } as const;
 
@@ -40,6 +50,10 @@ export class Plane {
   readonly notices: Notices;
   /** By connection. */
   readonly deadlines: Deadlines;
+  /** Of whole exchanges, by client connection; made when `requestMs` is set for the first time. */
+  requestDeadlines: Deadlines | null = null;
+  readonly admission: Admission;
+  readonly standstill: Standstill;
   readonly ranges = new RangeStore(RANGES);
   /** `ConnectionKind` by connection. */
   readonly kinds: Uint8Array;
@@ -49,6 +63,8 @@ export class Plane {
   /** Added to `nowMs` it gives Unix time in milliseconds, for `Date` fields. */
   epochOffsetMs: number;
   snapshot: Snapshot;
+  /** A limit is set that needs the requests of each client counted. */
+  countsRequests = false;
   /** Clock of the current batch, as the engine gave it. */
   nowMs = 0;
   /** The same in whole seconds: a small integer, which can be passed on without allocating. */
@@ -75,13 +91,25 @@ export class Plane {
     this.#pieces = new Uint8Array(port.connectionsMax);
     this.#reserve = Math.max(1, port.buffers.largeCount >> RESERVE_SHIFT);
     this.deadlines = new Deadlines(port.connectionsMax);
+    this.admission = new Admission(port, counters, epochOffsetMs * 1000);
+    this.standstill = new Standstill(port.connectionsMax);
     this.epochOffsetMs = epochOffsetMs;
     this.snapshot = snapshot;
-    counters[Counter.clientsOpen] = 0;
     counters[Counter.requestsInFlight] = 0;
     counters[Counter.originsOpen] = 0;
     counters[Counter.originsIdle] = 0;
     counters[Counter.tunnelsOpen] = 0;
+  }
+
+  /** Everything that begins from now on goes by `snapshot`. @cold */
+  follow(snapshot: Snapshot): void {
+    const { limits, timeouts } = snapshot;
+    this.snapshot = snapshot;
+    this.countsRequests = limits.requestsPerClientMax > 0 || limits.pipelinedRequestsMax > 0;
+    if (timeouts.requestMs > 0 && this.requestDeadlines === null) {
+      this.requestDeadlines = new Deadlines(this.port.connectionsMax);
+      this.requestDeadlines.advance(this.nowMs);
+    }
   }
 
   /** A batch begins at `nowMs`. */
@@ -90,6 +118,30 @@ export class Plane {
     this.nowMs = nowMs;
     this.nowS = Math.floor(nowMs / 1000);
     this.deadlines.advance(nowMs);
+    if (this.requestDeadlines !== null) this.requestDeadlines.advance(nowMs);
+  }
+
+  /** In how many milliseconds something is due; -1: nothing is. */
+  waitMs(): number {
+    let waitMs = this.deadlines.waitMs();
+    if (this.requestDeadlines !== null) waitMs = sooner(waitMs, this.requestDeadlines.waitMs());
+    if (!this.isShortOfSlots()) return waitMs;
+    const longest = this.standstill.longest();
+    if (longest < 0) return waitMs;
+    const leftMs = this.standstill.sinceMs(longest) + STANDSTILL_MS_MAX - this.nowMs;
+    return sooner(waitMs, Math.max(0, leftMs));
+  }
+
+  /**
+   * The connection that has to go because slots are short and it has held some for too long; -1: none. It
+   * leaves `standstill`.
+   */
+  takeStandstill(): number {
+    if (!this.isShortOfSlots()) return -1;
+    const longest = this.standstill.longest();
+    if (longest < 0 || this.nowMs - this.standstill.sinceMs(longest) < STANDSTILL_MS_MAX) return -1;
+    this.standstill.leave(longest);
+    return longest;
   }
 
   /** Adds `delta` to a counter. */
@@ -120,6 +172,14 @@ export class Plane {
     return slot;
   }
 
+  /** Gives back all that waits in `queue`. */
+  dropRanges(queue: RangeQueue): void {
+    while (!this.ranges.isEmpty(queue)) {
+      this.buffers.release(this.ranges.firstStart(queue));
+      this.ranges.shift(queue);
+    }
+  }
+
   /** After a piece of `bytes` was sent to `connection`: whether its source must wait for `drained`. */
   isQueueLong(connection: number, bytes: number): boolean {
     const queuedBytes = this.port.queuedBytes(connection);
@@ -139,6 +199,12 @@ export class Plane {
     this.#drainedTold = true;
     this.notices.drained();
   }
+}
+
+/** The shorter of two waits, of which -1 is the longest. */
+function sooner(oneMs: number, otherMs: number): number {
+  if (oneMs < 0) return otherMs;
+  return otherMs < 0 ? oneMs : Math.min(oneMs, otherMs);
 }
 
 /**

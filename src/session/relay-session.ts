@@ -20,7 +20,7 @@ import type { Port } from "../contract/port.ts";
 import type { Snapshot } from "../contract/snapshot.ts";
 import { connectFailure, type Failure, Failures } from "./failure.ts";
 import { peerText } from "./peer-text.ts";
-import { ConnectionKind, microseconds, Plane } from "./plane.ts";
+import { ConnectionKind, EVICTIONS_PER_BATCH_MAX, microseconds, Plane } from "./plane.ts";
 import { Relays } from "./relay.ts";
 import type { Session } from "./session.ts";
 
@@ -72,7 +72,7 @@ class RelaySession implements Session {
   replaceSnapshot(snapshot: Snapshot): void {
     // Nothing is kept for reuse: a client connection has its backend connection for itself.
     this.#clusters = this.#registry.update(snapshot, 0).clusters;
-    this.#plane.snapshot = snapshot;
+    this.#plane.follow(snapshot);
   }
 
   followClock(epochOffsetMs: number): void {
@@ -90,13 +90,7 @@ class RelaySession implements Session {
   accepted(connection: number, listener: number): void {
     const plane = this.#plane;
     const { snapshot } = plane;
-    if (plane.counters[Counter.clientsOpen]! >= snapshot.limits.clientsMax) {
-      plane.count(Counter.clientsRefused, 1);
-      plane.port.reset(connection);
-      return;
-    }
-    plane.count(Counter.clientsAccepted, 1);
-    plane.count(Counter.clientsOpen, 1);
+    if (!plane.admission.admit(connection, snapshot.limits)) return;
     plane.adopt(connection, ConnectionKind.client);
     plane.port.pause(connection);
     const waiting = this.#free.length > 0 ? this.#free.pop()! : new Waiting();
@@ -158,11 +152,16 @@ class RelaySession implements Session {
   end(): number {
     const { deadlines, kinds } = this.#plane;
     for (let due = deadlines.takeDue(); due >= 0; due = deadlines.takeDue()) {
-      if (kinds[due] === ConnectionKind.relay) this.#relays.close(due);
+      if (kinds[due] === ConnectionKind.relay) this.#relays.due(due);
       else this.#connectFailed(this.#waitingOf(due), Errno.ETIMEDOUT);
     }
+    for (let count = 0; count < EVICTIONS_PER_BATCH_MAX; count++) {
+      const stuck = this.#plane.takeStandstill();
+      if (stuck < 0) break;
+      this.#relays.evict(stuck);
+    }
     this.#plane.settle();
-    return deadlines.waitMs();
+    return this.#plane.waitMs();
   }
 
   #waitingOf(connection: number): Waiting {
@@ -238,11 +237,8 @@ class RelaySession implements Session {
       message: failure.text,
     });
     this.#closeOrigin(waiting);
-    while (!plane.ranges.isEmpty(waiting.input)) {
-      plane.buffers.release(plane.ranges.firstStart(waiting.input));
-      plane.ranges.shift(waiting.input);
-    }
-    plane.count(Counter.clientsOpen, -1);
+    plane.dropRanges(waiting.input);
+    plane.admission.leave(client);
     plane.kinds[client] = ConnectionKind.none;
     this.#waiting[client] = null;
     plane.port.reset(client);

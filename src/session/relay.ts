@@ -86,6 +86,7 @@ export class Relays {
     const { port } = this.#plane;
     const partner = this.#partner[connection]!;
     this.#touch(connection);
+    this.#plane.standstill.leave(connection);
     if ((this.#flags[partner]! & PAUSED) !== 0) {
       this.#flags[partner] = this.#flags[partner]! & ~PAUSED;
       port.resume(partner);
@@ -101,14 +102,22 @@ export class Relays {
     this.#part(connection, true);
   }
 
-  /** The pair has been silent for too long, or must go now. */
-  close(connection: number): void {
+  /** The pair has been silent for too long. */
+  due(connection: number): void {
+    this.#plane.count(Counter.closedTunnelIdle, 1);
     this.#part(connection, false);
   }
 
+  /** Slots are short, and one side has not taken what is queued for it for too long. */
+  evict(connection: number): void {
+    this.#tell(connection, Failures.overload);
+    this.#part(connection, true);
+  }
+
   #pause(connection: number, partner: number): void {
-    const { port } = this.#plane;
+    const { port, standstill, nowMs } = this.#plane;
     if ((this.#flags[connection]! & PAUSED) !== 0) return;
+    standstill.enter(partner, nowMs);
     this.#flags[connection] = this.#flags[connection]! | PAUSED;
     port.pause(connection);
     port.wantDrained(partner);
@@ -148,7 +157,9 @@ export class Relays {
     plane.deadlines.clear(connection);
     plane.deadlines.clear(partner);
     plane.count(Counter.tunnelsOpen, -1);
-    plane.count(Counter.clientsOpen, -1);
+    plane.admission.leave((this.#flags[connection]! & IS_CLIENT) !== 0 ? connection : partner);
+    plane.standstill.leave(connection);
+    plane.standstill.leave(partner);
     plane.count(Counter.originsOpen, -1);
     if (broken) {
       plane.port.reset(connection);

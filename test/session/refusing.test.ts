@@ -78,6 +78,14 @@ const REFUSALS: readonly { name: string; rfc: string; request: string; status: n
   },
 ];
 
+/** Of reasons that have a counter of their own. */
+const COUNTERS: Readonly<Record<string, Counter>> = {
+  connect_method: Counter.errorPolicy,
+  head_too_large: Counter.errorHeadTooLarge,
+  too_many_fields: Counter.errorHeadTooLarge,
+  target_too_long: Counter.errorTargetTooLong,
+};
+
 for (const { name, rfc, request, status, reason } of REFUSALS) {
   for (const pieceBytes of [request.length, 1_000]) {
     const feed = pieceBytes === request.length ? "whole" : "in pieces";
@@ -91,8 +99,7 @@ for (const { name, rfc, request, status, reason } of REFUSALS) {
       assert.deepEqual(stage.reasons, [reason]);
       assert.equal(stage.failures[0]!.client, "127.0.0.1");
       assert.equal(stage.backend.peers.length, 0);
-      const counter = reason === "connect_method" ? Counter.errorPolicy : Counter.errorBadRequest;
-      assert.equal(stage.counter(counter), 1);
+      assert.equal(stage.counter(COUNTERS[reason] ?? Counter.errorBadRequest), 1);
     });
   }
 }
