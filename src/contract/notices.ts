@@ -20,6 +20,8 @@ export interface FailureNotice {
   readonly request: string;
   /** One sentence: what happened. */
   readonly message: string;
+  /** X-Request-Id as the backend got it, cut to 128 bytes; absent where there is none or it is not known. */
+  readonly requestId?: string;
 }
 
 export interface Notices {

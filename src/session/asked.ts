@@ -15,9 +15,13 @@ export interface Asked {
   readonly headOnly: boolean;
   /** Its client would rather read JSON than plain text. */
   readonly json: boolean;
+  /** X-Request-Id as the backend got it, cut to `REQUEST_ID_BYTES`; "" where it is not known. */
+  readonly requestId: string;
 }
 
 const REQUEST_TEXT_BYTES = 256;
+const REQUEST_ID_BYTES = 128;
+const REQUEST_ID_LINE = asciiBytes("x-request-id:");
 const ACCEPT = asciiBytes("accept");
 const ACCEPT_LINE = asciiBytes("accept:");
 const CR = 0x0d;
@@ -36,32 +40,35 @@ export function askedBy(memory: Uint8Array, head: MessageHead): Asked {
     if (!equalsIgnoreCase(memory, head.fields[at]!, head.fields[at + 1]!, ACCEPT)) continue;
     accepted.push(textOf(memory, head.fields[at + 2]!, head.fields[at + 3]!));
   }
-  return { request, headOnly: head.method === Method.HEAD, json: prefersJson(accepted.join(",")) };
+  const json = prefersJson(accepted.join(","));
+  return { request, headOnly: head.method === Method.HEAD, json, requestId: "" };
 }
 
 /** Of a request whose rewritten head lies in its exchange; little is known once it was given back. */
 export function askedIn(memory: Uint8Array, exchange: Exchange): Asked {
   const { requestStart, requestEnd, method } = exchange;
   const headOnly = method === Method.HEAD;
-  if (requestStart < 0) return { request: "", headOnly, json: false };
+  if (requestStart < 0) return { request: "", headOnly, json: false, requestId: "" };
   const text = textOf(memory, requestStart, Math.min(requestEnd, requestStart + REQUEST_TEXT_BYTES));
   const lineEnd = text.indexOf(" HTTP/1.1\r\n");
   const request = lineEnd < 0 ? text : text.slice(0, lineEnd);
-  return { request, headOnly, json: prefersJson(acceptIn(memory, requestStart, requestEnd)) };
+  const json = prefersJson(valuesIn(memory, requestStart, requestEnd, ACCEPT_LINE));
+  const requestId = valuesIn(memory, requestStart, requestEnd, REQUEST_ID_LINE).trim();
+  return { request, headOnly, json, requestId: requestId.slice(0, REQUEST_ID_BYTES) };
 }
 
-/** The values of all Accept lines of the head that begins at `start`, as one list. */
-function acceptIn(memory: Uint8Array, start: number, end: number): string {
-  const accepted: string[] = [];
+/** The values of all lines of the head at `start` that begin with `line` (`accept:`), as one list. */
+function valuesIn(memory: Uint8Array, start: number, end: number, line: Uint8Array): string {
+  const values: string[] = [];
   let lineStart = start;
   while (lineStart < end && memory[lineStart] !== CR) {
     let lineEnd = lineStart;
     while (lineEnd < end && memory[lineEnd] !== LF) lineEnd++;
-    const valueStart = lineStart + ACCEPT_LINE.length;
-    if (valueStart < lineEnd && equalsIgnoreCase(memory, lineStart, valueStart, ACCEPT_LINE)) {
-      accepted.push(textOf(memory, valueStart, lineEnd - 1));
+    const valueStart = lineStart + line.length;
+    if (valueStart < lineEnd && equalsIgnoreCase(memory, lineStart, valueStart, line)) {
+      values.push(textOf(memory, valueStart, lineEnd - 1));
     }
     lineStart = lineEnd + 1;
   }
-  return accepted.join(",");
+  return values.join(",");
 }
