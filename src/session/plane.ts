@@ -23,6 +23,8 @@ export const COPIED_BYTES_MAX = 2048;
  * it has.
  */
 const QUEUED_PIECES_MAX = 32;
+/** What a cell of `#pieces` holds, less one. */
+const PIECES_COUNTED_MAX = 254;
 /**
  * An eighth of the large slots is for what moves: responses on their way, bodies that are being passed on.
  */
@@ -178,6 +180,11 @@ export class Plane {
       this.buffers.release(this.ranges.firstStart(queue));
       this.ranges.shift(queue);
     }
+  }
+
+  /** A piece was sent to `connection` that `isQueueLong` does not know of: one of several for one input. */
+  countPiece(connection: number): void {
+    this.#pieces[connection] = Math.min(this.#pieces[connection]! + 1, PIECES_COUNTED_MAX);
   }
 
   /** After a piece of `bytes` was sent to `connection`: whether its source must wait for `drained`. */

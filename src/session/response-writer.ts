@@ -57,6 +57,7 @@ export class ResponseWriter {
     if (!this.#writeHead(exchange, head)) return false;
     this.#countResponse(upgrade ? 101 : 100);
     this.flush(exchange);
+    this.#plane.countPiece(exchange.client!.connection);
     return true;
   }
 
