@@ -5,6 +5,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { START, surround } from "../../test/http1/feeds.ts";
 import { asciiBytes, textOf, viewOf } from "../base/bytes.ts";
+import { SEED_BYTES, UnguessableIds } from "../base/unguessable-ids.ts";
 import { NO_ROOM, ResponsePolicy, writeRequestHead, writeResponseHead } from "./head-writer.ts";
 import { MessageHead, NEED_MORE } from "./message-head.ts";
 import { findHeadEnd, parseRequestHead } from "./request-head.ts";
@@ -91,6 +92,7 @@ const line = fc.oneof(
       "X-Forwarded-For",
       "Forwarded",
       "Content_Length",
+      "X-Request-Id",
     ),
     value,
   ),
@@ -158,6 +160,46 @@ test("a request that is written parses again, to the same end-to-end fields", ()
         ["via", "1.1 hp"],
         ["x-forwarded-host", "h.example:8080"],
       ]);
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+const options = fc.record({
+  underscoreNames: fc.boolean(),
+  forwarded: fc.boolean(),
+  requestId: fc.constantFrom("off" as const, "keep" as const, "generate" as const),
+  trailers: fc.boolean(),
+});
+
+test("under every policy a request parses again, and who forwarded it is said once", () => {
+  const ids = new UnguessableIds(new Uint8Array(SEED_BYTES));
+  fc.assert(
+    fc.property(lines, options, fc.boolean(), (fields, chosen, trusted) => {
+      const via = asciiBytes("Via: 1.1 hp\r\n");
+      const source = chosen.requestId === "off" ? null : ids;
+      const policy = new RequestPolicy(via, asciiBytes("http"), asciiBytes("b:1"), chosen, source);
+      policy.trusted = trusted;
+      policy.peerStart = 3000;
+      policy.peerEnd = 3009;
+      const fieldLines = fields.map(([name, text]) => `${name}:${text}\r\n`).join("");
+      const wire = `GET /p HTTP/1.1\r\nHost: h\r\n${fieldLines}\r\n`;
+      const memory = new Uint8Array(OUT_LIMIT);
+      memory.set(asciiBytes(wire), IN);
+      memory.set(asciiBytes("192.0.2.1"), 3000);
+      const head = new MessageHead(64);
+      const limits = { ...LIMITS, fieldCountMax: 64 };
+      assert.equal(parseRequestHead(memory, IN, IN + wire.length, head, limits), IN + wire.length);
+      const end = writeRequestHead(memory, viewOf(memory), OUT, OUT_LIMIT, head, policy);
+      assert.equal(parseRequestHead(memory, OUT, end, head, limits), end);
+      const sent = parsed(memory, head).fields;
+      const values = (name: string) => sent.filter(([sentName]) => sentName === name).map(([, text]) => text);
+      assert.equal(values("x-forwarded-for").length, 1);
+      assert.match(values("x-forwarded-for")[0]!, trusted ? /(^|, )192\.0\.2\.1$/ : /^192\.0\.2\.1$/);
+      assert.ok(values("forwarded").length <= 1);
+      assert.ok(values("forwarded").every((text) => text.endsWith('for=192.0.2.1;host="h";proto=http')));
+      if (chosen.requestId !== "off") assert.ok(values("x-request-id").some((text) => text !== ""));
+      if (!chosen.underscoreNames) assert.ok(sent.every(([name]) => !name.includes("_")));
     }),
     { numRuns: 2000 },
   );

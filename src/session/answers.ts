@@ -51,7 +51,11 @@ export class Answers {
 
   /** The answer to an OPTIONS that may go no further (RFC 9110 §9.3.7). */
   toOptions(close: boolean): Answer {
-    const fields = [`Allow: ${ALLOWED_METHODS}`, "Content-Length: 0", ...(close ? ["Connection: close"] : [])];
+    const fields = [
+      `Allow: ${ALLOWED_METHODS}`,
+      "Content-Length: 0",
+      ...(close ? ["Connection: close"] : []),
+    ];
     const lines = asciiBytes(`HTTP/1.1 200 OK\r\n${fields.join("\r\n")}\r\n`);
     return { lines, body: NOTHING, status: 200 };
   }

@@ -314,8 +314,9 @@ export class ClientSide implements ClientProtocol {
     }
   }
 
-  /** The text of the client's address, in memory until the connection closes. */
+  /** The text of the client's address, in memory until the connection closes, and whether it is believed. */
   ensurePeer(leg: ClientLeg): void {
+    if (leg.peerStart >= 0) return;
     this.#peers.ensure(leg);
     leg.trusted = isPeerTrusted(this.#plane, leg);
   }

@@ -295,6 +295,20 @@ onEachEngine(
   },
 );
 
+onEachEngine(
+  "heads: a failure is told with the request id",
+  { policy: { requestId: "generate" } },
+  async (stage) => {
+    const client = stage.client();
+    client.write(`POST / HTTP/1.1\r\nHost: x\r\nX-Request-Id: mine\r\n\r\n`);
+    const origin = await stage.backend.next();
+    const id = /X-Request-Id: (.*)\r\n/.exec(await origin.head())![1];
+    origin.reset();
+    assert.match((await client.message()).head, /^HTTP\/1\.1 502 /);
+    assert.equal(stage.failures[0]!.requestId, id);
+  },
+);
+
 const BARE_LF: readonly { name: string; begun: string }[] = [
   { name: "behind the version", begun: "GET / HTTP/1.1\n" },
   { name: "behind a field", begun: `${GET}\r\nHost: x\r\nA: b\n` },
