@@ -16,7 +16,7 @@ const PLACEHOLDER = "127.0.0.1:1";
 
 const HELP = `hp-proxy demo: a proxy on :8080 over three backends of its own
 
-  hp-proxy demo [--port 8080] [any other flag of hp-proxy but --backends]
+  hp-proxy demo [--port 8080] [any other flag of hp-proxy but --backends and --config]
 
 Ctrl-C stops it all.
 `;
@@ -29,12 +29,10 @@ export async function runDemo(argv: readonly string[], environment: Environment)
     return ExitStatus.done;
   }
   const errors = [...given.errors];
-  if (given.values.has("backends")) {
-    errors.push({
-      source: "--backends",
-      reason: "has no place here",
-      remedy: "the demo has its own; run hp-proxy without demo",
-    });
+  for (const flag of ["backends", "config"]) {
+    if (!given.values.has(flag)) continue;
+    const remedy = "the demo has its own; run hp-proxy without demo";
+    errors.push({ source: `--${flag}`, reason: "has no place here", remedy });
   }
   const read = (backends: readonly string[]) =>
     readConfiguration(

@@ -2,44 +2,67 @@
 
 import { nearest } from "../base/suggestion.ts";
 import { errorsText } from "../config/config-error.ts";
+import { findConfigs } from "../config/load-config.ts";
 import { readArguments } from "../control/arguments.ts";
 import { helpText } from "../control/help.ts";
 import type { Environment } from "../control/options.ts";
-import { PROXY_FLAGS, readConfiguration } from "../control/read-configuration.ts";
+import { PROXY_FLAGS } from "../control/read-configuration.ts";
 import { ExitStatus, runProxy } from "../control/run.ts";
+import { readEverything, runCheck, runInit, runPrint } from "./hp-proxy-config.ts";
 import { runDemo } from "./hp-proxy-demo.ts";
 import { runStats } from "./hp-proxy-stats.ts";
 import { packageVersion } from "./package-version.ts";
 
-const COMMANDS = ["demo", "stats", "help", "version"];
+const COMMANDS = ["run", "check", "print", "init", "demo", "stats", "help", "version"];
 
 /** Runs `hp-proxy ARGV`; resolves to the exit status. */
 export async function main(argv: readonly string[], environment: Environment): Promise<number> {
-  const command = argv[0];
-  if (command === undefined && !configured(environment)) return print(helpText(), ExitStatus.failed);
-  if (command === "demo") return await runDemo(argv.slice(1), environment);
-  if (command === "stats") return await runStats(argv.slice(1), environment);
-  if (command === "help") return print(helpText());
-  if (command === "version") return print(`hp-proxy ${packageVersion()}\n`);
-  if (command !== undefined && !command.startsWith("-")) return unknownCommand(command);
-  return await run(argv, environment);
+  const [command, ...rest] = argv;
+  switch (command) {
+    case undefined:
+      if (await isConfigured(environment)) return await run([], environment);
+      return print(helpText(), ExitStatus.failed);
+    case "run":
+      return await run(rest, environment);
+    case "check":
+      return await runCheck(rest, environment);
+    case "print":
+      return await runPrint(rest, environment);
+    case "init":
+      return await runInit(rest);
+    case "demo":
+      return await runDemo(rest, environment);
+    case "stats":
+      return await runStats(rest, environment);
+    case "help":
+      return print(helpText());
+    case "version":
+      return print(`hp-proxy ${packageVersion()}\n`);
+    default:
+      return command.startsWith("-") ? await run(argv, environment) : unknownCommand(command);
+  }
 }
 
-/** Whether any variable means an option, misspelt ones too: then errors are told, not the help. */
-function configured(environment: Environment): boolean {
-  return Object.keys(environment).some((name) => name.startsWith("HP_PROXY_") && environment[name] !== "");
+/**
+ * Whether there is a file, or any variable means an option, misspelt ones too: then errors are told, not the
+ * help.
+ */
+async function isConfigured(environment: Environment): Promise<boolean> {
+  const variables = Object.keys(environment).filter((name) => name.startsWith("HP_PROXY_"));
+  return variables.some((name) => environment[name] !== "") || (await findConfigs(process.cwd())).length > 0;
 }
 
 async function run(argv: readonly string[], environment: Environment): Promise<number> {
   const given = readArguments(argv, PROXY_FLAGS);
   if (given.switches.has("help")) return print(helpText());
   if (given.switches.has("version")) return print(`hp-proxy ${packageVersion()}\n`);
-  const result = readConfiguration(given, environment);
+  const result = await readEverything(given, environment);
   if ("errors" in result) {
-    process.stderr.write(`${errorsText("hp-proxy", result.errors)}`);
+    process.stderr.write(errorsText("hp-proxy", result.errors));
     return ExitStatus.failed;
   }
-  return await runProxy(result.configuration, { version: packageVersion(), environment });
+  const { configuration, files } = result;
+  return await runProxy(configuration, { version: packageVersion(), environment, files });
 }
 
 function unknownCommand(command: string): number {

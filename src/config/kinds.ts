@@ -170,9 +170,8 @@ export function list<T, Item extends string = string>(
   const schema = z.custom<TextList<Item>>().transform((value, context): T[] => {
     const written: unknown = typeof value === "string" ? splitList(value) : value;
     if (!Array.isArray(written)) {
-      context.addIssue(
-        problemIssue(new Problem("is not a list", "write [a, b] or one text with commas"), value),
-      );
+      const reason = value === undefined ? "is missing" : "is not a list";
+      context.addIssue(problemIssue(new Problem(reason, "write [a, b] or one text with commas"), value));
       return z.NEVER;
     }
     return written.flatMap((item: unknown, index) => {

@@ -6,16 +6,22 @@ const TEXT_COLUMN = 32;
 const HEAD = `hp-proxy: an HTTP reverse proxy and load balancer
 
   hp-proxy --port 8080 --backends "localhost:3001,localhost:3002"
+  hp-proxy [run] [-c FILE] [flags]   what hp-proxy.config.* in this folder says, or FILE
+  hp-proxy check [--deep]            is the configuration right?
+  hp-proxy print [--format json]     the configuration as it counts, with every default
+  hp-proxy init [--format ts]        writes a configuration to begin with
   hp-proxy demo [flags]              a proxy on :8080 over three backends of its own
   hp-proxy stats [--watch]           figures of a running proxy, live with --watch
 
-Every flag is also an environment variable: --pool-size is HP_PROXY_POOL_SIZE. The flag wins.
+Every flag is also an environment variable: --pool-size is HP_PROXY_POOL_SIZE. The flag wins over
+the variable, and that over the file. What a file may say: docs/configuration.md
 `;
 
 const TAIL = `
 Signals
   SIGTERM, SIGINT   accept no more, finish what is in flight, exit; a second one ends at once
 
+  -c                            --config
   -h, --help                    this text
   -v, --version                 the version
 `;

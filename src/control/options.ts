@@ -76,9 +76,14 @@ function givenFor(name: string, given: Arguments, environment: Environment): Giv
   return { source: variableOf(name), texts: [variable] };
 }
 
-/** The configuration file that was asked for; "" where none was. */
-export function configFile(given: Arguments, environment: Environment): string {
-  return givenFor("config", given, environment)?.texts.at(-1) ?? "";
+/** The configuration file that was asked for, and by what; undefined where none was. */
+export function configFile(
+  given: Arguments,
+  environment: Environment,
+): { readonly file: string; readonly source: string } | undefined {
+  const said = givenFor("config", given, environment);
+  const file = said?.texts.at(-1);
+  return said === undefined || file === undefined ? undefined : { file, source: said.source };
 }
 
 /** Flags and variables as a document. A flag wins over its variable, and an empty variable is none. */

@@ -16,6 +16,8 @@ export const ExitStatus = { done: 0, failed: 1, forced: 2 } as const;
 export interface RunOptions {
   readonly version: string;
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Files that the configuration was read from. */
+  readonly files?: readonly string[];
   /** Called once, when the proxy accepts connections. */
   readonly up?: (supervisor: Supervisor) => void;
 }
@@ -26,6 +28,8 @@ export interface RunOptions {
  */
 export async function runProxy(configuration: Configuration, options: RunOptions): Promise<number> {
   const log = openLog(configuration.log);
+  if (options.files !== undefined && options.files.length > 0)
+    log.info(`configuration: ${options.files.join(", ")}`);
   const signals = new Signals();
   let supervisor: Supervisor;
   try {

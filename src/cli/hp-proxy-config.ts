@@ -1,0 +1,151 @@
+/** `hp-proxy check`, `print` and `init`: what a configuration says, without running it. */
+import { writeFileSync } from "node:fs";
+import { nearest } from "../base/suggestion.ts";
+import { type ConfigError, errorsText } from "../config/config-error.ts";
+import { orList } from "../config/kinds.ts";
+import { CONFIG_NAME, findConfigs, loadConfig } from "../config/load-config.ts";
+import { effective, shownData, shownYaml } from "../config/print-config.ts";
+import { STARTER_FORMATS, STARTERS, type StarterFormat } from "../config/starter.ts";
+import { type Arguments, type KnownFlags, readArguments } from "../control/arguments.ts";
+import { deepErrors } from "../control/deep-check.ts";
+import { configFile, type Environment } from "../control/options.ts";
+import { PROXY_FLAGS, type ReadConfiguration, readConfiguration } from "../control/read-configuration.ts";
+
+/** A configuration from everywhere, and the files that it was read from. */
+export interface Everything extends ReadConfiguration {
+  readonly files: readonly string[];
+}
+
+/** Reads file, variables and flags. */
+export async function readEverything(
+  given: Arguments,
+  environment: Environment,
+): Promise<Everything | { errors: readonly ConfigError[] }> {
+  const loaded = await loadConfig(process.cwd(), configFile(given, environment), environment);
+  const early = loaded?.errors ?? [];
+  // What depends on a broken file would be told in vain.
+  if (loaded?.isWhole === false) return { errors: [...given.errors, ...early] };
+  const result = readConfiguration(given, environment, loaded?.root);
+  if (!("errors" in result) && early.length === 0) return { ...result, files: loaded?.files ?? [] };
+  const told = new Set(early.map(({ source }) => source));
+  const later = "errors" in result ? result.errors.filter(({ source }) => !told.has(source)) : [];
+  return { errors: [...early, ...later] };
+}
+
+const CHECK_HELP = `hp-proxy check: is the configuration right?
+
+  hp-proxy check                 hp-proxy.config.* in the working directory
+  hp-proxy check -c FILE         this file; variables and flags count as when it runs
+
+  --deep                         also resolves the names of backends, looks for unix sockets, and
+                                 tries whether the addresses to listen on are this machine's
+  -h, --help                     this text
+
+Exit status 0: right; 1: wrong, and every error is told with its line.
+`;
+
+/** Resolves to the exit status. */
+export async function runCheck(argv: readonly string[], environment: Environment): Promise<number> {
+  const given = readArguments(argv, withFlags({ switches: ["deep"] }));
+  if (given.switches.has("help")) return print(CHECK_HELP);
+  const result = await readEverything(given, environment);
+  if ("errors" in result) return failed("hp-proxy check", result.errors);
+  if (given.switches.has("deep")) {
+    const errors = await deepErrors(result.configuration);
+    if (errors.length > 0) return failed("hp-proxy check", errors);
+  }
+  return print(`hp-proxy check: ${summary(result)}\n`);
+}
+
+function summary({ files, configuration }: Everything): string {
+  const { listeners, clusters } = configuration;
+  const backends = clusters.reduce((sum, cluster) => sum + cluster.backends.length, 0);
+  const what = [
+    counted(listeners.length, "listener"),
+    counted(clusters.length, "cluster"),
+    counted(backends, "backend"),
+  ];
+  const [first, ...included] = files;
+  const others = included.length === 0 ? " is" : ` and ${counted(included.length, "included file")} are`;
+  const where = first === undefined ? "the options are" : first + others;
+  return `${where} right: ${what.join(", ")}`;
+}
+
+function counted(count: number, what: string): string {
+  return count === 1 ? `1 ${what}` : `${count} ${what}s`;
+}
+
+const PRINT_HELP = `hp-proxy print: the configuration as it counts, with every default
+
+  hp-proxy print                 hp-proxy.config.* in the working directory
+  hp-proxy print -c FILE         this file; variables and flags count as when it runs
+
+  --format yaml|json             yaml: behind each value stands where it comes from (yaml)
+  -h, --help                     this text
+`;
+
+/** Resolves to the exit status. */
+export async function runPrint(argv: readonly string[], environment: Environment): Promise<number> {
+  const given = readArguments(argv, withFlags({ valued: ["format"] }));
+  if (given.switches.has("help")) return print(PRINT_HELP);
+  const format = given.values.get("format")?.at(-1) ?? "yaml";
+  const wrong = formatErrors(format, ["yaml", "json"]);
+  const result = await readEverything({ ...given, errors: [...given.errors, ...wrong] }, environment);
+  if ("errors" in result) return failed("hp-proxy print", result.errors);
+  const shown = effective(result.written, result.document);
+  return print(format === "json" ? `${JSON.stringify(shownData(shown), null, 2)}\n` : shownYaml(shown));
+}
+
+const INIT_HELP = `hp-proxy init: writes a configuration to begin with
+
+  hp-proxy init                  hp-proxy.config.yaml
+  hp-proxy init --format ts      hp-proxy.config.ts, with types
+
+  --format ${STARTER_FORMATS.join("|")}          (yaml)
+  -h, --help                     this text
+
+A configuration that is there already is never overwritten.
+`;
+
+/** Resolves to the exit status. */
+export async function runInit(argv: readonly string[]): Promise<number> {
+  const flags: KnownFlags = { valued: ["format"], switches: ["help"], short: { h: "help" } };
+  const given = readArguments(argv, flags);
+  if (given.switches.has("help")) return print(INIT_HELP);
+  const format = given.values.get("format")?.at(-1) ?? "yaml";
+  const errors = [...given.errors, ...formatErrors(format, STARTER_FORMATS)];
+  const [there] = await findConfigs(process.cwd());
+  if (there !== undefined) {
+    const remedy = "edit it, or take it away first";
+    errors.push({ source: there, reason: "is there already", remedy });
+  }
+  if (errors.length > 0) return failed("hp-proxy init", errors, ", nothing was written");
+  const file = `${CONFIG_NAME}.${format}`;
+  writeFileSync(file, STARTERS[format as StarterFormat], { flag: "wx" });
+  return print(`hp-proxy init: wrote ${file}; hp-proxy check looks at it, hp-proxy runs it\n`);
+}
+
+function formatErrors(format: string, known: readonly string[]): ConfigError[] {
+  if (known.includes(format)) return [];
+  const near = nearest(format, known);
+  const remedy = near === "" ? `write ${orList(known)}` : `did you mean ${near}?`;
+  return [{ source: "--format", value: format, reason: "is not a format", remedy }];
+}
+
+function withFlags(more: { valued?: readonly string[]; switches?: readonly string[] }): KnownFlags {
+  return {
+    ...PROXY_FLAGS,
+    valued: [...PROXY_FLAGS.valued, ...(more.valued ?? [])],
+    switches: [...PROXY_FLAGS.switches, ...(more.switches ?? [])],
+  };
+}
+
+function failed(command: string, errors: readonly ConfigError[], outcome = ""): number {
+  process.stderr.write(errorsText(command, errors, outcome));
+  return 1;
+}
+
+function print(text: string): number {
+  process.stdout.write(text);
+  return 0;
+}

@@ -1,0 +1,212 @@
+/** Finds and reads configuration files, with all that they include, into one located value. */
+import { globSync, readFileSync, realpathSync, statSync } from "node:fs";
+import { readdir } from "node:fs/promises";
+import path from "node:path";
+import { nearest } from "../base/suggestion.ts";
+import type { ConfigError } from "./config-error.ts";
+import type { Environment } from "./interpolate.ts";
+import { splitList } from "./kinds.ts";
+import {
+  at,
+  filePlace,
+  isList,
+  isMap,
+  type Located,
+  overlay,
+  type Place,
+  placeText,
+  withoutAt,
+} from "./located.ts";
+import { readModule } from "./read-module.ts";
+import type { ReadFile } from "./read-yaml.ts";
+
+/** Endings, in the order in which they are told. */
+const MODULES = [".ts", ".mts", ".js", ".mjs"];
+const TEXTS = [".yaml", ".yml", ".json"];
+const ENDINGS = [...MODULES, ...TEXTS];
+
+/** What a file is called that is found without being named. */
+export const CONFIG_NAME = "hp-proxy.config";
+
+export interface LoadedConfig {
+  readonly root: Located;
+  /** Every file that was read, the named one first. */
+  readonly files: readonly string[];
+  readonly errors: readonly ConfigError[];
+  /** Whether `root` has all that is written: then only single values are wrong. */
+  readonly isWhole: boolean;
+}
+
+/** Configuration files in `folder`, by name. */
+export async function findConfigs(folder: string): Promise<string[]> {
+  const names = new Set(await readdir(folder));
+  return ENDINGS.map((ending) => CONFIG_NAME + ending).filter((name) => names.has(name));
+}
+
+/**
+ * The configuration of `folder`: the file that `named` says, else the one that is found there, else undefined.
+ * `source` is what named it: `--config`.
+ */
+export async function loadConfig(
+  folder: string,
+  named: { readonly file: string; readonly source: string } | undefined,
+  environment: Environment,
+): Promise<LoadedConfig | undefined> {
+  const loader = new Loader(folder, environment);
+  if (named !== undefined)
+    return await loader.load(path.resolve(folder, named.file), { source: named.source, value: named.file });
+  const [first, ...others] = await findConfigs(folder);
+  if (first === undefined) return undefined;
+  if (others.length > 0) {
+    const source = [first, ...others].join(", ");
+    const reason = "are all configurations of this folder";
+    const errors = [{ source, path: "", reason, remedy: "keep one, or say --config FILE" }];
+    return { root: { place: filePlace(first), content: new Map() }, files: [], errors, isWhole: false };
+  }
+  return await loader.load(path.join(folder, first), { source: first });
+}
+
+/** What asked for a file, for the message when it is not there. */
+interface Asker {
+  readonly source: string;
+  readonly path?: string;
+  readonly value?: string;
+}
+
+class Loader {
+  readonly #folder: string;
+  readonly #environment: Environment;
+  readonly #errors: ConfigError[] = [];
+  readonly #read = new Set<string>();
+  #isWhole = true;
+
+  constructor(folder: string, environment: Environment) {
+    this.#folder = realpathSync(folder);
+    this.#environment = environment;
+  }
+
+  async load(file: string, asker: Asker): Promise<LoadedConfig> {
+    const root = await this.#file(file, asker, []);
+    const [first = file] = this.#read;
+    const place = filePlace(this.#shown(first));
+    const files = [...this.#read].map((each) => this.#shown(each));
+    return {
+      root: { ...(root ?? { content: new Map() }), place },
+      files,
+      errors: this.#errors,
+      isWhole: this.#isWhole,
+    };
+  }
+
+  /** The file with its includes; `within` are the files that are being read around it. */
+  async #file(file: string, asker: Asker, within: readonly string[]): Promise<Located | undefined> {
+    const real = this.#existing(file, asker);
+    if (real === undefined) return undefined;
+    if (within.includes(real)) {
+      const chain = [...within.slice(within.indexOf(real)), real].map((each) => this.#shown(each));
+      const reason = `includes itself: ${chain.join(" → ")}`;
+      return this.#refuse(asker, reason, "break the circle");
+    }
+    if (this.#read.has(real)) return undefined;
+    this.#read.add(real);
+    const { root, errors, isWhole } = await this.#parse(real);
+    this.#errors.push(...errors);
+    this.#isWhole &&= isWhole;
+    return await this.#withIncluded(root, real, [...within, real]);
+  }
+
+  async #withIncluded(root: Located, file: string, within: readonly string[]): Promise<Located> {
+    const include = at(root, ["include"]);
+    const wanted = include === undefined ? [] : wantedOf(include);
+    if (include === undefined || wanted === undefined) return root;
+    let all: Located | undefined;
+    for (const { name, place } of wanted) {
+      const asker = { source: placeText(place), path: "include", value: name };
+      for (const each of included(name, path.dirname(file), within)) {
+        const part = await this.#file(each, asker, within);
+        if (part !== undefined) all = all === undefined ? part : overlay(all, part, "append");
+      }
+    }
+    const own = withoutAt(root, ["include"]);
+    return all === undefined ? own : overlay(all, own, "append");
+  }
+
+  async #parse(file: string): Promise<ReadFile> {
+    const shown = this.#shown(file);
+    const ending = path.extname(file);
+    if (MODULES.includes(ending)) return await readModule(file, shown);
+    const { readJson, readYaml } = await import("./read-yaml.ts");
+    const read = ending === ".json" ? readJson : readYaml;
+    return read(readFileSync(file, "utf8"), shown, this.#environment);
+  }
+
+  /** Its real path, or undefined and an error. */
+  #existing(file: string, asker: Asker): string | undefined {
+    const refuse = (reason: string, remedy: string) => this.#refuse(asker, reason, remedy);
+    if (!ENDINGS.includes(path.extname(file)))
+      return refuse("is no kind of configuration", `use a file that ends in ${ENDINGS.join(", ")}`);
+    try {
+      if (statSync(file).isDirectory()) return refuse("is a folder", "name a file");
+      readFileSync(file);
+      return realpathSync(file);
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code ?? String(error);
+      if (code === "EACCES") return refuse("may not be read by this user", "change its mode or owner");
+      if (code !== "ENOENT") return refuse(`cannot be read: ${code}`, "name another file");
+      return refuse("does not exist", neighbour(file, asker.value ?? ""));
+    }
+  }
+
+  #refuse(asker: Asker, reason: string, remedy: string): undefined {
+    this.#errors.push({ ...asker, reason, remedy });
+    this.#isWhole = false;
+  }
+
+  /** As people name it: relative to the working directory, when it is below that. */
+  #shown(file: string): string {
+    const relative = path.relative(this.#folder, file);
+    return relative.startsWith("..") ? file : relative;
+  }
+}
+
+/** The names that `include` gives; undefined when the schema will refuse it. */
+function wantedOf({ content, place }: Located): { name: string; place: Place }[] | undefined {
+  const items = isList(content) ? content : undefined;
+  if (items === undefined) {
+    const text = isMap(content) || !("value" in content) ? undefined : content.value;
+    return typeof text === "string"
+      ? splitList(text).map((name) => ({ name: name.trim(), place }))
+      : undefined;
+  }
+  const names = items.map((item) => ({ name: scalarText(item), place: item.place }));
+  return names.every(({ name }) => name !== "") ? names : undefined;
+}
+
+function scalarText({ content }: Located): string {
+  const value = isList(content) || isMap(content) ? undefined : content.value;
+  return typeof value === "string" ? value : "";
+}
+
+/** Files for a name or pattern, by name; a pattern may mean none, and never a file that is just being read. */
+function included(name: string, folder: string, within: readonly string[]): string[] {
+  if (!/[*?[{]/.test(name)) return [path.resolve(folder, name)];
+  const found = globSync(name, { cwd: folder }).map((each) => path.resolve(folder, each));
+  return found.sort().filter((each) => !within.includes(realpathSync(each)));
+}
+
+/** The remedy for a file that is not there, and was asked for as `written`. */
+function neighbour(file: string, written: string): string {
+  let names: string[] = [];
+  try {
+    names = globSync("*", { cwd: path.dirname(file) });
+  } catch {
+    // The folder is not there either.
+  }
+  const near = nearest(
+    path.basename(file),
+    names.filter((name) => ENDINGS.includes(path.extname(name))),
+  );
+  return near === ""
+    ? "name a file that is there"
+    : `did you mean ${path.join(path.dirname(written), near)}?`;
+}

@@ -1,0 +1,84 @@
+/**
+ * TypeScript and JavaScript files: Node imports them as they are, by type stripping, and their default export
+ * is the configuration, or a function that gives it.
+ */
+import { readFile } from "node:fs/promises";
+import { registerHooks } from "node:module";
+import { pathToFileURL } from "node:url";
+import { stripVTControlCharacters } from "node:util";
+import { filePlace, type Located, locate, type Path, type Place, placeText } from "./located.ts";
+import type { ReadFile } from "./read-yaml.ts";
+
+/** What `import … from "hp-proxy"` means in a configuration, wherever hp-proxy is installed. */
+const OWN_NAME = "hp-proxy";
+
+/** `path` is absolute; `file` is its name in messages. */
+export async function readModule(path: string, file: string): Promise<ReadFile> {
+  const empty: Located = { place: filePlace(file), content: new Map() };
+  const failed = (place: Place, reason: string, remedy: string): ReadFile => {
+    return { root: empty, errors: [{ source: placeText(place), path: "", reason, remedy }], isWhole: false };
+  };
+  const text = await readFile(path, "utf8");
+  try {
+    const module = await importConfiguration(path);
+    if (!("default" in module)) {
+      const remedy = "write export default defineConfig({ … })";
+      return failed(filePlace(file), "has no default export", remedy);
+    }
+    const exported = module.default;
+    const value: unknown = typeof exported === "function" ? await exported() : exported;
+    const root = locate(value, (at) => placeInModule(text, file, at));
+    return { root, errors: [], isWhole: true };
+  } catch (error) {
+    const { line, column } = lineOf(error, path);
+    return failed(filePlace(file, line, column), `cannot be run: ${messageOf(error)}`, "correct the code");
+  }
+}
+
+/** In its folder, which may hold no package of ours: the command brings `hp-proxy` along. */
+async function importConfiguration(path: string): Promise<Record<string, unknown>> {
+  const extension = import.meta.url.endsWith(".ts") ? ".ts" : ".js";
+  const own = new URL(`./define-config${extension}`, import.meta.url).href;
+  const hooks = registerHooks({
+    resolve: (specifier, context, next) =>
+      specifier === OWN_NAME ? { url: own, shortCircuit: true } : next(specifier, context),
+  });
+  try {
+    return (await import(pathToFileURL(path).href)) as Record<string, unknown>;
+  } finally {
+    hooks.deregister();
+  }
+}
+
+/**
+ * Code has no places for the values that it makes. Where a key is written once in the file, that is where its
+ * value comes from; otherwise no line is told.
+ */
+function placeInModule(text: string, file: string, path: Path): Place {
+  const key = path.findLast((step) => typeof step === "string");
+  if (key === undefined || !/^\w+$/.test(key)) return filePlace(file);
+  const found = [...text.matchAll(new RegExp(`(?<=^|[\\s{,])(?:"${key}"|'${key}'|${key})\\s*:`, "g"))];
+  if (found.length !== 1) return filePlace(file);
+  const before = text.slice(0, found[0]!.index);
+  return filePlace(file, before.split("\n").length, before.length - before.lastIndexOf("\n"));
+}
+
+/** The first line of the file that the error's trace names. */
+function lineOf(error: unknown, path: string): { line: number; column: number } {
+  const stack = error instanceof Error ? (error.stack ?? "") : "";
+  for (const name of [pathToFileURL(path).href, path]) {
+    const at = stack.indexOf(`${name}:`);
+    if (at < 0) continue;
+    const match = /^(\d+)(?::(\d+))?/.exec(stack.slice(at + name.length + 1));
+    if (match !== null) return { line: Number(match[1]), column: Number(match[2] ?? 1) };
+  }
+  return { line: 0, column: 0 };
+}
+
+/** One line. */
+function messageOf(error: unknown): string {
+  const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  return stripVTControlCharacters(text)
+    .trim()
+    .replaceAll(/\s*\n\s*/g, " ");
+}
