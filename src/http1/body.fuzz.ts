@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { runs } from "../../test/differential/runs.ts";
 import { readBody } from "../../test/http1/bodies.ts";
 import { BodyMode } from "./body.ts";
 import { Framing } from "./framing.ts";
@@ -67,7 +68,7 @@ test("re-framing does not depend on the split", () => {
       const bare = readBody(split(wire + next, sizes), Framing.chunked, 0, BodyMode.payload);
       assert.deepEqual([bare.out, bare.done, bare.result], [payload, true, wire.length]);
     }),
-    { numRuns: 2000 },
+    runs(2000),
   );
 });
 
@@ -105,7 +106,7 @@ test("any bytes: every split comes to the same verdict, and nothing throws", () 
         assert.deepEqual(found, expected);
       }
     }),
-    { numRuns: 3000 },
+    runs(3000),
   );
 });
 
@@ -190,7 +191,7 @@ test("bodies changed here and there: what is accepted leaves canonical, with its
         assert.equal(readBody([taken], Framing.chunked, 0, BodyMode.payload).out, expected.payload);
       },
     ),
-    { numRuns: 3000 },
+    runs(3000),
   );
   assert.ok(accepted > 500, `only ${accepted} were accepted`);
 });

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { runs } from "../../test/differential/runs.ts";
 import { START, surround } from "../../test/http1/feeds.ts";
 import { asciiBytes, textOf, viewOf } from "../base/bytes.ts";
 import { SEED_BYTES, UnguessableIds } from "../base/unguessable-ids.ts";
@@ -56,7 +57,7 @@ test("any bytes: no throw, nothing read outside, the same verdict from every spl
         if (whole >= 0) assert.equal(findHeadEnd(memory, head.start, end), whole, "the end found by search");
       }
     }),
-    { numRuns: 4000 },
+    runs(4000),
   );
 });
 
@@ -161,7 +162,7 @@ test("a request that is written parses again, to the same end-to-end fields", ()
         ["x-forwarded-host", "h.example:8080"],
       ]);
     }),
-    { numRuns: 2000 },
+    runs(2000),
   );
 });
 
@@ -201,7 +202,7 @@ test("under every policy a request parses again, and who forwarded it is said on
       if (chosen.requestId !== "off") assert.ok(values("x-request-id").some((text) => text !== ""));
       if (!chosen.underscoreNames) assert.ok(sent.every(([name]) => !name.includes("_")));
     }),
-    { numRuns: 2000 },
+    runs(2000),
   );
 });
 
@@ -224,6 +225,6 @@ test("a response that is written parses again, to the same end-to-end fields", (
       assert.equal(sent.startLine, `HTTP/1.1 ${status} ${reason}\r\n`);
       assert.deepEqual(sent.fields, [...endToEnd(received, HOP_BY_HOP), ["via", "1.1 hp"]]);
     }),
-    { numRuns: 2000 },
+    runs(2000),
   );
 });
