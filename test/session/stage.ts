@@ -4,6 +4,9 @@
  * every gauge at zero, no invariant broken.
  */
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { blockOf, Counter, segmentBytes } from "../../src/contract/counters.ts";
 import type { FailureNotice } from "../../src/contract/notices.ts";
@@ -72,6 +75,33 @@ export async function deadAddress(): Promise<string> {
   const backend = await RawBackend.listen();
   await backend.close();
   return backend.address;
+}
+
+/**
+ * An address that takes no connection and refuses none: its process stands still, and its queue is full.
+ * Until `close`.
+ */
+export async function muteAddress(): Promise<{ address: string; close(): void }> {
+  const script =
+    "const server = require('net').createServer();" +
+    "server.listen({ host: '127.0.0.1', port: 0, backlog: 1 }, () => console.log(server.address().port));";
+  const child = spawn(process.execPath, ["-e", script], { stdio: ["ignore", "pipe", "inherit"] });
+  const port = Number(await new Promise<Buffer>((resolve) => child.stdout.once("data", resolve)));
+  child.kill("SIGSTOP");
+  while (!/\) T /.test(readFileSync(`/proc/${child.pid}/stat`, "latin1"))) {
+    await new Promise<void>((resolve) => setTimeout(resolve, LOOK_MS));
+  }
+  const address = `127.0.0.1:${port}`;
+  const fillers = Array.from({ length: 4 }, () => dial(address));
+  // The kernel takes one more than the backlog says.
+  await Promise.all(fillers.slice(0, 2).map(({ socket }) => once(socket, "connect")));
+  return {
+    address,
+    close: () => {
+      for (const filler of fillers) filler.close();
+      child.kill("SIGKILL");
+    },
+  };
 }
 
 export class Stage extends Changing {

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { Counter } from "../../src/contract/counters.ts";
-import { onEachEngine } from "./stage.ts";
+import { muteAddress, onEachEngine } from "./stage.ts";
 
 const GET = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 const SHORT_MS = 40;
@@ -18,6 +18,7 @@ onEachEngine(
     assert.match((await client.message()).head, /^HTTP\/1\.1 408 /);
     assert.equal(await client.rest(), "");
     assert.deepEqual(stage.reasons, ["request_timeout"]);
+    assert.equal(stage.counter(Counter.errorRequestHeadTimeout), 1);
   },
 );
 
@@ -28,6 +29,7 @@ onEachEngine(
     const client = stage.client();
     assert.equal(await client.rest(), "");
     assert.deepEqual(stage.reasons, []);
+    assert.equal(stage.counter(Counter.closedClientIdle), 1);
   },
 );
 
@@ -42,6 +44,7 @@ onEachEngine(
     origin.write("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
     await client.head();
     assert.equal(await client.rest(), "");
+    assert.equal(stage.counter(Counter.closedClientIdle), 1);
   },
 );
 
@@ -56,6 +59,7 @@ onEachEngine(
     assert.equal(await client.rest(), "");
     await origin.gone();
     assert.deepEqual(stage.reasons, ["request_body_timeout"]);
+    assert.equal(stage.counter(Counter.errorRequestBodyTimeout), 1);
   },
 );
 
@@ -128,6 +132,7 @@ onEachEngine(
     await client.broken();
     await origin.gone();
     assert.deepEqual(stage.reasons, ["response_stalled"]);
+    assert.equal(stage.counter(Counter.errorResponseIdle), 1);
   },
 );
 
@@ -166,6 +171,7 @@ onEachEngine(
     await origin.gone();
     await poured;
     assert.deepEqual(stage.reasons, ["client_stalled"]);
+    assert.equal(stage.counter(Counter.errorClientStalled), 1);
     assert.equal(stage.counter(Counter.clientsOpen), 0);
   },
 );
@@ -236,6 +242,7 @@ onEachEngine(
     await client.head();
     assert.equal(await origin.rest(), "");
     assert.equal(stage.counter(Counter.originsIdle), 0);
+    assert.equal(stage.counter(Counter.closedOriginIdle), 1);
   },
 );
 
@@ -252,5 +259,146 @@ onEachEngine(
       await client.head();
       await origin.gone();
     }
+    assert.equal(stage.counter(Counter.closedOriginAge), 2);
+  },
+);
+
+onEachEngine(
+  "timeouts: a backend that does not accept in time: 504, the client stays",
+  { timeouts: { connectMs: SHORT_MS } },
+  async (stage) => {
+    const mute = await muteAddress();
+    try {
+      const endpoint = { name: "mute", address: mute.address, healthy: true };
+      stage.replace({ clusters: [{ name: "main", endpoints: [endpoint] }] });
+      const client = stage.client();
+      for (let i = 0; i < 2; i++) {
+        client.write(GET);
+        assert.match((await client.message()).head, /^HTTP\/1\.1 504 /);
+      }
+      assert.deepEqual(stage.reasons, ["connect_timeout", "connect_timeout"]);
+      assert.equal(stage.counter(Counter.errorConnectTimeout), 2);
+    } finally {
+      mute.close();
+    }
+  },
+);
+
+onEachEngine(
+  "timeouts: a client that keeps its side open behind our last byte is let go",
+  { timeouts: { lingerMs: SHORT_MS } },
+  async (stage) => {
+    const client = stage.client();
+    client.write("nonsense\r\n\r\n");
+    assert.match((await client.message()).head, /^HTTP\/1\.1 400 /);
+    assert.equal(await client.rest(), "");
+    await stage.eventually("it is gone", () => stage.counter(Counter.clientsOpen) === 0);
+    assert.equal(stage.counter(Counter.closedLinger), 1);
+  },
+);
+
+onEachEngine(
+  "timeouts: a whole request takes too long, its backend says nothing: 504, the client stays",
+  { timeouts: { requestMs: SHORT_MS } },
+  async (stage) => {
+    const client = stage.client();
+    for (let i = 0; i < 2; i++) {
+      client.write(GET);
+      const origin = await stage.backend.next();
+      await origin.head();
+      origin.write("HTTP/1.1 103 Early Hints\r\n\r\n");
+      assert.match(await client.head(), /^HTTP\/1\.1 103 /);
+      const { head } = await client.message();
+      assert.match(head, /^HTTP\/1\.1 504 /);
+      assert.doesNotMatch(head, /Connection: close/);
+      await origin.gone();
+    }
+    assert.deepEqual(stage.reasons, ["request_deadline", "request_deadline"]);
+    assert.equal(stage.counter(Counter.errorRequestDeadline), 2);
+  },
+);
+
+onEachEngine(
+  "timeouts: a whole request takes too long inside its response: the client is cut",
+  { timeouts: { requestMs: 100 } },
+  async (stage) => {
+    const client = stage.client();
+    client.write(GET);
+    const origin = await stage.backend.next();
+    await origin.head();
+    origin.write("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n");
+    await client.head();
+    // Never silent, and still too long.
+    origin.socket.on("error", () => {});
+    const timer = setInterval(() => origin.socket.write("data: 1\n\n"), 5);
+    try {
+      await client.broken();
+    } finally {
+      clearInterval(timer);
+    }
+    await origin.gone();
+    assert.deepEqual(stage.reasons, ["request_deadline"]);
+  },
+);
+
+onEachEngine(
+  "timeouts: a whole request takes too long inside its body: 504, then the end",
+  { timeouts: { requestMs: SHORT_MS } },
+  async (stage) => {
+    const client = stage.client();
+    client.write("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf");
+    const origin = await stage.backend.next();
+    await origin.until("half");
+    const { head } = await client.message();
+    assert.match(head, /^HTTP\/1\.1 504 [\s\S]*\r\nConnection: close\r\n/);
+    assert.equal(await client.rest(), "");
+    await origin.gone();
+    assert.deepEqual(stage.reasons, ["request_deadline"]);
+  },
+);
+
+onEachEngine(
+  "timeouts: a request that ended in time is forgotten, a tunnel is no request any more",
+  { timeouts: { requestMs: SHORT_MS, requestHeadMs: SHORT_MS } },
+  async (stage) => {
+    const client = stage.client();
+    client.write(GET);
+    const origin = await stage.backend.next();
+    await origin.head();
+    origin.write("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    await client.head();
+    const tunnel = stage.client();
+    tunnel.write("GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n");
+    await origin.head();
+    origin.write("HTTP/1.1 101 X\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n");
+    await tunnel.head();
+    // Other connections show that several periods have passed.
+    for (let i = 0; i < 4; i++) {
+      const other = stage.client();
+      other.write("GET ");
+      assert.match(await other.head(), /^HTTP\/1\.1 408 /);
+    }
+    origin.write("still here");
+    await tunnel.until("still here");
+    assert.equal(client.isClosed, false);
+    assert.equal(stage.counter(Counter.errorRequestDeadline), 0);
+  },
+);
+
+onEachEngine(
+  "timeouts: a deadline for whole requests that comes with a new snapshot holds from then on",
+  {},
+  async (stage) => {
+    const client = stage.client();
+    client.write(GET);
+    const origin = await stage.backend.next();
+    await origin.head();
+    stage.replace({ timeouts: { ...stage.snapshot.timeouts, requestMs: SHORT_MS } });
+    const late = stage.client();
+    late.write(GET);
+    assert.match((await late.message()).head, /^HTTP\/1\.1 504 /);
+    stage.replace({ timeouts: { ...stage.snapshot.timeouts, requestMs: 0 } });
+    origin.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    assert.equal((await client.message()).body, "ok");
   },
 );

@@ -78,6 +78,7 @@ for (const [name, options, open] of [
     const { client, origin } = await open(stage);
     await client.gone();
     await origin.gone();
+    assert.equal(stage.counter(Counter.closedTunnelIdle), 1);
   });
 
   onEachEngine(`${name}: 64 MiB each way at once`, options, async (stage) => {
