@@ -128,6 +128,7 @@ function commonFates(drops: readonly Field[]): Uint8Array {
   return table;
 }
 
+/** `Fate` by `Field`, for requests. @cold */
 function requestFates(options: RequestOptions, trusted: boolean): Uint8Array {
   // `Proxy` would become the variable HTTP_PROXY of a CGI program. X-Forwarded-For and Forwarded are written
   // anew even where what they say is kept.

@@ -20,14 +20,7 @@ import type { FailureNotice } from "../contract/notices.ts";
 import { BodyMode } from "../http1/body.ts";
 import { FAULTS, Fault } from "../http1/fault.ts";
 import { Framing, requestFraming } from "../http1/framing.ts";
-import {
-  HeadNote,
-  type MessageHead,
-  Method,
-  persists,
-  TransferCoding,
-  upgrades,
-} from "../http1/message-head.ts";
+import { HeadNote, type MessageHead, Method, persists, upgrades } from "../http1/message-head.ts";
 import { askedIn } from "./asked.ts";
 import { Exchange } from "./exchange.ts";
 import { connectFailure, type Failure, Failures } from "./failure.ts";
@@ -94,12 +87,6 @@ export class Exchanges {
       return end;
     }
     const { limits, timeouts } = plane.snapshot;
-    const isConnect = head.method === Method.CONNECT;
-    if (isConnect && this.#refusesConnect(leg, head)) return end;
-    if (limits.requestBodyBytesMax > 0 && head.contentLength > limits.requestBodyBytesMax) {
-      this.#clients.refuse(leg, Failures.bodyTooLarge);
-      return end;
-    }
     const refusal = this.#rules.refusal(plane.memory, head);
     if (refusal !== null) {
       this.#clients.refuse(leg, refusal);
@@ -114,7 +101,7 @@ export class Exchanges {
     exchange.clientMinor = head.versionMinor;
     exchange.keepAlive = persists(head);
     exchange.trailers = (head.notes & ACCEPTS_TRAILERS) !== 0 && head.versionMinor === 1;
-    if (isConnect) {
+    if (head.method === Method.CONNECT) {
       // Bytes that were meant for the tunnel must not be read as requests if there is none.
       exchange.keepAlive = false;
       exchange.mayTunnel = true;
@@ -336,18 +323,6 @@ export class Exchanges {
     const { name, status, text } = FAULTS[fault];
     this.#plane.count(faultCounter(fault), 1);
     this.#tell("client", "request-head", name, status, leg, "", request, text);
-  }
-
-  /** Answers a CONNECT that is not passed on. @cold */
-  #refusesConnect(leg: ClientLeg, head: MessageHead): boolean {
-    if (this.#plane.snapshot.policy.connectMethod === "reject") {
-      this.#clients.refuse(leg, Failures.connectMethod);
-      return true;
-    }
-    // RFC 9110 §9.3.6: a body has no meaning here; who sends one means the bytes behind it to be a request.
-    if (head.contentLength < 0 && head.transferCoding === TransferCoding.none) return false;
-    this.#clients.refuse(leg, Failures.connectBody);
-    return true;
   }
 
   /**

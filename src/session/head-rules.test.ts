@@ -22,7 +22,7 @@ function snapshot(policy: Partial<Policy>): Snapshot {
     clusters: [],
     listeners: [],
     timeouts: DEFAULT_TIMEOUTS,
-    limits: DEFAULT_LIMITS,
+    limits: { ...DEFAULT_LIMITS, requestBodyBytesMax: 1000 },
     policy: { ...DEFAULT_POLICY, ...policy },
   };
 }
@@ -61,6 +61,42 @@ const ROWS: {
     line: "TRACE /",
     fields: ["Max-Forwards: 1"],
     reason: "passes",
+  },
+  { name: "CONNECT", rfc: "9110 §9.3.6", line: "CONNECT x:1", reason: "connect_method" },
+  {
+    name: "CONNECT, passed",
+    rfc: "9110 §9.3.6",
+    policy: { connectMethod: "pass" },
+    line: "CONNECT x:1",
+    reason: "passes",
+  },
+  {
+    name: "CONNECT with an empty body",
+    rfc: "9110 §9.3.6",
+    policy: { connectMethod: "pass" },
+    line: "CONNECT x:1",
+    fields: ["Content-Length: 0"],
+    reason: "connect_body",
+  },
+  {
+    name: "CONNECT in chunks",
+    rfc: "9110 §9.3.6",
+    policy: { connectMethod: "pass" },
+    line: "CONNECT x:1",
+    fields: ["Transfer-Encoding: chunked"],
+    reason: "connect_body",
+  },
+  {
+    name: "a body within the limit",
+    rfc: "9110 §15.5.14",
+    fields: ["Content-Length: 1000"],
+    reason: "passes",
+  },
+  {
+    name: "a body beyond the limit",
+    rfc: "9110 §15.5.14",
+    fields: ["Content-Length: 1001"],
+    reason: "request_body_too_large",
   },
   { name: "a name with _", rfc: "9110 §5.1", fields: ["a_b: 1"], reason: "passes" },
   {

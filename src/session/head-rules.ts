@@ -8,7 +8,7 @@ import { LOWER_CASE } from "../base/ascii.ts";
 import { asciiBytes, textOf } from "../base/bytes.ts";
 import { isInNetwork, type Network, parseIp } from "../base/ip-address.ts";
 import type { Policy, Snapshot } from "../contract/snapshot.ts";
-import { HeadNote, type MessageHead, Method } from "../http1/message-head.ts";
+import { HeadNote, type MessageHead, Method, TransferCoding } from "../http1/message-head.ts";
 import { breaksPathRule, PathRule } from "../http1/path-rules.ts";
 import { viaCount } from "../http1/via.ts";
 import { type Failure, Failures } from "./failure.ts";
@@ -23,11 +23,16 @@ export const LOOP_PASSES = 8;
 
 const UNDERSCORED = HeadNote.underscoredName;
 const VIA = HeadNote.via;
+const NO_CODING = TransferCoding.none;
+/** Only CONNECT has a larger number. */
 const TRACE = Method.TRACE;
 
 export class HeadRules {
   #rejectsUnderscores = false;
   #rejectsTrace = true;
+  #rejectsConnect = true;
+  /** 0: no limit. */
+  #bodyBytesMax = 0;
   /** `PathRule` bits. */
   #pathRules = 0;
   #viaName = new Uint8Array(0);
@@ -37,16 +42,22 @@ export class HeadRules {
   }
 
   /** Heads that are judged from now on are judged by `snapshot`. @cold */
-  use({ policy, viaName }: Snapshot): void {
+  use({ policy, limits, viaName }: Snapshot): void {
     this.#rejectsUnderscores = policy.underscoreNames === "reject";
     this.#rejectsTrace = policy.traceMethod === "reject";
+    this.#rejectsConnect = policy.connectMethod === "reject";
+    this.#bodyBytesMax = limits.requestBodyBytesMax;
     this.#pathRules = pathRulesOf(policy);
     this.#viaName = asciiBytes(viaName).map((byte) => LOWER_CASE[byte]!);
   }
 
   /** Why the request with `head` is refused, or null. */
   refusal(memory: Uint8Array, head: MessageHead): Failure | null {
-    if (head.method === TRACE && (this.#rejectsTrace || head.maxForwards === 0)) return Failures.traceMethod;
+    if (head.method >= TRACE) {
+      const failure = this.#methodRefusal(head);
+      if (failure !== null) return failure;
+    }
+    if (this.#bodyBytesMax > 0 && head.contentLength > this.#bodyBytesMax) return Failures.bodyTooLarge;
     if (this.#pathRules !== 0 && head.pathStart >= 0) {
       if (breaksPathRule(memory, head.pathStart, head.targetEnd, this.#pathRules))
         return Failures.pathRefused;
@@ -55,6 +66,16 @@ export class HeadRules {
     if (this.#rejectsUnderscores && (head.notes & UNDERSCORED) !== 0) return Failures.underscoreName;
     if ((head.notes & VIA) === 0) return null;
     return viaCount(memory, head, this.#viaName) >= LOOP_PASSES ? Failures.loop : null;
+  }
+
+  /** Why a TRACE or CONNECT is refused, or null. */
+  #methodRefusal(head: MessageHead): Failure | null {
+    if (head.method === TRACE) {
+      return this.#rejectsTrace || head.maxForwards === 0 ? Failures.traceMethod : null;
+    }
+    if (this.#rejectsConnect) return Failures.connectMethod;
+    // RFC 9110 §9.3.6: a body has no meaning here; who sends one means the bytes behind it to be a request.
+    return head.contentLength < 0 && head.transferCoding === NO_CODING ? null : Failures.connectBody;
   }
 }
 
@@ -74,7 +95,7 @@ export function isPeerTrusted({ snapshot, memory }: Plane, { peerStart, peerEnd 
   return trustedProxies.length > 0 && isTrusted(trustedProxies, textOf(memory, peerStart, peerEnd));
 }
 
-/** Whether the peer whose address is written as `text` is in one of `networks`; a unix socket is in none. */
+/** Whether the peer whose address is written as `text` is in one of `networks`; a unix socket is in none. @cold */
 export function isTrusted(networks: readonly Network[], text: string): boolean {
   const zone = text.indexOf("%");
   const address = parseIp(zone < 0 ? text : text.slice(0, zone));
