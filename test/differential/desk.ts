@@ -1,7 +1,7 @@
 /**
  * The whole HTTP data plane on a desk: a real session over a port that only keeps what it is given. No
  * sockets, no clock, no engine: what a test hands in is answered when `receive` returns, so that a fuzzer runs
- * thousands of connections a second through every layer.
+ * thousands of connections a second through every layer. One desk at a time.
  */
 import { BufferPool, HEADROOM_BYTES } from "../../src/base/buffer-pool.ts";
 import { asciiBytes, textOf, writeBytes } from "../../src/base/bytes.ts";
@@ -19,6 +19,10 @@ import type { Session } from "../../src/session/session.ts";
 
 const CONNECTIONS_MAX = 64;
 const ECONNRESET = -104;
+const SMALL_SLOTS = 48;
+const LARGE_SLOTS = 16;
+/** One desk after the other uses it, and finds in it what the last one left. */
+const REGION = new Uint8Array(BufferPool.regionBytes(SMALL_SLOTS, LARGE_SLOTS));
 
 /** What became of one connection of the session. */
 export class DeskConnection {
@@ -55,10 +59,7 @@ export class Desk implements Port {
   #busy = false;
 
   constructor(policy: Partial<Policy> = {}) {
-    const smallSlots = 48;
-    const largeSlots = 16;
-    const region = new Uint8Array(BufferPool.regionBytes(smallSlots, largeSlots));
-    this.buffers = new BufferPool(region, smallSlots, largeSlots);
+    this.buffers = new BufferPool(REGION, SMALL_SLOTS, LARGE_SLOTS);
     const endpoint = { name: "backend", address: "192.0.2.9:80", healthy: true };
     const snapshot: Snapshot = {
       version: 1,

@@ -24,7 +24,7 @@ test("requests: what we accept, llhttp accepts and sees the same way", () => {
     fc.property(requestStream, (stream) => {
       compare(requestsByUs(stream), requestsByLlhttp(stream));
     }),
-    runs(20_000),
+    runs(10_000),
   );
 });
 
@@ -33,7 +33,7 @@ test("responses: what we accept, llhttp accepts and sees the same way", () => {
     fc.property(responseStream, fc.array(fc.constantFrom("GET", "HEAD")), (stream, methods) => {
       compare(responsesByUs(stream, methods), responsesByLlhttp(stream, methods));
     }),
-    runs(20_000),
+    runs(10_000),
   );
 });
 

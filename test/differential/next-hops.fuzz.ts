@@ -23,7 +23,7 @@ for (const name of NEXT_HOPS) {
     if (missing !== "") return t.skip(missing);
     const hop = await startNextHop(t, name);
     const proxy = await startProxy(t, engine, [hop.address], FLAGS);
-    const { numRuns, seed = Math.trunc(Math.random() * 2 ** 31) } = runs(150);
+    const { numRuns, seed = Math.trunc(Math.random() * 2 ** 31) } = runs(100);
     const streams = fc.sample(fc.tuple(requestStream, pieceSizes), { numRuns, seed });
     t.diagnostic(`seed ${seed}`);
     const client = async () => {

@@ -52,7 +52,7 @@ test("requests: a backend sees what the client asked for, in canonical form, and
     assert.ok(finals.length <= asked.length + 1, "no more answers than requests, and one refusal");
     leave(desk);
   });
-  fc.assert(property, runs(2500));
+  fc.assert(property, runs(1500));
   assert.ok(forwardedCount > 0);
 });
 
@@ -153,7 +153,7 @@ test("responses: a client sees each answer with its request, in canonical form, 
       leave(desk);
     },
   );
-  fc.assert(property, runs(2500));
+  fc.assert(property, runs(1500));
 });
 
 /** A backend that answers `/0` with `pieces`, and everything else as it should. */
