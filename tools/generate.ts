@@ -1,5 +1,6 @@
 /**
- * Writes what is made from the schema of the configuration: the table of options in docs/cli.md.
+ * Writes what is made from the schema of the configuration: the tables of docs/cli.md and docs/configuration.md,
+ * and the JSON Schema for editors.
  *
  *     npm run generate
  *
@@ -7,7 +8,8 @@
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { optionsMarkdown } from "../src/control/help.ts";
+import { configJsonSchema } from "../src/config/json-schema.ts";
+import { keysMarkdown, optionsMarkdown } from "../src/control/help.ts";
 
 const ROOT = path.dirname(import.meta.dirname);
 
@@ -19,7 +21,11 @@ export interface Generated {
 
 /** Every generated file, with the parts between them that people write. */
 export function generated(): Generated[] {
-  return [withTable("docs/cli.md", "| flag | variable |", optionsMarkdown())];
+  return [
+    withTable("docs/cli.md", "| flag | variable |", optionsMarkdown()),
+    withTable("docs/configuration.md", "| key | value |", keysMarkdown()),
+    { file: "schema/hp-proxy.schema.json", text: `${JSON.stringify(configJsonSchema(), null, 2)}\n` },
+  ];
 }
 
 /** The file with `table` in the place of its table that begins with `head`. */

@@ -3,34 +3,14 @@ import { writeFileSync } from "node:fs";
 import { nearest } from "../base/suggestion.ts";
 import { type ConfigError, errorsText } from "../config/config-error.ts";
 import { orList } from "../config/kinds.ts";
-import { CONFIG_NAME, findConfigs, loadConfig } from "../config/load-config.ts";
+import { CONFIG_NAME, findConfigs } from "../config/load-config.ts";
 import { effective, shownData, shownYaml } from "../config/print-config.ts";
 import { STARTER_FORMATS, STARTERS, type StarterFormat } from "../config/starter.ts";
-import { type Arguments, type KnownFlags, readArguments } from "../control/arguments.ts";
+import { type KnownFlags, readArguments } from "../control/arguments.ts";
 import { deepErrors } from "../control/deep-check.ts";
-import { configFile, type Environment } from "../control/options.ts";
-import { PROXY_FLAGS, type ReadConfiguration, readConfiguration } from "../control/read-configuration.ts";
-
-/** A configuration from everywhere, and the files that it was read from. */
-export interface Everything extends ReadConfiguration {
-  readonly files: readonly string[];
-}
-
-/** Reads file, variables and flags. */
-export async function readEverything(
-  given: Arguments,
-  environment: Environment,
-): Promise<Everything | { errors: readonly ConfigError[] }> {
-  const loaded = await loadConfig(process.cwd(), configFile(given, environment), environment);
-  const early = loaded?.errors ?? [];
-  // What depends on a broken file would be told in vain.
-  if (loaded?.isWhole === false) return { errors: [...given.errors, ...early] };
-  const result = readConfiguration(given, environment, loaded?.root);
-  if (!("errors" in result) && early.length === 0) return { ...result, files: loaded?.files ?? [] };
-  const told = new Set(early.map(({ source }) => source));
-  const later = "errors" in result ? result.errors.filter(({ source }) => !told.has(source)) : [];
-  return { errors: [...early, ...later] };
-}
+import { type LoadedConfiguration, loadConfiguration } from "../control/load-configuration.ts";
+import type { Environment } from "../control/options.ts";
+import { PROXY_FLAGS } from "../control/read-configuration.ts";
 
 const CHECK_HELP = `hp-proxy check: is the configuration right?
 
@@ -48,7 +28,7 @@ Exit status 0: right; 1: wrong, and every error is told with its line.
 export async function runCheck(argv: readonly string[], environment: Environment): Promise<number> {
   const given = readArguments(argv, withFlags({ switches: ["deep"] }));
   if (given.switches.has("help")) return print(CHECK_HELP);
-  const result = await readEverything(given, environment);
+  const result = await loadConfiguration(process.cwd(), given, environment);
   if ("errors" in result) return failed("hp-proxy check", result.errors);
   if (given.switches.has("deep")) {
     const errors = await deepErrors(result.configuration);
@@ -57,7 +37,7 @@ export async function runCheck(argv: readonly string[], environment: Environment
   return print(`hp-proxy check: ${summary(result)}\n`);
 }
 
-function summary({ files, configuration }: Everything): string {
+function summary({ files, configuration }: LoadedConfiguration): string {
   const { listeners, clusters } = configuration;
   const backends = clusters.reduce((sum, cluster) => sum + cluster.backends.length, 0);
   const what = [
@@ -90,7 +70,11 @@ export async function runPrint(argv: readonly string[], environment: Environment
   if (given.switches.has("help")) return print(PRINT_HELP);
   const format = given.values.get("format")?.at(-1) ?? "yaml";
   const wrong = formatErrors(format, ["yaml", "json"]);
-  const result = await readEverything({ ...given, errors: [...given.errors, ...wrong] }, environment);
+  const result = await loadConfiguration(
+    process.cwd(),
+    { ...given, errors: [...given.errors, ...wrong] },
+    environment,
+  );
   if ("errors" in result) return failed("hp-proxy print", result.errors);
   const shown = effective(result.written, result.document);
   return print(format === "json" ? `${JSON.stringify(shownData(shown), null, 2)}\n` : shownYaml(shown));

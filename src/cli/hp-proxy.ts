@@ -5,10 +5,11 @@ import { errorsText } from "../config/config-error.ts";
 import { findConfigs } from "../config/load-config.ts";
 import { readArguments } from "../control/arguments.ts";
 import { helpText } from "../control/help.ts";
+import { loadConfiguration } from "../control/load-configuration.ts";
 import type { Environment } from "../control/options.ts";
 import { PROXY_FLAGS } from "../control/read-configuration.ts";
 import { ExitStatus, runProxy } from "../control/run.ts";
-import { readEverything, runCheck, runInit, runPrint } from "./hp-proxy-config.ts";
+import { runCheck, runInit, runPrint } from "./hp-proxy-config.ts";
 import { runDemo } from "./hp-proxy-demo.ts";
 import { runStats } from "./hp-proxy-stats.ts";
 import { packageVersion } from "./package-version.ts";
@@ -56,7 +57,7 @@ async function run(argv: readonly string[], environment: Environment): Promise<n
   const given = readArguments(argv, PROXY_FLAGS);
   if (given.switches.has("help")) return print(helpText());
   if (given.switches.has("version")) return print(`hp-proxy ${packageVersion()}\n`);
-  const result = await readEverything(given, environment);
+  const result = await loadConfiguration(process.cwd(), given, environment);
   if ("errors" in result) {
     process.stderr.write(errorsText("hp-proxy", result.errors));
     return ExitStatus.failed;

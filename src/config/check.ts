@@ -58,8 +58,16 @@ export function checkDocument(root: Located): { document: Document } | { errors:
   if (!result.success) for (const issue of result.error.issues) found.push(...issueErrors(root, issue));
   found.push(...contradictions(result.success ? result.data : partial(plain), root));
   if (result.success && found.length === 0) return { document: result.data };
-  return { errors: inOrder(found) };
+  return { errors: inOrder(withoutMisspelt(found)) };
 }
+
+/** What seems to be there under a wrong name is not missing as well. */
+function withoutMisspelt(all: readonly Found[]): Found[] {
+  const meant = new Set(all.flatMap(({ meant }) => (meant === undefined ? [] : [meant])));
+  return all.filter(({ error }) => error.reason !== MISSING || !meant.has(error.path ?? ""));
+}
+
+const MISSING = "is missing";
 
 /** Keys that are right by themselves, when others are not. */
 function partial(plain: unknown): Partial<Document> {
@@ -75,6 +83,8 @@ function partial(plain: unknown): Partial<Document> {
 interface Found {
   readonly place: Place;
   readonly error: ConfigError;
+  /** Of an unknown key: the path that was probably meant. */
+  readonly meant?: string;
 }
 
 function found(place: Place, path: Path, error: Omit<ConfigError, "source" | "path">): Found {
@@ -99,9 +109,11 @@ function issueErrors(root: Located, issue: z.core.$ZodIssue): Found[] {
   const near = nearestAt(root, path);
   if (issue.code === "unrecognized_keys") {
     return issue.keys.map((key) => {
-      const place = at(root, [...path, key])?.keyPlace ?? near.node.place;
+      const node = at(root, [...path, key]);
+      const place = node?.keyPlace ?? node?.place ?? near.node.place;
       const remedy = suggestion(path, key);
-      return found(place, [...path, key], { reason: "is not a key of a configuration", remedy });
+      const error = found(place, [...path, key], { reason: "is not a key of a configuration", remedy });
+      return { ...error, meant: pathText([...path, nearest(key, keysAt(path))]) };
     });
   }
   if (issue.code === "custom") {
@@ -118,7 +130,10 @@ function issueErrors(root: Located, issue: z.core.$ZodIssue): Found[] {
     found(near.node.place, near.path, {
       ...(written === undefined ? {} : { value: written }),
       reason: issue.code === "invalid_type" ? "is not a group of keys" : issue.message,
-      remedy: keys.length > 0 ? `write keys below it: ${keys.join(", ")}` : "write names below it, with keys",
+      remedy:
+        keys.length > 0
+          ? `write keys below it: ${keys.join(", ")}`
+          : "write names below it, each with its keys",
     }),
   ];
 }
@@ -156,7 +171,7 @@ function checkBackends(
     (!written(["clusters"]) || good.clusters !== undefined) &&
     clusters.length === 0
   )
-    complain(["backends"], "is missing", WHERE[root.place.kind]);
+    complain(["backends"], MISSING, WHERE[root.place.kind]);
   if (good.backends !== undefined && good.clusters?.[DEFAULT_CLUSTER] !== undefined) {
     const reason = `is the short form of clusters.${DEFAULT_CLUSTER}, which is there as well`;
     complain(["backends"], reason, "keep one of them");
@@ -213,7 +228,7 @@ function checkListeners(
   }
   if (used.has(-1) || (listen === undefined && at(root, ["listen"]) !== undefined)) return;
   for (const [index, { name, path }] of clusters.entries()) {
-    if (!used.has(index))
+    if (!used.has(index) && names.indexOf(name) === index)
       complain(
         path,
         `belongs to cluster ${name}, which no listener uses`,

@@ -4,10 +4,10 @@ import type { Config } from "./schema.ts";
 export type { Count, Duration, Size } from "./kinds.ts";
 export type { Config } from "./schema.ts";
 
-/** What a file may export: a configuration, or a function that gives one. */
-export type ConfigSource = Config | (() => Config | Promise<Config>);
+/** Gives a configuration when it is asked for; what it throws is told with its line. */
+export type ConfigFunction = () => Config | Promise<Config>;
 
 /** Gives `config` back: it is here for its types, with which an editor knows every key. */
-export function defineConfig<const Source extends ConfigSource>(config: Source & ConfigSource): Source {
+export function defineConfig(config: Config | ConfigFunction): Config | ConfigFunction {
   return config;
 }

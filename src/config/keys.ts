@@ -41,12 +41,14 @@ export function keyText(path: readonly string[]): string {
 /** Keys that may stand in the map at `path`. */
 export function keysAt(path: Path): string[] {
   let section: SectionText | undefined = ROOT;
-  for (let index = 0; index < path.length && section !== undefined; index++) {
+  let index = 0;
+  while (index < path.length && section !== undefined) {
     const schema: object | undefined = section.shape[String(path[index])];
     section = schema === undefined ? undefined : sectionTexts.get(schema);
-    if (section !== undefined && section.each !== "") index++;
+    index += section === undefined || section.each === "" ? 1 : 2;
   }
-  return Object.keys(section?.shape ?? {});
+  // In a map by name any name may stand.
+  return index > path.length ? [] : Object.keys(section?.shape ?? {});
 }
 
 /** What was meant by the unknown `name` in the map at `path`: part of a sentence. */

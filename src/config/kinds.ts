@@ -17,7 +17,7 @@ export interface KeyText {
   /** Placeholder of the value: `TIME`, `http|tcp`. */
   readonly value: string;
   readonly text: string;
-  /** What goes wrong with a bad choice. */
+  /** What goes wrong with a bad choice; "" where nothing is known to. */
   readonly danger: string;
   /** What stands where nothing is written. */
   readonly initial?: string;

@@ -112,6 +112,14 @@ class Loader {
     const { root, errors, isWhole } = await this.#parse(real);
     this.#errors.push(...errors);
     this.#isWhole &&= isWhole;
+    if (isWhole && !isMap(root.content)) {
+      const source = placeText(root.place);
+      return this.#refuse(
+        { source, path: "" },
+        "is not a group of keys",
+        "write keys, like listen: and backends:",
+      );
+    }
     return await this.#withIncluded(root, real, [...within, real]);
   }
 
@@ -143,10 +151,10 @@ class Loader {
   /** Its real path, or undefined and an error. */
   #existing(file: string, asker: Asker): string | undefined {
     const refuse = (reason: string, remedy: string) => this.#refuse(asker, reason, remedy);
-    if (!ENDINGS.includes(path.extname(file)))
-      return refuse("is no kind of configuration", `use a file that ends in ${ENDINGS.join(", ")}`);
     try {
       if (statSync(file).isDirectory()) return refuse("is a folder", "name a file");
+      if (!ENDINGS.includes(path.extname(file)))
+        return refuse("is no kind of configuration", `use a file that ends in ${ENDINGS.join(", ")}`);
       readFileSync(file);
       return realpathSync(file);
     } catch (error) {

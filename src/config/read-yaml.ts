@@ -54,10 +54,20 @@ export function readJson(text: string, file: string, environment: Environment): 
 
 /** Where the message of `JSON.parse` says that it is wrong; not every message does. */
 function jsonPlace(text: string, file: string, message: string): Place {
-  const position = /at position (\d+)/.exec(message)?.[1];
-  if (position === undefined && !message.includes("end of JSON")) return filePlace("");
-  const before = text.slice(0, position === undefined ? text.length : Number(position));
+  const position = jsonPosition(text, message);
+  if (position < 0) return filePlace("");
+  const before = text.slice(0, position);
   return filePlace(file, before.split("\n").length, before.length - before.lastIndexOf("\n"));
+}
+
+/** V8 tells the position, or quotes the text from 10 characters before it; -1 where it does neither. */
+function jsonPosition(text: string, message: string): number {
+  const told = /at position (\d+)/.exec(message)?.[1];
+  if (told !== undefined) return Number(told);
+  if (message.includes("end of JSON")) return text.length;
+  const quoted = /\.\.\."(.*)"(?:\.\.\.)? is not valid JSON/s.exec(message)?.[1];
+  const start = quoted === undefined ? -1 : text.indexOf(quoted);
+  return start < 0 ? -1 : start + 10;
 }
 
 class YamlReader {
@@ -67,6 +77,7 @@ class YamlReader {
   readonly #document: Document.Parsed;
   readonly #errors: ConfigError[] = [];
   #nodes = 0;
+  #isTooMuch = false;
 
   constructor(text: string, file: string, environment: Environment) {
     this.#file = file;
@@ -78,9 +89,9 @@ class YamlReader {
     const { errors, warnings, contents } = this.#document;
     for (const error of [...errors, ...warnings]) this.#syntaxError(error);
     const empty: Located = { place: filePlace(this.#file), content: new Map() };
-    const isWhole = this.#errors.length === 0;
-    const root = isWhole && contents !== null ? this.#located(contents, []) : undefined;
-    return { root: root ?? empty, errors: this.#errors, isWhole };
+    const isRead = this.#errors.length === 0;
+    const root = isRead && contents !== null ? this.#located(contents, []) : undefined;
+    return { root: root ?? empty, errors: this.#errors, isWhole: isRead && !this.#isTooMuch };
   }
 
   /** Undefined for nothing: `timeouts:` with no keys below it is as if it were not there. */
@@ -88,15 +99,22 @@ class YamlReader {
     const place = this.#place(node);
     this.#nodes++;
     if (this.#nodes > NODES_MAX || path.length > DEPTH_MAX) {
-      // Told once.
-      if (this.#nodes <= NODES_MAX + 1)
-        this.#complain(place, path, "is too much", "leave out what is repeated");
-      this.#nodes = NODES_MAX + 1;
+      if (!this.#isTooMuch)
+        this.#complain(place, path.slice(0, 2), "is too much", "leave out what is repeated");
+      this.#isTooMuch = true;
       return undefined;
     }
     if (isAlias(node)) {
       const target = node.resolve(this.#document);
-      return target === undefined ? undefined : this.#located(target, path);
+      if (target !== undefined) return this.#located(target, path);
+      this.#complain(
+        place,
+        path,
+        "is no anchor of this file",
+        `write &${node.source} where it stands for`,
+        `*${node.source}`,
+      );
+      return undefined;
     }
     if (isMap(node)) return { place, content: this.#entries(node.items, path) };
     if (isSeq(node)) {
@@ -137,7 +155,7 @@ class YamlReader {
 
   #syntaxError({ code, message, pos }: YAMLError): void {
     const place = this.#placeOf(pos[0]);
-    const reason = `is not YAML: ${message.replace(/\.$/, "")}`;
+    const reason = `is not YAML: ${message.replace(/(?:; please.*|\.)$/, "")}`;
     if (code === "DUPLICATE_KEY") this.#complain(place, [], "is there twice", "keep one");
     else this.#complain(place, [], reason, REMEDIES[code] ?? "correct this line, or the one above");
   }

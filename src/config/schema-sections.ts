@@ -245,7 +245,7 @@ export const POLICY = {
         group: RULES,
         flag: "forwarded",
         text: "Write Forwarded (RFC 7239) beside X-Forwarded-*",
-        danger: "None known.",
+        danger: "",
       },
       DEFAULT_POLICY.forwarded,
     ),

@@ -125,7 +125,7 @@ const LISTENER = {
         group: BASIC,
         value: "NAME",
         text: "Which cluster answers here; may be left out when there is one, or one named `default`",
-        danger: "None known.",
+        danger: "",
       },
       (name) => name,
     ),
@@ -179,7 +179,7 @@ const HEALTH_SHAPE = {
       {
         group: HEALTH,
         flag: "health",
-        text: "auto: http in mode http (4xx counts as up unless --health-path is given), tcp in mode tcp",
+        text: "auto: http in mode http (4xx counts as up unless a path is given), tcp in mode tcp",
         danger: "off: only failed connections show that a backend is gone.",
       },
       "auto",
@@ -405,7 +405,7 @@ export const documentSchema = z.strictObject({
   ),
   $schema: open(
     word(
-      { group: FILES, value: "URL", text: "JSON Schema of this file, for editors", danger: "None known." },
+      { group: FILES, value: "URL", text: "JSON Schema of this file, for editors", danger: "" },
       (url) => url,
     ),
   ),

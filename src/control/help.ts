@@ -1,4 +1,5 @@
 /** The help text, made from the schema of the options. */
+import { KEYS, keyText } from "../config/keys.ts";
 import { flagOf, OPTIONS, variableOf } from "./options.ts";
 
 const TEXT_COLUMN = 32;
@@ -49,6 +50,18 @@ export function optionsMarkdown(): string {
     return `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
   });
   return ["| flag | variable | default | meaning |", "|---|---|---|---|", ...rows].join("\n");
+}
+
+/** The keys of a configuration as a Markdown table, for the manual. Those of a cluster's health are `health`'s. */
+export function keysMarkdown(): string {
+  const keys = KEYS.filter(({ path }) => !(path.includes("NAME") && path.includes("health")));
+  const rows = keys.map(({ path, text: { flag, value, initial, text, danger } }) => {
+    const name = flag === undefined ? "" : `\`${flagOf(flag)}\``;
+    const cells = [`\`${keyText(path)}\``, `\`${value}\``, initial ?? "", text, danger, name];
+    return `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
+  });
+  const head = ["| key | value | default | meaning | danger | flag |", "|---|---|---|---|---|---|"];
+  return [...head, ...rows].join("\n");
 }
 
 function optionLines(left: string, text: string, columns: number): string[] {

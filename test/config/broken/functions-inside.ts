@@ -1,0 +1,3 @@
+const config: unknown = { backends: () => ["localhost:3001"], workers: () => 2, log: new Map() };
+
+export default config;

@@ -1,0 +1,1 @@
+export const config = { backends: ["localhost:3001"] };

@@ -1,0 +1,1 @@
+export default "localhost:3001";
