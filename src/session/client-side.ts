@@ -9,13 +9,12 @@
  * @hot
  */
 import { assert } from "../base/assert.ts";
-import { SMALL_SLOT_BYTES } from "../base/buffer-pool.ts";
-import { copy } from "../base/bytes.ts";
 import { Counter } from "../contract/counters.ts";
 import { Fault } from "../http1/fault.ts";
 import { MessageHead, NEED_MORE } from "../http1/message-head.ts";
 import { parseRequestHead } from "../http1/request-head.ts";
 import { askedBy } from "./asked.ts";
+import { keepEarly } from "./early-input.ts";
 import type { Exchanges } from "./exchanges.ts";
 import { type Failure, Failures } from "./failure.ts";
 import { isPeerTrusted } from "./head-rules.ts";
@@ -28,9 +27,6 @@ import type { ResponseWriter } from "./response-writer.ts";
 
 const { closed, idle, head, body, waiting, flushing, lingering } = ClientState;
 
-/** In front of kept input, for the chunk line that a body reader may write there. */
-const KEPT_HEADROOM_BYTES = 64;
-const KEPT_SMALL_BYTES_MAX = SMALL_SLOT_BYTES - KEPT_HEADROOM_BYTES;
 /** What a client may have queued behind its response without being watched: the kernel takes it at once. */
 const HELD_BYTES_MAX = 16_384;
 /**
@@ -84,7 +80,7 @@ export class ClientSide implements ClientProtocol {
       return;
     }
     if (!plane.ranges.isEmpty(leg.pending)) {
-      this.#keep(leg, start, end);
+      keepEarly(this.#plane, leg, start, end);
       return;
     }
     leg.consuming = true;
@@ -95,7 +91,7 @@ export class ClientSide implements ClientProtocol {
       plane.buffers.release(start);
       return;
     }
-    this.#keep(leg, pos, end);
+    keepEarly(this.#plane, leg, pos, end);
   }
 
   /** Goes on with input that had to wait: an exchange has ended, or its backend is ready for more body. */
@@ -446,30 +442,6 @@ export class ClientSide implements ClientProtocol {
     }
     this.#exchanges.requestBytes(exchange, reader.outStart, reader.outEnd, reader.done);
     return next;
-  }
-
-  /**
-   * Keeps input that came too early, and stops reading. What fits a small slot moves there: next requests
-   * that wait in large slots for a response would keep that response from being received. Where slots are
-   * short all the same, it is thrown away, and the connection ends with the response under way (RFC 9112
-   * §9.3.2: who pipelines repeats what was not answered).
-   */
-  #keep(leg: ClientLeg, start: number, end: number): void {
-    const { buffers, memory, view, ranges, port } = this.#plane;
-    const slot = end - start <= KEPT_SMALL_BYTES_MAX ? buffers.acquireSmall() : -1;
-    if (slot >= 0) {
-      const at = slot + KEPT_HEADROOM_BYTES;
-      ranges.push(leg.pending, at, copy(view, memory, start, end, at));
-      buffers.release(start);
-    } else if (leg.state === waiting && !leg.exchange!.mayTunnel && this.#plane.isShortOfSlots()) {
-      leg.deaf = true;
-      leg.exchange!.keepAlive = false;
-      buffers.release(start);
-      return;
-    } else ranges.push(leg.pending, start, end);
-    if (leg.paused) return;
-    leg.paused = true;
-    port.pause(leg.connection);
   }
 
   #dropInput(leg: ClientLeg): void {

@@ -76,6 +76,8 @@ export class ClientLeg {
   readonly partial = new PartialHead();
   /** Bytes that came too early: the next requests, or a body that has nowhere to go yet. */
   readonly pending = new RangeQueue();
+  /** Pieces put there since it was last empty. */
+  pendingCount = 0;
 
   /** Becomes the leg of a new connection, between requests. */
   open(connection: number, listener: number): void {
@@ -96,9 +98,11 @@ export class ClientLeg {
     this.lastCounter = -1;
     this.requestCount = 0;
     this.pipelinedCount = 0;
+    this.pendingCount = 0;
     this.consuming = false;
     this.peerStart = -1;
     this.peerEnd = -1;
+    this.trusted = false;
     this.queuedBytes = -1;
     this.exchange = null;
   }

@@ -1,0 +1,44 @@
+/**
+ * Input of a client that came too early: the next requests, or a body that has nowhere to go yet.
+ *
+ * Strategy: what fits a small slot moves there: next requests that wait in large slots for a response would
+ * keep that response from being received. Where slots are short all the same, they are thrown away, and the
+ * connection ends with the response under way (RFC 9112 §9.3.2: who pipelines repeats what was not answered).
+ * A client that waits for its answer goes on being read until it has sent a few pieces, so that it is seen to
+ * leave; any other is not read while its input waits.
+ *
+ * @hot
+ */
+import { SMALL_SLOT_BYTES } from "../base/buffer-pool.ts";
+import { copy } from "../base/bytes.ts";
+import { type ClientLeg, ClientState } from "./legs.ts";
+import type { Plane } from "./plane.ts";
+
+const WAITING = ClientState.waiting;
+/** In front of kept input, for the chunk line that a body reader may write there. */
+const HEADROOM_BYTES = 64;
+const SMALL_BYTES_MAX = SMALL_SLOT_BYTES - HEADROOM_BYTES;
+/** Small slots that a client may fill before it is not read any more. */
+const PIECES_READ_MAX = 4;
+
+/** Keeps `[start, end)` in `leg.pending`, or makes the leg deaf; takes over the reference. */
+export function keepEarly(plane: Plane, leg: ClientLeg, start: number, end: number): void {
+  const { buffers, memory, view, ranges, port } = plane;
+  if (ranges.isEmpty(leg.pending)) leg.pendingCount = 0;
+  leg.pendingCount++;
+  const slot = end - start <= SMALL_BYTES_MAX ? buffers.acquireSmall() : -1;
+  if (slot >= 0) {
+    const at = slot + HEADROOM_BYTES;
+    ranges.push(leg.pending, at, copy(view, memory, start, end, at));
+    buffers.release(start);
+    if (leg.state === WAITING && leg.pendingCount < PIECES_READ_MAX) return;
+  } else if (leg.state === WAITING && !leg.exchange!.mayTunnel && plane.isShortOfSlots()) {
+    leg.deaf = true;
+    leg.exchange!.keepAlive = false;
+    buffers.release(start);
+    return;
+  } else ranges.push(leg.pending, start, end);
+  if (leg.paused) return;
+  leg.paused = true;
+  port.pause(leg.connection);
+}
