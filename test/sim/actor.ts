@@ -1,36 +1,68 @@
 /**
  * One end of a simulated connection in the hands of a simulation: writes as the wire takes it, in pieces and
- * pauses that chance decides, and keeps what comes. Clients and backends are actors.
+ * pauses that chance decides, and hands on what comes. Clients and backends are actors.
  */
 import { END_OF_STREAM, NOTHING_YET, type WireEnd, type WireOwner } from "../../src/engine/sim/wire.ts";
 import type { World } from "../../src/engine/sim/world.ts";
+import type { Trace } from "./trace.ts";
 
 const READ_BYTES = 65_536;
+const SLOW_READ_BYTES = 4_096;
+/** Shared by all: what was read is used before anybody reads again. */
+const SCRATCH = Buffer.alloc(READ_BYTES);
 
-export class Actor implements WireOwner {
+/** How fast an end reads and writes. */
+export interface Pace {
+  /** Reads this long after bytes came; 0: at once. */
+  readonly readMs: number;
+  /** Writes at most so much at once, `writeMs` apart; 0: all at once. */
+  readonly writeBytesMax: number;
+  readonly writeMs: number;
+}
+
+export abstract class Actor implements WireOwner {
   readonly world: World;
-  /** All that came and was not used. */
-  input: Buffer = Buffer.alloc(0);
+  readonly trace: Trace;
+  /** For the trace. */
+  readonly name: string;
+  /** FIN was read. */
   hasEnded = false;
   /** RST, or connecting failed. */
   isBroken = false;
+  /** Closed or reset by itself. */
   isGone = false;
-  /** Called whenever something came: bytes, FIN, RST. */
-  onChange: () => void = () => {};
-  readonly #scratch = Buffer.alloc(READ_BYTES);
+  readonly #pace: Pace;
   #end: WireEnd | null = null;
   #outgoing: Buffer[] = [];
+  #outgoingAt = 0;
   #isEnding = false;
   #isShut = false;
+  #isStalled = false;
   #isWritePlanned = false;
-  /** Reads this long after bytes came: a slow reader. */
-  readMs = 0;
-  /** Writes at most so much at once, `writeMs` apart; 0: all at once. */
-  writeBytesMax = 0;
-  writeMs = 0;
+  #isReadPlanned = false;
+  #isDeaf = false;
 
-  constructor(world: World) {
+  constructor(world: World, trace: Trace, name: string, pace: Pace) {
     this.world = world;
+    this.trace = trace;
+    this.name = name;
+    this.#pace = pace;
+  }
+
+  /** `[0, count)` of `bytes` came: valid during the call. */
+  protected abstract received(bytes: Buffer, count: number): void;
+
+  /** FIN came, or the connection broke (`isBroken`). */
+  protected abstract over(): void;
+
+  /** Nothing more will come, or is wanted. */
+  get isOver(): boolean {
+    return this.hasEnded || this.isBroken || this.isGone;
+  }
+
+  /** Everything written is on its way. */
+  get isFlushed(): boolean {
+    return this.#outgoingAt === this.#outgoing.length;
   }
 
   /** `end` is what `dial` returned, or an accepted end. */
@@ -38,8 +70,9 @@ export class Actor implements WireOwner {
     this.#end = end;
   }
 
-  write(bytes: Buffer | string): void {
-    this.#outgoing.push(typeof bytes === "string" ? Buffer.from(bytes, "latin1") : bytes);
+  write(bytes: Buffer): void {
+    if (this.isGone || this.#isEnding || bytes.length === 0) return;
+    this.#outgoing.push(bytes);
     this.#flush();
   }
 
@@ -51,14 +84,35 @@ export class Actor implements WireOwner {
 
   reset(): void {
     if (this.isGone) return;
+    this.trace.note(this.name, "resets");
     this.isGone = true;
     this.#end!.reset();
   }
 
   close(): void {
     if (this.isGone) return;
+    this.trace.note(this.name, "closes");
     this.isGone = true;
     this.#end!.close();
+  }
+
+  /** Writes nothing any more, and says nothing about it. */
+  stall(): void {
+    this.trace.note(this.name, "stalls");
+    this.#isStalled = true;
+  }
+
+  /** Reads nothing any more. */
+  deafen(): void {
+    this.trace.note(this.name, "reads no more");
+    this.#isDeaf = true;
+  }
+
+  /** Reads again. */
+  listen(): void {
+    if (!this.#isDeaf) return;
+    this.#isDeaf = false;
+    this.#read();
   }
 
   wireConnected(end: WireEnd): void {
@@ -67,8 +121,14 @@ export class Actor implements WireOwner {
   }
 
   wireReadable(): void {
-    if (this.readMs === 0) this.#read();
-    else this.world.after(this.readMs, () => this.#read());
+    if (this.#pace.readMs === 0) this.#read();
+    else if (!this.#isReadPlanned) {
+      this.#isReadPlanned = true;
+      this.world.after(this.#pace.readMs, () => {
+        this.#isReadPlanned = false;
+        this.#read();
+      });
+    }
   }
 
   wireWritable(): void {
@@ -76,50 +136,56 @@ export class Actor implements WireOwner {
   }
 
   #read(): void {
-    if (this.isGone || this.hasEnded || this.isBroken) return;
-    const countMax = this.readMs === 0 ? READ_BYTES : 4_096;
-    const count = this.#end!.read(this.#scratch, 0, countMax);
+    if (this.isOver || this.#isDeaf) return;
+    const isSlow = this.#pace.readMs > 0;
+    const count = this.#end!.read(SCRATCH, 0, isSlow ? SLOW_READ_BYTES : READ_BYTES);
     if (count === NOTHING_YET) return;
-    if (count === END_OF_STREAM) this.hasEnded = true;
-    else if (count < 0) {
-      this.#break();
-      return;
-    } else this.input = Buffer.concat([this.input, this.#scratch.subarray(0, count)]);
-    this.onChange();
-    if (this.isGone) return;
+    if (count > 0) {
+      this.trace.note(this.name, "reads", count, SCRATCH[0], SCRATCH[count - 1]);
+      this.received(SCRATCH, count);
+    } else if (count === END_OF_STREAM) {
+      this.trace.note(this.name, "reads FIN");
+      this.hasEnded = true;
+      this.over();
+    } else this.#break();
     // What is left will not be announced again.
-    if (count > 0 && this.#end!.isReadable()) this.wireReadable();
+    if (!this.isOver && this.#end!.isReadable()) this.wireReadable();
   }
 
   #break(): void {
     if (this.isBroken || this.isGone) return;
+    this.trace.note(this.name, "is broken");
     this.isBroken = true;
-    this.isGone = true;
     this.#end!.close();
-    this.onChange();
+    this.over();
   }
 
   #flush(): void {
     const end = this.#end;
-    if (end === null || !end.isConnected || this.isGone || this.#isShut || this.#isWritePlanned) return;
-    while (this.#outgoing.length > 0) {
-      const bytes = this.#outgoing[0]!;
-      const wanted = this.writeBytesMax === 0 ? bytes.length : Math.min(bytes.length, this.writeBytesMax);
+    if (end === null || !end.isConnected || this.isGone || this.isBroken) return;
+    if (this.#isShut || this.#isWritePlanned || this.#isStalled) return;
+    const { writeBytesMax, writeMs } = this.#pace;
+    const outgoing = this.#outgoing;
+    while (this.#outgoingAt < outgoing.length) {
+      const bytes = outgoing[this.#outgoingAt]!;
+      const wanted = writeBytesMax === 0 ? bytes.length : Math.min(bytes.length, writeBytesMax);
       const taken = end.write(bytes, 0, wanted);
       // Reading finds the error too, behind what came before it.
       if (taken < 0) return;
-      if (taken === bytes.length) this.#outgoing.shift();
-      else this.#outgoing[0] = bytes.subarray(taken);
+      if (taken === bytes.length) this.#outgoingAt++;
+      else outgoing[this.#outgoingAt] = bytes.subarray(taken);
       if (taken < wanted) return;
-      if (this.writeMs > 0) {
+      if (writeMs > 0) {
         this.#isWritePlanned = true;
-        this.world.after(this.writeMs, () => {
+        this.world.after(writeMs, () => {
           this.#isWritePlanned = false;
           this.#flush();
         });
         return;
       }
     }
+    outgoing.length = 0;
+    this.#outgoingAt = 0;
     if (!this.#isEnding) return;
     this.#isShut = true;
     end.shutdown();

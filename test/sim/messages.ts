@@ -1,123 +1,181 @@
-/**
- * The messages that travel in a simulation. A request's target says everything: who asks, and what the
- * backend is to do. Bodies are patterns of who asked, so that a byte that is lost, doubled or crossed shows
- * wherever it ends up.
- */
+/** The bytes of planned messages, good and bad, in the pieces in which they are written. */
+import { Prng } from "../../src/base/prng.ts";
+import { bodyOf, Way } from "./pattern.ts";
+import { BODY_FAULTS, type Framing, isAmong, type Lie, type Plan, type RequestFault } from "./plan.ts";
 
-/** How a body is delimited. */
-export type Framing = "length" | "chunked" | "close";
+const CRLF = Buffer.from("\r\n");
+const PADDING = paddingText();
+/** Not a byte of this may ever be taken for a request. */
+const TRAP = "GET /trap HTTP/1.1\r\nHost: sim\r\nX-Id: 0\r\n\r\n";
+export const TRAILER = "X-Sum: 1\r\n";
+const EXTENSION = ';note="a b"';
+/** An interim response that nobody planned ends a backend's patience here. */
+const FLOOD_INTERIMS = 300;
 
-/** What a backend does with a request. */
-export type Behaviour =
-  /** Answers. */
-  | "answer"
-  /** Answers before it has read the body. */
-  | "early"
-  /** Sends interim responses first. */
-  | "interim"
-  /** Answers, then closes. */
-  | "last"
-  /** Breaks the connection before, or inside, its response. */
-  | "reset"
-  | "cut"
-  /** Never answers. */
-  | "silent";
-
-export interface Plan {
-  readonly id: number;
-  readonly method: "GET" | "HEAD" | "POST" | "PUT";
-  readonly requestFraming: Framing;
-  readonly requestBytes: number;
-  readonly responseFraming: Framing;
-  readonly responseBytes: number;
-  readonly behaviour: Behaviour;
+/** Text of `bytes` characters that belongs to exchange `id`. */
+export function padOf(id: number, bytes: number): string {
+  const start = (id * 37) % 1_000;
+  return PADDING.slice(start, start + bytes);
 }
 
-export function targetOf(plan: Plan): string {
-  const { id, responseFraming, responseBytes, behaviour } = plan;
-  return `/${id}/${responseFraming}/${responseBytes}/${behaviour}`;
+/** As it reaches a backend, too. */
+export function targetOf({ id, method, hasOddTarget }: Plan): string {
+  if (method === "CONNECT") return "sim.example:443";
+  return hasOddTarget ? `/x/${id}/a%2Fb/./c//d?q=%00` : `/x/${id}?q=1`;
 }
 
-export function planOfTarget(
-  target: string,
-): Pick<Plan, "id" | "responseFraming" | "responseBytes" | "behaviour"> {
-  const [, id, responseFraming, responseBytes, behaviour] = target.split("/");
-  return {
-    id: Number(id),
-    responseFraming: responseFraming as Framing,
-    responseBytes: Number(responseBytes),
-    behaviour: behaviour as Behaviour,
-  };
+export function requestHead(plan: Plan): string {
+  const { id, method, requestFraming: framing, isUpgrade } = plan;
+  const options = [plan.connection, isUpgrade ? "Upgrade" : "", plan.hasTrailers ? "TE" : ""].filter(
+    (o) => o !== "",
+  );
+  return (
+    `${method} ${targetOf(plan)} HTTP/1.${plan.isOld ? 0 : 1}\r\n` +
+    `Host: ${method === "CONNECT" ? "sim.example:443" : "sim"}\r\nX-Id: ${id}\r\n` +
+    (options.length > 0 ? `Connection: ${options.join(", ")}\r\n` : "") +
+    (plan.hasTrailers ? "TE: trailers\r\n" : "") +
+    (isUpgrade ? "Upgrade: sim\r\n" : "") +
+    (plan.expects ? "Expect: 100-continue\r\n" : "") +
+    (plan.requestPadBytes > 0 ? `X-Pad: ${padOf(id, plan.requestPadBytes)}\r\n` : "") +
+    `${framingLine(framing, plan.requestBytes)}\r\n`
+  );
 }
 
-/** The body of `bytes` bytes that belongs to `seed`. */
-export function pattern(seed: number, bytes: number): Buffer {
-  const body = Buffer.allocUnsafe(bytes);
-  for (let at = 0; at < bytes; at++) body[at] = (seed * 131 + at * 7 + (at >> 8) * 13) & 0xff;
-  return body;
+export function requestBody(plan: Plan): Buffer[] {
+  const { id, requestBytes, requestFraming, requestChunkBytes, fault, cutAt } = plan;
+  const body: Buffer = bodyOf(id, Way.request, requestBytes);
+  if (requestFraming === "none") return [];
+  const pieces: Buffer[] =
+    requestFraming === "chunked" ? chunks(body, requestChunkBytes, plan.hasTrailers) : [body];
+  if (!isAmong(BODY_FAULTS, fault)) return pieces;
+  const half = cut(pieces, cutAt);
+  if (fault === "half-a-body") return half;
+  // At the end of a chunk, or inside its data, where it is no fault: so the body begins anew with a bad one.
+  const bad = { "bad-chunk-size": "0x5\r\nhello\r\n", "bad-chunk-end": "5\r\nhello!\r\n" }[fault as string];
+  return [Buffer.from((bad ?? "fffffffffffffffff\r\n") + TRAP, "latin1")];
 }
 
-/** `body` in the framing's own form. `cutBytes` varies where chunks end. */
-export function framed(body: Buffer, framing: Framing, cutBytes: number): Buffer {
-  if (framing !== "chunked") return body;
-  const parts: Buffer[] = [];
-  for (let at = 0; at < body.length; at += cutBytes) {
-    const piece = body.subarray(at, at + cutBytes);
-    parts.push(Buffer.from(`${piece.length.toString(16)}\r\n`), piece, Buffer.from("\r\n"));
-  }
-  parts.push(Buffer.from("0\r\n\r\n"));
-  return Buffer.concat(parts);
+/** A request that is refused for its head, with a trap behind it. */
+export function faultyRequest(plan: Plan): Buffer {
+  const { id } = plan;
+  const lines = FAULTY[plan.fault];
+  const text = lines === undefined ? `GET /x/${id} HTTP/1.1\r\nHost: s` : `${lines(id)}${TRAP}`;
+  return Buffer.from(text, "latin1");
 }
 
-export function fieldOf(framing: Framing, bytes: number): string {
+function post(id: number, lines: string, body = ""): string {
+  return `POST /x/${id} HTTP/1.1\r\nHost: sim\r\nX-Id: ${id}\r\n${lines}\r\n${body}`;
+}
+
+const FAULTY: Partial<Record<RequestFault, (id: number) => string>> = {
+  garbage: () => "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+  "length-and-chunked": (id) => post(id, "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n"),
+  "two-lengths": (id) => post(id, `Content-Length: 0\r\nContent-Length: ${TRAP.length}\r\n`),
+  "signed-length": (id) => post(id, "Content-Length: +5\r\n", "hello"),
+  "chunked-in-1.0": (id) =>
+    post(id, "Transfer-Encoding: chunked\r\n", "0\r\n\r\n").replace("HTTP/1.1", "HTTP/1.0"),
+  "odd-coding": (id) => post(id, "Transfer-Encoding: xchunked\r\nContent-Length: 0\r\n"),
+  "space-before-colon": (id) => post(id, `Content-Length : ${TRAP.length}\r\n`),
+  folded: (id) => post(id, "X-A: 1\r\n Content-Length: 5\r\n"),
+  "bare-lf": (id) => `GET /x/${id} HTTP/1.1\nHost: sim\nX-Id: ${id}\n\n`,
+  nul: (id) => post(id, "X-A: a\0b\r\nContent-Length: 0\r\n"),
+  "no-host": (id) => `GET /x/${id} HTTP/1.1\r\nX-Id: ${id}\r\n\r\n`,
+  "two-hosts": (id) => post(id, "Host: sim\r\nContent-Length: 0\r\n"),
+  "huge-head": (id) => post(id, `X-A: ${"a".repeat(70_000)}\r\n`),
+  "many-fields": (id) => post(id, "X-A: a\r\n".repeat(200)),
+  "huge-target": (id) => `GET /x/${id}/${"a".repeat(9_000)} HTTP/1.1\r\nHost: sim\r\nX-Id: ${id}\r\n\r\n`,
+  "version-2": (id) => `GET /x/${id} HTTP/2.0\r\nHost: sim\r\nX-Id: ${id}\r\n\r\n`,
+};
+
+/** What a backend writes for `plan`, told no lies; and whether it is heard of at the end of the connection. */
+export function response(plan: Plan): Buffer[] {
+  const { id, status, responseFraming: framing, responseBytes, lie } = plan;
+  const interims = lie === "flood" ? FLOOD_INTERIMS : plan.interims;
+  const head =
+    INTERIM.repeat(interims) +
+    `HTTP/1.${plan.isOldResponse ? 0 : 1} ${status} Said\r\nX-Id: ${id}\r\n` +
+    (plan.goodbye === "said" ? "Connection: close\r\n" : "") +
+    (plan.isTunnel && plan.isUpgrade ? "Connection: Upgrade\r\nUpgrade: sim\r\n" : "") +
+    (plan.responsePadBytes > 0 ? `X-Pad: ${padOf(id, plan.responsePadBytes)}\r\n` : "") +
+    (plan.isTunnel ? "" : framingLine(framing, responseBytes));
+  const pieces: Buffer[] = [Buffer.from(`${head}\r\n`, "latin1")];
+  if (plan.method === "HEAD" || plan.isTunnel) return pieces;
+  const body = bodyOf(id, Way.response, responseBytes);
+  if (framing === "chunked") pieces.push(...chunks(body, plan.responseChunkBytes, plan.hasTrailers));
+  else pieces.push(body);
+  return pieces;
+}
+
+const INTERIM = "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n";
+const SURPLUS = "HTTP/1.1 200 OK\r\nX-Id: 0\r\nContent-Length: 3\r\n\r\nbad";
+
+/** What a backend writes instead, or behind it. */
+export function lyingResponse(plan: Plan): Buffer[] {
+  const { id, lie, cutAt } = plan;
+  const good: Buffer[] = response(plan);
+  const instead = LIES[lie]?.(id);
+  if (instead !== undefined) return [Buffer.from(instead, "latin1")];
+  if (lie === "surplus" || lie === "body-for-head") return [...good, Buffer.from(SURPLUS)];
+  if (lie === "half-a-head") return cut(good.slice(0, 1), cutAt * 0.9);
+  // A head alone, for a HEAD or a 304, is cut inside the head.
+  if (lie === "cut" || lie === "stalled-body") return cut(good, cutAt * 0.98);
+  if (lie === "bad-chunk") return [...cutBehindHead(good), Buffer.from("xyz\r\n")];
+  return good;
+}
+
+function said(id: number, lines: string, body = "hello"): string {
+  return `HTTP/1.1 200 OK\r\nX-Id: ${id}\r\n${lines}\r\n${body}`;
+}
+
+const LIES: Partial<Record<Lie, (id: number) => string>> = {
+  garbage: () => "220 sim ESMTP\r\n\r\n",
+  "length-and-chunked": (id) => said(id, "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n"),
+  "two-lengths": (id) => said(id, "Content-Length: 5\r\nContent-Length: 2\r\n"),
+  "bad-length": (id) => said(id, "Content-Length: 5,5\r\n"),
+  switch: (id) => `HTTP/1.1 101 Switching\r\nX-Id: ${id}\r\nConnection: Upgrade\r\nUpgrade: sim\r\n\r\n`,
+  "huge-head": (id) => said(id, `X-A: ${"a".repeat(70_000)}\r\nContent-Length: 5\r\n`),
+  "bare-lf": (id) => `HTTP/1.1 200 OK\nX-Id: ${id}\nContent-Length: 0\n\n`,
+};
+
+function framingLine(framing: Framing, bytes: number): string {
   if (framing === "length") return `Content-Length: ${bytes}\r\n`;
   return framing === "chunked" ? "Transfer-Encoding: chunked\r\n" : "";
 }
 
-/** A message read whole from the beginning of some bytes. */
-export interface Read {
-  readonly head: string;
-  readonly body: Buffer;
-  /** Bytes that it took. */
-  readonly end: number;
+function chunks(body: Buffer, chunkBytes: number, hasTrailers: boolean): Buffer[] {
+  const pieces: Buffer[] = [];
+  for (let at = 0; at < body.length; at += chunkBytes) {
+    const piece = body.subarray(at, at + chunkBytes);
+    // Sizes that are not canonical, and extensions, which the proxy has to drop.
+    const size =
+      piece.length % 5 === 0 ? `00${piece.length.toString(16).toUpperCase()}` : piece.length.toString(16);
+    pieces.push(Buffer.from(`${size}${piece.length % 7 === 0 ? EXTENSION : ""}\r\n`), piece, CRLF);
+  }
+  pieces.push(Buffer.from(`0\r\n${hasTrailers ? TRAILER : ""}\r\n`));
+  return pieces;
 }
 
-/**
- * Reads one message from the beginning of `bytes`, strictly. Undefined while it is incomplete. `hasBody` is
- * false for a response to HEAD; `isAtEnd` says that nothing more will come.
- */
-export function readMessage(bytes: Buffer, hasBody: boolean, isAtEnd: boolean): Read | undefined {
-  const headEnd = bytes.indexOf("\r\n\r\n") + 4;
-  if (headEnd < 4) return undefined;
-  const head = bytes.subarray(0, headEnd).toString("latin1");
-  const none = { head, body: Buffer.alloc(0), end: headEnd };
-  if (!hasBody || /^HTTP\/1\.1 (1\d\d|204|304) /.test(head)) return none;
-  if (/\r\nTransfer-Encoding: chunked\r\n/i.test(head)) return readChunks(bytes, head, headEnd);
-  const length = /\r\nContent-Length: (\d+)\r\n/i.exec(head)?.[1];
-  if (length !== undefined) {
-    const end = headEnd + Number(length);
-    return bytes.length < end ? undefined : { head, body: bytes.subarray(headEnd, end), end };
+/** The part of it up to `share` (0 to 1): at least a byte short. */
+function cut(pieces: readonly Buffer[], share: number): Buffer[] {
+  const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  let left = Math.floor((bytes - 1) * share);
+  const kept: Buffer[] = [];
+  for (const piece of pieces) {
+    if (left === 0) break;
+    kept.push(piece.subarray(0, left));
+    left -= Math.min(left, piece.length);
   }
-  if (!head.startsWith("HTTP/")) return none;
-  return isAtEnd ? { head, body: bytes.subarray(headEnd), end: bytes.length } : undefined;
+  return kept;
 }
 
-function readChunks(bytes: Buffer, head: string, headEnd: number): Read | undefined {
-  const parts: Buffer[] = [];
-  for (let at = headEnd; ; ) {
-    const lineEnd = bytes.indexOf("\r\n", at);
-    if (lineEnd < 0) return undefined;
-    const line = bytes.subarray(at, lineEnd).toString("latin1");
-    if (!/^[0-9a-f]+$/.test(line))
-      throw new Error(`a chunk line that is not canonical: ${JSON.stringify(line)}`);
-    const size = Number.parseInt(line, 16);
-    const start = lineEnd + 2;
-    if (bytes.length < start + size + 2) return undefined;
-    if (bytes.subarray(start + size, start + size + 2).toString("latin1") !== "\r\n") {
-      throw new Error("a chunk does not end where it says");
-    }
-    if (size === 0) return { head, body: Buffer.concat(parts), end: start + 2 };
-    parts.push(bytes.subarray(start, start + size));
-    at = start + size + 2;
-  }
+/** The head, and whole chunks without the last one. */
+function cutBehindHead(pieces: readonly Buffer[]): Buffer[] {
+  return pieces.length === 1 ? [] : pieces.slice(0, -1);
+}
+
+function paddingText(): string {
+  const prng = new Prng(7);
+  let text = "";
+  while (text.length < 40_000) text += prng.next().toString(36);
+  return text;
 }

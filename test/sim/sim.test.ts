@@ -1,37 +1,69 @@
 /**
- * Seeds of the simulation, one test each. A seed that fails is replayed by itself:
+ * Seeds of the simulation, in two processes. A seed that fails is told with the command that replays it:
  *
- *     SIM_SEED=123 node --test test/sim/sim.test.ts
- *
- * `SIM_SEEDS=5000` runs more of them.
+ *     npm run simulate -- 123
  */
 import assert from "node:assert/strict";
-import { test } from "node:test";
-import { type Outcome, simulate } from "./simulate.ts";
+import { before, test } from "node:test";
+import { failureText, runSeedsInProcesses, type Tally } from "./seeds.ts";
+import { simulate } from "./simulate.ts";
 
-const SEEDS = 300;
+const SEEDS = 10_000;
+const JOBS = 2;
+/** The digests of these are compared between two runs, in another order and beside each other's traces. */
+const REPLAYED_SEEDS = 200;
 
-const only = process.env.SIM_SEED;
-const count = only === undefined ? Number(process.env.SIM_SEEDS ?? SEEDS) : 1;
-const first = only === undefined ? 1 : Number(only);
+let tally: Tally;
 
-const outcomes: Outcome[] = [];
-
-for (let seed = first; seed < first + count; seed++) {
-  test(`sim: seed ${seed}`, () => {
-    const outcome = simulate(seed);
-    outcomes.push(outcome);
-    assert.deepEqual(outcome.broken, [], `replay: SIM_SEED=${seed} node --test test/sim/sim.test.ts`);
-  });
-}
-
-test("sim: the same seed gives the same run", () => {
-  assert.deepEqual(simulate(first), simulate(first));
+before(async () => {
+  tally = await runSeedsInProcesses(1, SEEDS, JOBS);
 });
 
-test("sim: the seeds meet all that can happen", { skip: only !== undefined && "one seed is not all" }, () => {
-  const sum = (of: (outcome: Outcome) => number): number => outcomes.reduce((all, each) => all + of(each), 0);
-  assert.ok(sum(({ answered }) => answered) > count, "answers");
-  assert.ok(sum(({ refused }) => refused) > count / 10, "refusals");
-  assert.ok(sum(({ cut }) => cut) > count / 10, "cuts");
+test(`sim: the laws hold in ${SEEDS} worlds`, () => {
+  assert.equal(tally.seeds, SEEDS);
+  assert.equal(tally.failures.length, 0, `\n${failureText(tally)}`);
 });
+
+test("sim: the same seed gives the same run, bit for bit", () => {
+  const seeds = Array.from({ length: REPLAYED_SEEDS }, (_, i) => i + 1);
+  const digests = seeds.map((seed) => simulate(seed).digest);
+  const lines: string[] = [];
+  const again = seeds.toReversed().map((seed) => simulate(seed, (line) => lines.push(line)).digest);
+  assert.deepEqual(again.toReversed(), digests);
+  assert.equal(new Set(digests).size, digests.length, "and each seed another");
+  assert.ok(lines.length > REPLAYED_SEEDS * 10, "told line by line");
+});
+
+test("sim: the worlds meet all that can happen", () => {
+  for (const mood of ["calm", "mischief", "wild"]) assert.ok(tally.moods[mood]! > SEEDS / 10, mood);
+  assert.ok(tally.served > 3 * SEEDS, "answers");
+  assert.ok(tally.refused > SEEDS / 2, "refusals");
+  assert.ok(tally.cut > SEEDS / 2, "cuts");
+  for (const word of [...FAILURES, ...STATUSES]) assert.ok((tally.met[word] ?? 0) >= 3, `met: ${word}`);
+});
+
+/** What a proxy can meet, as its notices call it. */
+const FAILURES = [
+  "bad_response",
+  "response_timeout",
+  "client_gone",
+  "origin_reset",
+  "no_connection",
+  "response_cut",
+  "no_endpoint",
+  "overload",
+  "response_stalled",
+  "connect_timeout",
+  "connect_refused",
+  "request_body_timeout",
+  "request_timeout",
+  "client_stalled",
+  "bad_request_line",
+  "bad_chunk_size",
+  "bad_chunk_end",
+  "chunk_size_overflow",
+  "target_too_long",
+  "head_too_large",
+  "too_many_fields",
+];
+const STATUSES = ["400", "405", "408", "414", "431", "502", "503", "504", "505", "101 of a backend"];

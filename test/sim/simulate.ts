@@ -1,411 +1,312 @@
 /**
- * A whole proxy in a simulated world, under clients and backends that do whatever chance tells them. The same
+ * A whole proxy in a simulated world, under clients and backends that do what a seed tells them. The same
  * seed gives the same run, bit for bit.
  *
- * Laws, whatever happens: no byte is lost, doubled or crossed between exchanges; a request is answered once,
- * in its turn, or its connection ends; what is not idempotent reaches at most one backend; every slot comes
- * home; every gauge returns to zero. Where nothing is made to go wrong, every request is answered as its
- * backend answered it.
+ * Laws, whatever happens:
+ * - No byte is lost, doubled or crossed between exchanges, in bodies, heads and tunnels.
+ * - A request is answered once, in its turn, or its connection ends.
+ * - A backend sees what a client has sent, and nothing else; what is not idempotent once; what is badly
+ *   framed not at all, or not whole. A client sees no response that is not its own, and no lie.
+ * - Every slot comes home, every connection is closed, no deadline is left, every gauge returns to zero, the
+ *   counters agree with the wire, and what is queued stays within its bound.
+ * - Draining is told once, and only when it was asked for.
+ * Where nothing is made to go wrong, every request is answered as its backend answers it; where others
+ * misbehave, those who do not are served all the same.
  */
 import { Prng } from "../../src/base/prng.ts";
 import { blockOf, Counter, segmentBytes } from "../../src/contract/counters.ts";
-import type { Engine } from "../../src/contract/port.ts";
-import {
-  DEFAULT_LIMITS,
-  DEFAULT_POLICY,
-  DEFAULT_TIMEOUTS,
-  type Snapshot,
-} from "../../src/contract/snapshot.ts";
-import { createSimEngine } from "../../src/engine/sim/sim-engine.ts";
-import type { WireListener } from "../../src/engine/sim/world.ts";
-import { World } from "../../src/engine/sim/world.ts";
+import type { FailureNotice } from "../../src/contract/notices.ts";
+import type { Snapshot } from "../../src/contract/snapshot.ts";
+import { createSimEngine, type SimEngine } from "../../src/engine/sim/sim-engine.ts";
+import { type WireListener, World } from "../../src/engine/sim/world.ts";
 import { createHttpSession } from "../../src/session/http-session.ts";
-import { Actor } from "./actor.ts";
+import { createRelaySession } from "../../src/session/relay-session.ts";
+import type { Session } from "../../src/session/session.ts";
+import { BackendConnection } from "./backend.ts";
+import { Client } from "./client.ts";
+import { checkPromises, checkRest } from "./laws.ts";
+import { drawPlan, isLast, type Plan } from "./plan.ts";
+import { RelayedBackend, RelayedClient } from "./relayed.ts";
 import {
-  type Behaviour,
-  type Framing,
-  fieldOf,
-  framed,
-  type Plan,
-  pattern,
-  planOfTarget,
-  readMessage,
-  targetOf,
-} from "./messages.ts";
+  drawLimits,
+  drawManner,
+  drawPace,
+  drawPolicy,
+  drawScenario,
+  drawTimeouts,
+  type Scenario,
+} from "./scenario.ts";
+import { oneOf, type Stage } from "./stage.ts";
+import { Trace } from "./trace.ts";
+import { Watch } from "./watch.ts";
 
-/** Longer than every deadline of the session together. */
-const AFTERWARDS_MS = 600_000;
-const CLIENTS_MAX = 12;
-const SESSION_MS = 3_000;
-const REQUEST_SEED = 1;
-const RESPONSE_SEED = 77;
+/** More happens in no world that comes to rest. */
+const STEPS_MAX = 2_000_000;
+const BROKEN_MAX = 5;
+const EVENTS_WITHIN_MS = 120;
+/** For batches, and for backends that write slowly. */
+const REACH_SLACK_MS = 10;
+/** Reused from seed to seed, and cleared before each. */
+const REGION = new Uint8Array(4_800_000);
 
 /** What became of a seed. */
 export interface Outcome {
   readonly seed: number;
+  readonly mood: string;
   readonly requests: number;
   /** Answered by a backend, whole. */
-  readonly answered: number;
+  readonly served: number;
   /** Answered by the proxy. */
   readonly refused: number;
-  /** Connections that ended with a request open. */
+  /** Not answered whole. */
   readonly cut: number;
+  /** Reasons of the notices, and statuses of the proxy's own answers. */
+  readonly met: ReadonlySet<string>;
+  readonly steps: number;
+  /** Of the whole run. */
+  readonly digest: string;
   /** Laws that were broken. */
   readonly broken: readonly string[];
 }
 
-export function simulate(seed: number): Outcome {
-  return new Simulation(seed).run();
+/** `print` takes the trace, line by line. */
+export function simulate(seed: number, print?: (line: string) => void): Outcome {
+  return new Simulation(seed, print).run();
 }
 
-class Simulation {
+class Simulation implements Stage {
+  readonly prng: Prng;
+  readonly world: World;
+  readonly trace: Trace;
+  readonly plans = new Map<number, Plan>();
+  readonly scenario: Scenario;
+  snapshot: Snapshot;
+  readonly engine: SimEngine;
+  readonly counters = blockOf(new ArrayBuffer(segmentBytes(1)), 0);
+  readonly clients: Client[] = [];
+  readonly relayed: RelayedClient[] = [];
+  readonly backends: (BackendConnection | RelayedBackend)[] = [];
+  readonly notices: FailureNotice[] = [];
+  mayPassTrailers = false;
+  readonly unruly = new Set<number>();
+  unaskedMs = -Infinity;
+  drainedCount = 0;
+  isDraining = false;
   readonly #seed: number;
-  readonly #prng: Prng;
-  readonly #world: World;
-  readonly #engine: Engine;
-  readonly #counters = blockOf(new ArrayBuffer(segmentBytes(1)), 0);
+  readonly #listeners: WireListener[] = [];
   readonly #broken: string[] = [];
-  /** Nothing is made to go wrong. */
-  readonly #isCalm: boolean;
-  readonly #backendAddresses: string[] = [];
-  /** How often a backend read each request whole or in part, by id. */
-  readonly #met = new Map<number, number>();
-  /** Backends that have answered a request which they have not read whole. */
-  readonly #hasAnsweredEarly = new Set<Actor>();
+  #steps = 0;
   #nextId = 1;
-  #answered = 0;
-  #refused = 0;
-  #cut = 0;
 
-  constructor(seed: number) {
+  constructor(seed: number, print: ((line: string) => void) | undefined) {
     this.#seed = seed;
     const prng = new Prng(seed);
-    this.#prng = prng;
-    this.#isCalm = prng.oneIn(3);
-    this.#world = new World({
-      seed: prng.next(),
-      segmentBytesMax: this.#oneOf([1_000, 7, 1_460, 65_536, 65_536]),
-      socketBytesMax: this.#oneOf([2_000, 20_000, 262_144]),
-      latencyMaxMs: this.#oneOf([0.05, 0.5, 5]),
-    });
-    this.#engine = createSimEngine(this.#world, {
-      listeners: [{ host: "127.0.0.1", port: 0 }],
-      connectionsMax: 64,
-      smallSlots: this.#isCalm ? 512 : this.#oneOf([24, 64, 512]),
-      largeSlots: this.#isCalm ? 64 : this.#oneOf([4, 16, 64]),
-    });
+    this.prng = prng;
+    this.scenario = drawScenario(prng);
+    this.world = new World(this.scenario.world);
+    this.trace = new Trace(this.world, print);
+    REGION.fill(0);
+    this.engine = createSimEngine(this.world, this.scenario.engine, REGION);
+    for (let i = 0; i < this.scenario.backendCount; i++) this.#openBackend(i);
+    this.snapshot = this.#drawSnapshot(prng.below(100));
+  }
+
+  get mood(): Stage["mood"] {
+    return this.scenario.mood;
+  }
+
+  get reachMs(): number {
+    const { mood, world } = this.scenario;
+    // Where slots are short, what has arrived may wait to be read.
+    if (mood === "wild") return Infinity;
+    return 2 * world.latencyMaxMs! + (world.stallOneIn! > 0 ? world.stallMaxMs! : 0) + REACH_SLACK_MS;
+  }
+
+  broken(law: string): void {
+    this.trace.note("LAW", law);
+    if (this.#broken.length < BROKEN_MAX) this.#broken.push(law);
   }
 
   run(): Outcome {
-    for (let i = this.#prng.between(1, 3); i > 0; i--) this.#openBackend();
-    const notices = { failure: () => {}, endpoint: () => {}, drained: () => {} };
-    const session = createHttpSession(this.#engine, this.#snapshot(), this.#counters, notices, 0);
-    this.#engine.start(session);
-    for (let i = this.#prng.between(1, CLIENTS_MAX); i > 0; i--) {
-      this.#world.after(this.#prng.below(50), () => this.#openClient());
+    try {
+      const session = this.#begin();
+      const watch = new Watch(session, this.engine, this, this.counters);
+      this.engine.start(watch);
+      for (let i = 0; i < this.scenario.clientCount; i++) this.#planClient(i);
+      this.#planEvents(session);
+      this.#runToRest();
+      for (const client of this.clients) client.listen();
+      this.#runToRest();
+      checkRest(this, watch.waitMs);
+      checkPromises(this);
+    } catch (error) {
+      this.broken(`an exception: ${error instanceof Error ? error.stack : String(error)}`);
     }
-    if (!this.#isCalm && this.#prng.oneIn(4)) {
-      this.#world.after(this.#prng.below(60), () => session.replaceSnapshot(this.#snapshot()));
-    }
-    if (!this.#isCalm && this.#prng.oneIn(5)) {
-      this.#world.after(this.#prng.below(80), () => {
-        this.#engine.stopAccepting();
-        session.drain();
-        this.#engine.wake();
+    return this.#outcome();
+  }
+
+  #begin(): Session {
+    const notices = {
+      failure: (notice: FailureNotice) => {
+        this.trace.note("proxy", notice.reason, notice.status);
+        this.notices.push(notice);
+      },
+      endpoint: () => {},
+      drained: () => {
+        this.trace.note("proxy", "has drained");
+        this.drainedCount++;
+        if (this.counters[Counter.clientsOpen] !== 0) this.broken("draining is over when no client is left");
+      },
+    };
+    const create = this.scenario.mode === "tcp" ? createRelaySession : createHttpSession;
+    return create(this.engine, this.snapshot, this.counters, notices, 0);
+  }
+
+  #runToRest(): void {
+    const { world } = this;
+    while (this.#steps < STEPS_MAX && world.step()) this.#steps++;
+    if (this.#steps >= STEPS_MAX) this.broken("the world comes to rest");
+  }
+
+  #planEvents(session: Session): void {
+    const { prng, world, scenario } = this;
+    for (let i = 0; i < scenario.replacements; i++) {
+      world.after(prng.below(EVENTS_WITHIN_MS), () => {
+        this.snapshot = this.#drawSnapshot(this.snapshot.version + 1);
+        this.trace.note("control", "replaces the snapshot", this.snapshot.version);
+        session.replaceSnapshot(this.snapshot);
       });
     }
-    try {
-      this.#world.run(this.#world.nowMs + AFTERWARDS_MS);
-      this.#checkRest();
-    } catch (error) {
-      this.#law(false, `an exception: ${error instanceof Error ? error.stack : String(error)}`);
-    }
-    return {
-      seed: this.#seed,
-      requests: this.#nextId - 1,
-      answered: this.#answered,
-      refused: this.#refused,
-      cut: this.#cut,
-      broken: this.#broken,
-    };
+    if (!scenario.drains) return;
+    world.after(prng.below(EVENTS_WITHIN_MS), () => {
+      this.trace.note("control", "drains");
+      this.isDraining = true;
+      this.engine.stopAccepting();
+      session.drain();
+      this.engine.wake();
+    });
   }
 
-  #checkRest(): void {
-    const { buffers, connectionsMax } = this.#engine;
-    this.#law(buffers.freeLargeCount === buffers.largeCount, "every large slot is home");
-    const peerSlots = Math.ceil(connectionsMax / 80);
-    this.#law(buffers.smallCount - buffers.freeSmallCount <= peerSlots, "every small slot is home");
-    for (const name of [
-      "clientsOpen",
-      "requestsInFlight",
-      "originsOpen",
-      "originsIdle",
-      "tunnelsOpen",
-    ] as const) {
-      this.#law(
-        this.#counters[Counter[name]] === 0,
-        `${name} is ${this.#counters[Counter[name]]} at the end`,
-      );
-    }
-    if (this.#isCalm) {
-      this.#law(this.#answered === this.#nextId - 1, `${this.#answered} of ${this.#nextId - 1} are answered`);
-    }
-  }
-
-  #snapshot(): Snapshot {
-    const isShort = !this.#isCalm && this.#prng.oneIn(2);
-    const span = (): number => this.#prng.between(20, SESSION_MS);
+  #drawSnapshot(version: number): Snapshot {
+    const { prng, mood } = this;
+    const policy = drawPolicy(prng, mood);
+    if (policy.trailers === "pass") this.mayPassTrailers = true;
+    const addresses = this.#listeners.map(({ address }) => address);
+    // Endpoints come and go; one stays, so that there is somebody to answer.
+    const listed = addresses.filter((_, i) => i === 0 || !prng.oneIn(4));
     return {
-      version: this.#prng.below(100),
-      mode: "http",
+      version,
+      mode: this.scenario.mode,
       viaName: "sim",
       clusters: [
         {
           name: "main",
-          endpoints: this.#backendAddresses.map((address) => ({
+          endpoints: listed.map((address) => ({
             name: address,
             address,
-            healthy: this.#isCalm || !this.#prng.oneIn(6),
+            healthy: mood !== "wild" || !prng.oneIn(6),
           })),
         },
       ],
       listeners: [{ cluster: 0 }],
-      timeouts: isShort
-        ? {
-            ...DEFAULT_TIMEOUTS,
-            requestHeadMs: span(),
-            requestBodyIdleMs: span(),
-            connectMs: span(),
-            responseHeadMs: span(),
-            responseBodyIdleMs: span(),
-            clientSendIdleMs: span(),
-            clientIdleMs: span(),
-            originIdleMs: span(),
-          }
-        : DEFAULT_TIMEOUTS,
-      limits: {
-        ...DEFAULT_LIMITS,
-        queuedBytesMax: this.#oneOf([1, 5_000, 131_072]),
-        poolSizePerEndpoint: this.#oneOf([0, 1, 64]),
-      },
-      policy: DEFAULT_POLICY,
+      timeouts: drawTimeouts(prng, mood),
+      limits: drawLimits(prng, mood),
+      policy,
     };
   }
 
   // ── Backends
-  // ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  #openBackend(): void {
-    const listener: WireListener = this.#world.listen("127.0.0.1:0", {
+  #openBackend(index: number): void {
+    const { world, prng } = this;
+    const listener: WireListener = world.listen("127.0.0.1:0", {
       wireIncoming: () => {
         const end = listener.queue.shift()!;
-        const actor = this.#actor();
-        actor.attach(end);
-        end.adopt(actor);
-        actor.onChange = () => this.#serve(actor);
+        const name = `backend ${index}.${this.backends.length}`;
+        const pace = drawPace(prng);
+        const connection =
+          this.scenario.mode === "tcp"
+            ? new RelayedBackend(this, name, pace)
+            : new BackendConnection(this, name, pace);
+        this.backends.push(connection);
+        connection.attach(end);
+        end.adopt(connection);
       },
     })!;
-    this.#backendAddresses.push(listener.address);
-    if (!this.#isCalm && this.#prng.oneIn(6)) {
-      this.#world.after(this.#prng.below(100), () => this.#world.refuse(listener));
-    }
+    this.#listeners.push(listener);
+    if (this.mood === "wild" && prng.oneIn(3)) this.#planOutage(listener);
   }
 
-  /** Reads what has come and answers it. Every request that the proxy sends must be whole and well formed. */
-  #serve(actor: Actor): void {
-    if (actor.isGone) return;
-    const headEnd = actor.input.indexOf("\r\n\r\n");
-    if (headEnd >= 0) {
-      const head = actor.input.subarray(0, headEnd + 4).toString("latin1");
-      const [method, target] = head.split(" ");
-      const asked = planOfTarget(target!);
-      const isEarly = asked.behaviour === "early";
-      if (isEarly && !this.#hasAnsweredEarly.has(actor)) {
-        this.#hasAnsweredEarly.add(actor);
-        this.#answer(actor, method!, asked);
-      }
-      const read = readMessage(actor.input, true, false);
-      if (read !== undefined) {
-        actor.input = actor.input.subarray(read.end);
-        this.#law(head.includes("\r\nVia: 1.1 sim\r\n"), "a request passes through the proxy");
-        this.#countMeeting(asked.id, method!);
-        const expected =
-          method === "POST" || method === "PUT" ? this.#requestBodyOf(head, asked.id) : Buffer.alloc(0);
-        this.#law(read.body.equals(expected), `request ${asked.id} has its body`);
-        this.#hasAnsweredEarly.delete(actor);
-        if (isEarly) {
-          // Its answer may have been whole before it had read the request, and the next has come.
-          this.#serve(actor);
-          return;
-        }
-        this.#law(actor.input.length === 0, "a backend gets one request at a time");
-        this.#answer(actor, method!, asked);
-        return;
-      }
-    }
-    if (actor.hasEnded || actor.isBroken) actor.close();
-  }
-
-  #countMeeting(id: number, method: string): void {
-    const met = (this.#met.get(id) ?? 0) + 1;
-    this.#met.set(id, met);
-    if (method === "POST") this.#law(met === 1, `POST ${id} reaches one backend`);
-  }
-
-  #requestBodyOf(head: string, id: number): Buffer {
-    const bytes = Number(/\r\nX-Bytes: (\d+)\r\n/.exec(head)![1]);
-    return pattern(id * REQUEST_SEED, bytes);
-  }
-
-  #answer(actor: Actor, method: string, asked: ReturnType<typeof planOfTarget>): void {
-    const { id, behaviour, responseFraming, responseBytes } = asked;
-    if (behaviour === "silent") return;
-    if (behaviour === "reset") {
-      actor.reset();
-      return;
-    }
-    const isLast = behaviour === "last" || responseFraming === "close";
-    const close = isLast ? "Connection: close\r\n" : "";
-    const head = `HTTP/1.1 200 OK\r\nX-Id: ${id}\r\n${close}${fieldOf(responseFraming, responseBytes)}\r\n`;
-    const body = framed(
-      pattern(id + RESPONSE_SEED, responseBytes),
-      responseFraming,
-      this.#chunkBytes(responseBytes),
-    );
-    const interim = behaviour === "interim" ? "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n".repeat(3) : "";
-    const wire = Buffer.concat([Buffer.from(interim + head), method === "HEAD" ? Buffer.alloc(0) : body]);
-    if (behaviour === "cut") {
-      actor.write(wire.subarray(0, this.#prng.below(wire.length)));
-      if (this.#prng.oneIn(2)) actor.end();
-      else this.#world.after(this.#prng.below(20), () => actor.reset());
-      return;
-    }
-    actor.write(wire);
-    if (isLast) actor.end();
-  }
-
-  // ── Clients
-  // ───────────────────────────────────────────────────────────────────────────────────────────────────────
-
-  #openClient(): void {
-    const prng = this.#prng;
-    const actor = this.#actor();
-    const plans = Array.from({ length: prng.between(1, 6) }, () => this.#plan());
-    const isPipelining = prng.oneIn(3);
-    let asked = 0;
-    let taken = 0;
-    const ask = (): void => {
-      const plan = plans[asked++]!;
-      const bodyCut = this.#chunkBytes(plan.requestBytes);
-      actor.write(
-        `${plan.method} ${targetOf(plan)} HTTP/1.1\r\nHost: sim\r\nX-Bytes: ${plan.requestBytes}\r\n` +
-          `${fieldOf(plan.requestFraming, plan.requestBytes)}\r\n`,
-      );
-      actor.write(framed(pattern(plan.id * REQUEST_SEED, plan.requestBytes), plan.requestFraming, bodyCut));
-    };
-    actor.onChange = () => {
-      while (taken < asked && this.#takeAnswer(actor, plans[taken]!)) {
-        taken++;
-        if (taken === asked && asked < plans.length && !actor.isGone && !actor.hasEnded) ask();
-      }
-      const isOver = actor.isBroken || actor.hasEnded || taken === plans.length;
-      if (!isOver) return;
-      this.#cut += asked - taken;
-      actor.onChange = () => {};
-      actor.close();
-    };
-    actor.attach(this.#world.dial(this.#engine.listenerAddresses[0]!, "127.0.0.1", actor));
-    do ask();
-    while (isPipelining && asked < plans.length);
-    if (this.#isCalm || !prng.oneIn(4)) return;
-    this.#world.after(prng.below(100), () => {
-      if (prng.oneIn(2)) actor.reset();
-      else actor.close();
+  /** For a time, nobody listens there, or nothing answers. */
+  #planOutage(listener: WireListener): void {
+    const { world, prng } = this;
+    const isMute = prng.oneIn(2);
+    const outageMs = prng.oneIn(3) ? 3_600_000 : prng.between(1, 200);
+    world.after(prng.below(EVENTS_WITHIN_MS), () => {
+      if (isMute) listener.isMute = true;
+      else world.refuse(listener);
+      world.after(outageMs, () => {
+        if (isMute) listener.isMute = false;
+        else world.accept(listener);
+      });
     });
   }
 
-  /** Takes the answer to `plan` from the client's input. False while it is not whole. */
-  #takeAnswer(actor: Actor, plan: Plan): boolean {
-    let read = readMessage(actor.input, plan.method !== "HEAD", false);
-    while (read?.head.startsWith("HTTP/1.1 1")) {
-      this.#law(plan.behaviour === "interim", `request ${plan.id} has interim responses`);
-      actor.input = actor.input.subarray(read.end);
-      read = readMessage(actor.input, plan.method !== "HEAD", false);
+  // ── Clients
+
+  #planClient(index: number): void {
+    const { prng, world, scenario } = this;
+    const address = `10.0.0.${prng.between(1, 3)}`;
+    const pace = drawPace(prng);
+    const name = `client ${index}`;
+    const atMs = prng.below(scenario.arrivalMs + 1);
+    if (scenario.mode === "tcp") {
+      const client = new RelayedClient(this, name, pace, this.#drawPlans(1)[0]!);
+      this.relayed.push(client);
+      world.after(atMs, () => {
+        client.attach(world.dial(this.engine.listenerAddresses[0]!, address, client));
+        client.start();
+      });
+      return;
     }
-    if (read === undefined) return false;
-    actor.input = actor.input.subarray(read.end);
-    const { head, body } = read;
-    if (!head.startsWith("HTTP/1.1 200 ")) {
-      this.#refused++;
-      this.#law(/^HTTP\/1\.1 (408|502|503|504) /.test(head), `request ${plan.id}: ${head.slice(0, 12)}`);
-      this.#law(!this.#isCalm, `request ${plan.id} is not refused: ${head.slice(0, 12)}`);
-      return true;
-    }
-    this.#answered++;
-    this.#law(head.includes(`\r\nX-Id: ${plan.id}\r\n`), `request ${plan.id} gets its own answer: ${head}`);
-    if (plan.method === "HEAD") return true;
-    const whole = pattern(plan.id + RESPONSE_SEED, plan.responseBytes);
-    // Nothing tells such a cut from an end (RFC 9112 §8).
-    const mayBeCut = plan.behaviour === "cut" && plan.responseFraming === "close";
-    const expected = mayBeCut ? whole.subarray(0, body.length) : whole;
-    this.#law(
-      body.equals(expected),
-      `answer ${plan.id} has its body (${body.length} of ${expected.length} bytes)`,
-    );
-    return true;
+    const manner = drawManner(prng, scenario.mood, false);
+    const client = new Client(this, name, pace, manner, this.#drawPlans(prng.between(1, scenario.plansMax)));
+    this.clients.push(client);
+    world.after(atMs, () => {
+      client.attach(world.dial(this.engine.listenerAddresses[0]!, address, client));
+      client.start();
+    });
   }
 
-  #plan(): Plan {
-    const prng = this.#prng;
-    const method = this.#oneOf(["GET", "GET", "HEAD", "POST", "PUT"] as const);
-    const hasBody = method === "POST" || method === "PUT";
-    const requestFraming: Framing = hasBody ? this.#oneOf(["length", "chunked"] as const) : "close";
-    const calm: readonly Behaviour[] = ["answer", "answer", "answer", "interim", "last"];
-    const wild: readonly Behaviour[] = [...calm, "early", "early", "early", "reset", "cut", "silent"];
-    const behaviour = this.#isCalm || prng.oneIn(2) ? this.#oneOf(calm) : this.#oneOf(wild);
-    // The longer the body, the earlier is the answer.
-    const requestBytes = behaviour === "early" ? this.#shown(prng.below(70_000)) : this.#bytes();
+  #drawPlans(count: number): Plan[] {
+    const plans: Plan[] = [];
+    for (let i = 0; i < count; i++) {
+      const mayEnd = i === count - 1 || oneOf(this.prng, [false, false, false, true]);
+      const plan = drawPlan(this.prng, this.mood, this.#nextId++, mayEnd, this.scenario.sizes);
+      this.plans.set(plan.id, plan);
+      plans.push(plan);
+      if (isLast(plan)) break;
+    }
+    return plans;
+  }
+
+  #outcome(): Outcome {
+    const asked = [...this.plans.values()].filter(({ askedMs }) => askedMs >= 0);
+    const met = new Set(this.notices.map(({ reason }) => reason));
+    for (const { isServed, answeredStatus } of asked) {
+      if (answeredStatus > 0) met.add(isServed ? `${answeredStatus} of a backend` : String(answeredStatus));
+    }
     return {
-      id: this.#nextId++,
-      method,
-      requestFraming,
-      requestBytes: hasBody ? requestBytes : 0,
-      responseFraming: this.#oneOf(["length", "chunked", "close"] as const),
-      responseBytes: this.#bytes(),
-      behaviour,
+      seed: this.#seed,
+      mood: this.mood,
+      requests: asked.length,
+      served: asked.filter(({ isServed, isAnswered }) => isServed && isAnswered).length,
+      refused: asked.filter(({ isServed, answeredStatus }) => !isServed && answeredStatus > 0).length,
+      cut: asked.filter(({ isAnswered }) => !isAnswered).length,
+      met,
+      steps: this.#steps,
+      digest: this.trace.digest,
+      broken: this.#broken,
     };
-  }
-
-  #bytes(): number {
-    return this.#shown(this.#prng.below(this.#oneOf([1, 20, 3_000, 70_000])));
-  }
-
-  /** Many tiny segments of a long body show nothing more than those of a short one. */
-  #shown(bytes: number): number {
-    return this.#world.segmentBytesMax < 100 ? bytes % 500 : bytes;
-  }
-
-  /** Where chunks end: some hundreds of them at most. */
-  #chunkBytes(bodyBytes: number): number {
-    return this.#prng.between(1 + (bodyBytes >> 8), 9_000);
-  }
-
-  #actor(): Actor {
-    const prng = this.#prng;
-    const actor = new Actor(this.#world);
-    if (prng.oneIn(5)) actor.readMs = prng.between(1, 5);
-    if (prng.oneIn(4)) {
-      actor.writeBytesMax = prng.between(20, 2_000);
-      actor.writeMs = prng.oneIn(2) ? 0.05 : 0;
-    }
-    return actor;
-  }
-
-  #oneOf<T>(choices: readonly T[]): T {
-    return choices[this.#prng.below(choices.length)]!;
-  }
-
-  #law(holds: boolean, law: string): void {
-    if (!holds && this.#broken.length < 5) this.#broken.push(law);
   }
 }

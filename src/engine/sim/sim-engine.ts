@@ -24,8 +24,9 @@ import type { ListenerOwner, WireListener, World } from "./world.ts";
 const HOST = "127.0.0.1";
 /** A batch begins this long at most after something became ready. */
 const BATCH_WAIT_MS_MAX = 0.05;
-/** While a connection waits for a slot. */
+/** While a connection waits for a slot: after this, and then after twice as long each time. */
 const STARVED_POLL_MS = 1;
+const STARVED_POLL_MS_MAX = 128;
 /** Slots that one connection fills in one batch, at most. */
 const READS_MAX = 4;
 
@@ -87,7 +88,9 @@ class VirtualEngine implements SimEngine, WireOwner, ListenerOwner {
   #ready: SimConnection[] = [];
   #isBatchPlanned = false;
   #isStopped = false;
-  #isStarving = false;
+  /** They wait for a slot. */
+  #starved: SimConnection[] = [];
+  #starvedPollMs = STARVED_POLL_MS;
   /** Counts deadlines: an older one that comes up is not the handler's any more. */
   #deadline = 0;
 
@@ -239,7 +242,6 @@ class VirtualEngine implements SimEngine, WireOwner, ListenerOwner {
     const handler = this.#handler!;
     const ready = this.#shuffled(this.#ready);
     this.#ready = [];
-    this.#isStarving = false;
     handler.begin(this.#world.nowMs);
     for (const connection of ready) connection.isReady = false;
     for (const connection of ready) this.#serve(connection, handler);
@@ -252,7 +254,21 @@ class VirtualEngine implements SimEngine, WireOwner, ListenerOwner {
       if (!connection.isGivenUp) this.#write(connection);
     }
     this.#planDeadline(waitMs);
-    if (this.#isStarving) this.#world.after(STARVED_POLL_MS, () => this.#planBatch());
+    this.#planStarved();
+  }
+
+  /** Whoever waits for a slot tries again, after a while that grows as long as none is free. */
+  #planStarved(): void {
+    if (this.#starved.length === 0) {
+      this.#starvedPollMs = STARVED_POLL_MS;
+      return;
+    }
+    const starved = this.#starved;
+    this.#starved = [];
+    this.#world.after(this.#starvedPollMs, () => {
+      for (const connection of starved) if (!connection.isGivenUp) this.#makeReady(connection);
+    });
+    this.#starvedPollMs = Math.min(2 * this.#starvedPollMs, STARVED_POLL_MS_MAX);
   }
 
   #planDeadline(waitMs: number): void {
@@ -302,8 +318,8 @@ class VirtualEngine implements SimEngine, WireOwner, ListenerOwner {
       if (!end.isReadable()) return;
       const slot = this.buffers.acquireLarge();
       if (slot < 0) {
-        this.#isStarving = true;
-        break;
+        this.#starved.push(connection);
+        return;
       }
       const start = slot + HEADROOM_BYTES;
       const isShort = this.#world.prng.oneIn(8);

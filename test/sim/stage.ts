@@ -1,0 +1,32 @@
+/** What all who play in a simulation share. */
+import type { Prng } from "../../src/base/prng.ts";
+import type { Snapshot } from "../../src/contract/snapshot.ts";
+import type { World } from "../../src/engine/sim/world.ts";
+import type { Mood, Plan } from "./plan.ts";
+import type { Trace } from "./trace.ts";
+
+export interface Stage {
+  readonly prng: Prng;
+  readonly world: World;
+  readonly trace: Trace;
+  readonly mood: Mood;
+  /** Every exchange that a client may begin, by id. */
+  readonly plans: Map<number, Plan>;
+  /** The one in force. */
+  readonly snapshot: Snapshot;
+  /** A snapshot that is or was in force lets them pass. */
+  readonly mayPassTrailers: boolean;
+  /** Exchanges answered on a connection on which its backend has spoken unasked: whose answers, nobody knows. */
+  readonly unruly: Set<number>;
+  /** When a backend last said something unasked. */
+  unaskedMs: number;
+  /** How long that, and what is on its way to meet it, travels at most. */
+  readonly reachMs: number;
+  /** Something that must never be so is so. */
+  broken(law: string): void;
+}
+
+/** Chooses one. */
+export function oneOf<T>(prng: Prng, choices: readonly T[]): T {
+  return choices[prng.below(choices.length)]!;
+}

@@ -1,0 +1,63 @@
+/** One end of a tunnel: a stream each way, both known in advance. */
+import type { Actor } from "./actor.ts";
+import { bodyOf, isPieceOf, type Way } from "./pattern.ts";
+import { oneOf, type Stage } from "./stage.ts";
+
+export interface Streams {
+  readonly id: number;
+  readonly wayOut: Way;
+  readonly bytesOut: number;
+  readonly wayIn: Way;
+  readonly bytesIn: number;
+}
+
+export class Tunnel {
+  readonly #stage: Stage;
+  readonly #actor: Actor;
+  readonly #streams: Streams;
+  /** FIN goes out behind the last byte, or when the other stream has ended. */
+  readonly #endsFirst: boolean;
+  #receivedBytes = 0;
+
+  constructor(stage: Stage, actor: Actor, streams: Streams) {
+    this.#stage = stage;
+    this.#actor = actor;
+    this.#streams = streams;
+    this.#endsFirst = stage.prng.oneIn(2);
+  }
+
+  /** Writes its stream, perhaps before there is a tunnel. */
+  write(): void {
+    const { id, wayOut, bytesOut } = this.#streams;
+    this.#actor.write(bodyOf(id, wayOut, bytesOut));
+  }
+
+  /** The tunnel is there: does something about the end of its stream. */
+  conclude(): void {
+    const { prng, mood, world } = this.#stage;
+    const ending = mood === "calm" || !prng.oneIn(4) ? "end" : oneOf(prng, ["stall", "reset", "close"]);
+    if (ending === "reset") world.after(prng.below(30), () => this.#actor.reset());
+    else if (ending === "close") world.after(prng.below(30), () => this.#actor.close());
+    else if (ending === "end" && this.#endsFirst) this.#actor.end();
+  }
+
+  /** `[from, to)` of `bytes` came. */
+  received(bytes: Buffer, from: number, to: number): void {
+    const { id, wayIn, bytesIn } = this.#streams;
+    const at = this.#receivedBytes;
+    this.#receivedBytes += to - from;
+    if (this.#receivedBytes > bytesIn || !isPieceOf(id, wayIn, at, bytes, from, to)) {
+      this.#stage.broken(`tunnel ${id}: bytes ${at} to ${this.#receivedBytes} are its own`);
+    }
+    if (this.#receivedBytes === bytesIn && !this.#endsFirst) this.#actor.end();
+  }
+
+  /** The other stream has ended, or the connection broke. */
+  over(): void {
+    const { id, bytesIn } = this.#streams;
+    if (this.#stage.mood === "calm" && this.#receivedBytes !== bytesIn) {
+      this.#stage.broken(`tunnel ${id} is passed on whole: ${this.#receivedBytes} of ${bytesIn} bytes`);
+    }
+    this.#actor.end();
+  }
+}
