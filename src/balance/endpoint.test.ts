@@ -1,0 +1,44 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { EndpointState } from "./endpoint.ts";
+
+function poolOf(size: number, connections: readonly number[]): EndpointState {
+  const endpoint = new EndpointState("192.0.2.1:80", "a", true, size);
+  for (const connection of connections) assert.equal(endpoint.park(connection), true);
+  return endpoint;
+}
+
+function surplusOf(endpoint: EndpointState): number[] {
+  const surplus: number[] = [];
+  for (let each = endpoint.takeSurplus(); each >= 0; each = endpoint.takeSurplus()) surplus.push(each);
+  return surplus;
+}
+
+const SIZES: readonly { name: string; size: number; surplus: number[]; idle: number[]; room: boolean }[] = [
+  { name: "as large as before", size: 3, surplus: [], idle: [7, 6, 5], room: false },
+  { name: "larger", size: 4, surplus: [], idle: [7, 6, 5], room: true },
+  { name: "smaller", size: 1, surplus: [5, 6], idle: [7], room: false },
+  { name: "gone", size: 0, surplus: [5, 6, 7], idle: [], room: false },
+];
+for (const { name, size, surplus, idle, room } of SIZES) {
+  test(`endpoint: a pool that becomes ${name} keeps what was used last`, () => {
+    const endpoint = poolOf(3, [5, 6, 7]);
+    endpoint.limitPool(size);
+    assert.deepEqual(surplusOf(endpoint), surplus);
+    assert.equal(endpoint.park(8), room);
+    if (room) assert.equal(endpoint.takeIdle(), 8);
+    assert.deepEqual(
+      idle.map(() => endpoint.takeIdle()),
+      idle,
+    );
+    assert.equal(endpoint.takeIdle(), -1);
+  });
+}
+
+test("endpoint: an idle connection leaves from anywhere in its pool", () => {
+  const endpoint = poolOf(3, [5, 6, 7]);
+  endpoint.removeIdle(6);
+  assert.equal(endpoint.takeIdle(), 7);
+  assert.equal(endpoint.takeIdle(), 5);
+  assert.equal(endpoint.idleCount, 0);
+});
