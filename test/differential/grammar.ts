@@ -134,7 +134,24 @@ const poison = fc.constantFrom(
 );
 const content = mostly(payload, 3, poison);
 
-const extension = mostly(fc.constant(""), 4, fc.constantFrom(";a", ";a=b", ' ;a="b;c"', "\t;a", ";\n", " "));
+const extension = mostly(
+  fc.constant(""),
+  4,
+  fc.constantFrom(
+    ";",
+    ";a",
+    ";a=b",
+    ' ;a="b;c"',
+    "\t;a",
+    ";\n",
+    " ",
+    "; a = b",
+    ";a=",
+    ";a b",
+    ';a="b',
+    ";a;;b",
+  ),
+);
 const chunk = fc
   .tuple(
     content.filter((bytes) => bytes !== ""),
