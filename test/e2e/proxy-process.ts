@@ -74,10 +74,17 @@ export class ProxyProcess {
   #watchers: (() => void)[] = [];
   #over = false;
 
-  constructor(scope: Scope, argv: readonly string[], environment: Readonly<Record<string, string>> = {}) {
+  /** `folder` is its working directory. */
+  constructor(
+    scope: Scope,
+    argv: readonly string[],
+    environment: Readonly<Record<string, string>> = {},
+    folder = process.cwd(),
+  ) {
     this.runtimeFolder = environment.XDG_RUNTIME_DIR ?? temporaryFolder(scope);
     this.child = spawn(process.execPath, [COMMAND, ...argv], {
       stdio: ["ignore", "pipe", "pipe"],
+      cwd: folder,
       env: cleanEnvironment({ XDG_RUNTIME_DIR: this.runtimeFolder, ...environment }),
     });
     this.child.stdout!.on("data", (bytes: Buffer) => {
@@ -168,6 +175,7 @@ export async function runToEnd(
   scope: Scope,
   argv: readonly string[],
   environment: Readonly<Record<string, string>> = {},
+  folder = process.cwd(),
 ): Promise<Ended> {
-  return await new ProxyProcess(scope, argv, environment).ended;
+  return await new ProxyProcess(scope, argv, environment, folder).ended;
 }
