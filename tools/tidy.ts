@@ -36,20 +36,21 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   contract: ["base"],
   http1: ["base"],
   balance: ["base", "contract"],
-  session: ["base", "contract", "http1", "balance"],
+  route: ["base", "contract", "http1"],
+  session: ["base", "contract", "http1", "balance", "route"],
   engine: ["base", "contract", "node:"],
   worker: ["base", "contract", "session", "engine", "node:"],
-  config: ["base", "contract", "node:", "zod", "yaml"],
-  control: ["base", "contract", "config", "engine", "node:", "pino", "pino-pretty"],
+  config: ["base", "contract", "route", "node:", "zod", "yaml"],
+  control: ["base", "contract", "route", "config", "engine", "node:", "pino", "pino-pretty"],
   echo: ["base", "contract", "http1", "engine", "node:"],
   loadgen: ["base", "contract", "http1", "engine", "node:", "d3-scale", "d3-shape"],
   cli: [
-    ...["base", "contract", "config", "engine", "worker", "control", "echo", "loadgen"],
+    ...["base", "contract", "http1", "route", "config", "engine", "worker", "control", "echo", "loadgen"],
     ...["node:", "pino", "pino-pretty"],
   ],
 };
 /** Compiled without Node's types; no clock, chance, process or console of its own. */
-const CORE_LAYERS = ["base", "contract", "http1", "balance", "session"];
+const CORE_LAYERS = ["base", "contract", "http1", "balance", "route", "session"];
 const IMPURE = /\b(?:Date\.now|new Date\b|performance\.|Math\.random|console\.|process\.)/;
 
 /** The only file that may load the package for foreign function calls. */

@@ -4,6 +4,7 @@
  * the data plane trusts it.
  */
 import type { Network } from "../base/ip-address.ts";
+import type { Routing } from "./routing.ts";
 
 export interface Snapshot {
   /** Grows by one with each replacement. */
@@ -17,6 +18,8 @@ export interface Snapshot {
   readonly policy: Policy;
   /** Pseudonym in `Via` (RFC 9110 §7.6.3). */
   readonly viaName: string;
+  /** Which request goes where; where there is none, all go to their listener's cluster. */
+  readonly routing?: Routing;
 }
 
 export interface Listener {

@@ -1,0 +1,113 @@
+/**
+ * What the control plane tells the data plane about routes: which request goes where, and what becomes of it.
+ * Plain data, checked before it gets here. In which order routes are asked is `route/order.ts`'s to say, and
+ * docs/routing.md tells it to people.
+ */
+import type { Network } from "../base/ip-address.ts";
+import type { Timeouts } from "./snapshot.ts";
+
+export interface Routing {
+  /** In the order of the file. */
+  readonly routes: readonly Route[];
+  /** Contents of the answers that the proxy gives itself, where the route has none for that status. */
+  readonly errorPages: readonly ErrorPage[];
+}
+
+/** All conditions must hold; an empty list is no condition. */
+export interface Route {
+  /** For people: in logs and in `explain`. */
+  readonly name: string;
+  /** Lower case, without port: `example.com`, or `*.example.com` for every name below it. */
+  readonly hosts: readonly string[];
+  readonly path: PathPattern;
+  /** Tokens; upper and lower case differ (RFC 9110 §9.1). */
+  readonly methods: readonly string[];
+  /** Of header fields; names in lower case. */
+  readonly fields: readonly ValueCondition[];
+  readonly query: readonly ValueCondition[];
+  readonly cookies: readonly ValueCondition[];
+  /** Networks of which the peer is in one. */
+  readonly clients: readonly Network[];
+
+  readonly action: RouteAction;
+  /** Who may come: answered 403 when `deny` has the peer, or `allow` is not empty and has it not. */
+  readonly allow: readonly Network[];
+  readonly deny: readonly Network[];
+  /** Of what goes to a backend; null: as it came. */
+  readonly rewrite: Rewrite | null;
+  readonly requestFields: readonly FieldEdit[];
+  /** Of final responses that come from a backend. */
+  readonly responseFields: readonly FieldEdit[];
+  /** Complete; null: those of the snapshot. */
+  readonly timeouts: Timeouts | null;
+  /** As in `Limits`; -1: that of the snapshot. */
+  readonly requestBodyBytesMax: number;
+  readonly errorPages: readonly ErrorPage[];
+}
+
+/**
+ * Compared byte for byte with the path as received, up to its `?`. `exact`: all of it. `prefix`: its first
+ * segments; no slash at the end, "" is every path. `template`: segments, of which `:name` is one that is not
+ * empty and a last `*name` is all that is left, even nothing. `regex`: all of it.
+ */
+export interface PathPattern {
+  readonly kind: "exact" | "template" | "prefix" | "regex" | "any";
+  /** "" with `any`. */
+  readonly text: string;
+}
+
+/** Of several values under one name one must do. `prefix` and `regex` only for header fields. */
+export interface ValueCondition {
+  readonly name: string;
+  readonly kind: "present" | "exact" | "prefix" | "regex";
+  /** "" with `present`. */
+  readonly value: string;
+}
+
+export type RouteAction =
+  /** At least one, with weights from 1 to 1,000,000. */
+  | { readonly kind: "forward"; readonly targets: readonly RouteTarget[] }
+  /** `location` may name variables (`route/template.ts`). */
+  | { readonly kind: "redirect"; readonly status: number; readonly location: string }
+  | { readonly kind: "respond"; readonly answer: StaticAnswer };
+
+export interface RouteTarget {
+  /** Index into `Snapshot.clusters`. */
+  readonly cluster: number;
+  readonly weight: number;
+}
+
+export interface StaticAnswer {
+  readonly status: number;
+  /** Without Content-Length, Date and Connection, which are added. */
+  readonly fields: readonly { readonly name: string; readonly value: string }[];
+  /** Text; sent as UTF-8. At most `ANSWER_BODY_BYTES_MAX` bytes. */
+  readonly body: string;
+}
+
+/** An answer lies in one slot. */
+export const ANSWER_BODY_BYTES_MAX = 49_152;
+
+export type Rewrite =
+  /** The prefix `from`, where the path has it, becomes `to`; the query stays. Both without a slash at the end. */
+  | { readonly kind: "prefix"; readonly from: string; readonly to: string }
+  /** A template that begins with `/`; the query stays unless the template has a `?`. */
+  | { readonly kind: "template"; readonly text: string };
+
+export interface FieldEdit {
+  /** `set`: instead of every line of this name. `add`: one more. `remove`: `value` is "". */
+  readonly kind: "set" | "add" | "remove";
+  /** As it is to be written. */
+  readonly name: string;
+  /** May name variables. */
+  readonly value: string;
+}
+
+/** What stands in an answer of the proxy's own instead of its usual text. */
+export interface ErrorPage {
+  /** 400 to 599. */
+  readonly status: number;
+  readonly contentType: string;
+  /** As in `StaticAnswer`. */
+  readonly body: string;
+}
