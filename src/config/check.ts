@@ -151,8 +151,13 @@ function contradictions(good: Partial<Document>, root: Located): Found[] {
   checkHealth(good, complain);
   const { target, head } = good.limits ?? { target: 0, head: 0 };
   if (target > head) {
-    const remedy = `raise the limit of the whole head (${head}) or lower this`;
-    complain(["limits", "target"], "is more than a whole head may have", remedy, String(target));
+    if (at(root, ["limits", "target"]) !== undefined) {
+      const remedy = `raise the limit of the whole head (${head}) or lower this`;
+      complain(["limits", "target"], "is more than a whole head may have", remedy, String(target));
+    } else {
+      const remedy = `raise it, or lower the limit of the target (${target})`;
+      complain(["limits", "head"], "is less than a target alone may have", remedy, String(head));
+    }
   }
   return errors;
 }

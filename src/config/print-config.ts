@@ -129,7 +129,7 @@ export function shownYaml(shown: Shown, indent = ""): string {
     return items.join("");
   }
   const lines = shown.entries.map(([name, each]) => {
-    const key = `${indent}${name}:`;
+    const key = `${indent}${nameYaml(name)}:`;
     if (each.kind === "value") return `${key} ${shownYaml(each)}`;
     const isEmpty = each.kind === "list" ? each.items.length === 0 : each.entries.length === 0;
     if (isEmpty) return `${key} ${each.kind === "list" ? "[]" : "{}"}  # ${DEFAULT}\n`;
@@ -138,11 +138,18 @@ export function shownYaml(shown: Shown, indent = ""): string {
   return lines.join("");
 }
 
+/** Variables have no meaning in names. */
+function nameYaml(name: string): string {
+  return /^[A-Za-z][\w.-]*$/.test(name) && !WORD.test(name) ? name : JSON.stringify(name);
+}
+
+/** Texts that YAML takes for something else. */
+const WORD = /^(?:true|false|null)$/i;
+
 function scalarYaml(value: unknown): string {
   if (typeof value !== "string") return String(value);
   const text = escapeVariables(value);
   // Whatever YAML could take for something else stands in quotes, as JSON writes them.
   const isPlain = /^(?:[A-Za-z/][\w./:-]*[\w/]|\d+(?:\.\d+)?[A-Za-z]+)$/.test(text);
-  const isWord = /^(?:true|false|null)$/i.test(text);
-  return isPlain && !isWord ? text : JSON.stringify(text);
+  return isPlain && !WORD.test(text) ? text : JSON.stringify(text);
 }

@@ -129,7 +129,8 @@ class YamlReader {
     const content = new Map<string, Located>();
     for (const { key, value } of items) {
       if (!isScalar(key)) continue;
-      const name = String(key.value);
+      // `007` is a name here, and no number.
+      const name = typeof key.value === "string" ? key.value : (key.source ?? String(key.value));
       const located = value === null ? undefined : this.#located(value as Node, [...path, name]);
       if (located !== undefined) content.set(name, { ...located, keyPlace: this.#place(key) });
     }
