@@ -26,6 +26,9 @@ export const LARGE_SLOT_BYTES = HEADROOM_BYTES + RECEIVE_BYTES;
 /** Usable bytes of a small slot. */
 export const SMALL_SLOT_BYTES = 4096;
 
+/** Share of the large slots that may be in use before everybody is asked to hold few. */
+const AMPLE_SHARE = 1 / 4;
+
 const LARGE_STRIDE = LARGE_SLOT_BYTES + 64;
 const SMALL_STRIDE = SMALL_SLOT_BYTES + 320;
 
@@ -37,6 +40,7 @@ export class BufferPool {
   readonly smallCount: number;
   readonly largeCount: number;
   readonly #largeBase: number;
+  readonly #ampleCount: number;
   readonly #references: Uint16Array;
   readonly #freeSmall: SlotStack;
   readonly #freeLarge: SlotStack;
@@ -65,6 +69,7 @@ export class BufferPool {
     this.smallCount = smallCount;
     this.largeCount = largeCount;
     this.#largeBase = smallCount * SMALL_STRIDE;
+    this.#ampleCount = Math.ceil(largeCount * (1 - AMPLE_SHARE));
     this.#references = new Uint16Array(smallCount + largeCount);
     this.#freeSmall = new SlotStack(0, smallCount);
     this.#freeLarge = new SlotStack(smallCount, largeCount);
@@ -76,6 +81,14 @@ export class BufferPool {
 
   get freeLargeCount(): number {
     return this.#freeLarge.count;
+  }
+
+  /**
+   * So many large slots are in use that everybody should take one at a time: thousands who hold one each leave
+   * room for others, a few hundred who hold a dozen each do not.
+   */
+  get isTight(): boolean {
+    return this.#freeLarge.count + this.lentLargeCount < this.#ampleCount;
   }
 
   /** A small slot with one reference: the offset of its first byte, or -1 when none is free. */

@@ -192,8 +192,8 @@ export class Plane {
     const queuedBytes = this.port.queuedBytes(connection);
     const pieces = queuedBytes <= bytes + PIECE_FRAME_BYTES ? 1 : this.#pieces[connection]! + 1;
     this.#pieces[connection] = pieces;
-    const queuedBytesMax = this.isShortOfSlots() ? 0 : this.snapshot.limits.queuedBytesMax;
-    return queuedBytes > queuedBytesMax || pieces > QUEUED_PIECES_MAX;
+    if (this.buffers.isTight || this.isShortOfSlots()) return queuedBytes > 0;
+    return queuedBytes > this.snapshot.limits.queuedBytesMax || pieces > QUEUED_PIECES_MAX;
   }
 
   /** Closes the batch's books: the gauges that are read off, and the news that draining is over. */

@@ -23,9 +23,9 @@ import {
   listenerAddress,
   openListener,
   openStream,
+  prepareListener,
   setAbortive,
   setBlocking,
-  setNoDelay,
   shutdownSend,
   writePeerHost,
 } from "./sockets.ts";
@@ -485,7 +485,7 @@ function openListeners(sources: readonly ListenerSource[], blocking: boolean): N
       const owned = !("fd" in source);
       const fd = owned ? openListener(source, { reusePort: source.reusePort === true }) : source.fd;
       opened.push({ fd, owned, armed: false, cancelling: false, done: false });
-      setNoDelay(fd);
+      prepareListener(fd);
       setBlocking(fd, blocking);
     }
   } catch (error) {

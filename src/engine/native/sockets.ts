@@ -15,6 +15,7 @@ const SO_LINGER = 13;
 const SO_REUSEPORT = 15;
 const IPPROTO_TCP = 6;
 const TCP_NODELAY = 1;
+const TCP_NOTSENT_LOWAT = 25;
 const IPPROTO_IPV6 = 41;
 const IPV6_V6ONLY = 26;
 const SO_ATTACH_FILTER = 26;
@@ -22,6 +23,12 @@ const SHUT_WR = 1;
 const F_GETFL = 3;
 const F_SETFL = 4;
 const O_NONBLOCK = 0x800;
+/**
+ * What the kernel takes for a client beyond what may be sent to it now. Its own bound is 4 MiB, and thousands
+ * of clients that read nothing would use up the memory that it has for all of TCP. This is enough: whoever
+ * sends is woken when half of it has left.
+ */
+const UNSENT_BYTES_MAX = 131_072;
 /** The kernel cuts it to `net.core.somaxconn`. */
 const BACKLOG = 4096;
 const TWO_POW_32 = 0x1_0000_0000;
@@ -45,8 +52,8 @@ const ADDRESS_AT = 256;
 const LENGTH_AT = ADDRESS_AT + SOCKADDR_BYTES;
 
 /**
- * Opens a listening TCP socket: non-blocking, close-on-exec, TCP_NODELAY (accepted sockets inherit it), IPv6
- * open to IPv4 too. `host` is an IP address without brackets; port 0 lets the kernel choose. Returns the
+ * Opens a listening TCP socket: non-blocking, close-on-exec, with the options of `prepareListener`, IPv6 open
+ * to IPv4 too. `host` is an IP address without brackets; port 0 lets the kernel choose. Returns the
  * descriptor; throws an `Error` with the field `code` (`EADDRINUSE`, …) where the kernel refuses.
  */
 export function openListener(
@@ -62,7 +69,7 @@ export function openListener(
   const fd = calls.socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) throw listenError(codeOf(calls.errno()), "socket", name);
   setOption(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-  setOption(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+  prepareListener(fd);
   if (family === AF_INET6) setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0);
   if (how.reusePort) setOption(fd, SOL_SOCKET, SO_REUSEPORT, 1);
   const bound = calls.bind(fd, scratch.address + ADDRESS_AT, length);
@@ -98,8 +105,14 @@ export function openStream(family: number, blocking: boolean): number {
   return fd;
 }
 
+/** Options that accepted sockets inherit: no delay, and few bytes that the kernel holds unsent. */
+export function prepareListener(fd: number): void {
+  setOption(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+  setOption(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT_BYTES_MAX);
+}
+
 /** TCP_NODELAY; what is not TCP refuses it, and that is no error. */
-export function setNoDelay(fd: number): void {
+function setNoDelay(fd: number): void {
   setOption(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 }
 

@@ -12,7 +12,7 @@
  * so no entry can name a number that means something else by then.
  *
  * Bounded receiving: a multishot receive may fill dozens of buffers before anyone can say stop, so what looks
- * like a stream is received in portions (volume.ts).
+ * like a stream is received in portions (volume.ts), and everything in single buffers where these are tight.
  *
  * @hot
  */
@@ -207,7 +207,9 @@ class UringEngine extends NativeEngine {
     this.table.inFlight[connection] = this.table.inFlight[connection]! | RECEIVE_IN_FLIGHT;
     const fd = this.table.fd[connection]!;
     const at = this.#ring.nextSqe();
-    if (!this.#volume.isStream(connection)) {
+    if (this.buffers.isTight) {
+      prepRecv(this.#ring.sqes, at, fd, 0, false, RECEIVE, connection);
+    } else if (!this.#volume.isStream(connection)) {
       prepRecvMultishot(this.#ring.sqes, at, fd, RECEIVE, connection);
     } else {
       const bundle = this.#ring.hasBundles;
