@@ -94,7 +94,7 @@ function keyShown(written: Located, paths: readonly Path[], text: KeyText): Show
 
 /** Numbers as numbers, also those of flags and variables. */
 function typed(value: unknown, { value: placeholder }: KeyText): unknown {
-  const isNumber = /^(?:N|SIZE)\b/.test(placeholder) && typeof value === "string" && /^\d+$/.test(value);
+  const isNumber = /^(?:N|SIZE|TIME)\b/.test(placeholder) && typeof value === "string" && /^\d+$/.test(value);
   return isNumber ? Number(value) : value;
 }
 
@@ -143,13 +143,13 @@ function nameYaml(name: string): string {
   return /^[A-Za-z][\w.-]*$/.test(name) && !WORD.test(name) ? name : JSON.stringify(name);
 }
 
-/** Texts that YAML takes for something else. */
-const WORD = /^(?:true|false|null)$/i;
+/** Texts that YAML takes for something else, or took in its version 1.1. */
+const WORD = /^(?:true|false|null|on|off|yes|no)$/i;
 
 function scalarYaml(value: unknown): string {
   if (typeof value !== "string") return String(value);
   const text = escapeVariables(value);
   // Whatever YAML could take for something else stands in quotes, as JSON writes them.
-  const isPlain = /^(?:[A-Za-z/][\w./:-]*[\w/]|\d+(?:\.\d+)?[A-Za-z]+)$/.test(text);
+  const isPlain = /^(?:[A-Za-z/](?:[\w./:-]*[\w/])?|\d+(?:\.\d+)?[A-Za-z]+)$/.test(text);
   return isPlain && !WORD.test(text) ? text : JSON.stringify(text);
 }

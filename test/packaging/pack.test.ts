@@ -22,7 +22,7 @@ function pack(): { tarball: string; files: string[] } {
     cwd: ROOT,
   });
   for (const file of listed.toString().split("\0")) {
-    if (!/^(?:src|bin|docs|tools\/pinned-node)\/|^[^/]+$/.test(file) || file === "") continue;
+    if (!/^(?:src|bin|docs|schema|tools\/pinned-node)\/|^[^/]+$/.test(file) || file === "") continue;
     mkdirSync(path.dirname(path.join(copy, file)), { recursive: true });
     cpSync(path.join(ROOT, file), path.join(copy, file));
   }
@@ -71,7 +71,10 @@ test("package: holds commands, compiled code with types and maps, and documents"
     "dist/cli/hp-echo.js",
     "dist/cli/hp-echo.js.map",
     "dist/contract/port.d.ts",
+    "dist/config/define-config.d.ts",
+    "docs/configuration.md",
     "docs/dependencies.md",
+    "schema/hp-proxy.schema.json",
     "README.md",
     "LICENSE",
     "CHANGELOG.md",
@@ -80,7 +83,7 @@ test("package: holds commands, compiled code with types and maps, and documents"
 });
 
 test("package: holds neither sources nor tests nor a Node", () => {
-  const allowed = /^(?:bin|dist|docs)\/|^(?:package\.json|README\.md|LICENSE|CHANGELOG\.md)$/;
+  const allowed = /^(?:bin|dist|docs|schema)\/|^(?:package\.json|README\.md|LICENSE|CHANGELOG\.md)$/;
   assert.deepEqual(
     files.filter((file) => !allowed.test(file) || /\.(?:test|fuzz|bench)\./.test(file)),
     [],
@@ -113,6 +116,42 @@ for (const command of COMMANDS) {
     assert.match(stderr, new RegExp(`^${command} needs Node\\.js 24 or newer, and this is v\\d+[^\\n]*\\n$`));
   });
 }
+
+test("package: a configuration in TypeScript has types and runs", () => {
+  const file = path.join(prefix, "hp-proxy.config.ts");
+  const text = `import { type Config, defineConfig } from "hp-proxy";
+const good: Config = { listen: "127.0.0.1:0", backends: ["localhost:3001"] };
+// @ts-expect-error: a time has a unit
+export const bad: Config = { timeouts: { connect: "5" } };
+export default defineConfig(good);
+`;
+  writeFileSync(file, text);
+  const compiler = path.join(ROOT, "node_modules/typescript/bin/tsc");
+  const options = ["--noEmit", "--strict", "--module", "nodenext", "--types", "", "--ignoreConfig"];
+  const checked = spawnSync(process.execPath, [compiler, ...options, file], {
+    cwd: prefix,
+    encoding: "utf8",
+  });
+  assert.deepEqual([checked.status, checked.stdout], [0, ""]);
+  const here = path.dirname(process.execPath);
+  const ran = run("hp-proxy", ["check", "-c", file], here);
+  assert.equal(ran.status, 0, ran.stderr);
+  assert.match(ran.stdout, /is right: 1 listener, 1 cluster, 1 backend\n$/);
+  const printed = run("hp-proxy", ["print", "-c", file, "--via-name", "x"], here);
+  assert.match(printed.stdout, /^viaName: x {2}# --via-name$/m);
+});
+
+test("package: hp-proxy can be imported, and its schema is there", () => {
+  const script = `
+    import { defineConfig } from "hp-proxy";
+    import schema from "hp-proxy/schema" with { type: "json" };
+    console.log(defineConfig({ backends: "a:1" }).backends, schema.title);`;
+  const { stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "--eval", script], {
+    cwd: prefix,
+    encoding: "utf8",
+  });
+  assert.equal(stdout, "a:1 Configuration of hp-proxy\n", stderr);
+});
 
 for (const engine of ["uring", "epoll", "net"]) {
   test(`package: hp-echo serves with --engine ${engine} from where it is installed`, async () => {
