@@ -150,6 +150,10 @@ test("responses: a client sees each answer with its request, in canonical form, 
         const good = answer.fields.some(([name, value]) => name === "X-Good" && value === `${index + 1}`);
         assert.ok(good || (answer.status >= 502 && answer.status <= 504), context);
       }
+      for (const { sent } of desk.origins) {
+        const { requests } = readStrictly(sent);
+        if (requests[0]?.target === "/0" && requests.length > 1) nothingBehind(stream, method, context);
+      }
       leave(desk);
     },
   );
@@ -176,6 +180,16 @@ function answerWith(desk: Desk, pieces: readonly string[], ends: boolean): strin
     if (ends) desk.end(origin);
   };
   return seen;
+}
+
+/** A connection is used again only if not a byte came behind the response. */
+function nothingBehind(stream: string, method: string, context: string): void {
+  const { messages } = responsesByUs(stream, [method]);
+  const last = messages.findIndex(({ status }) => status >= 200);
+  const responseBytes = messages
+    .slice(0, last + 1)
+    .reduce((sum, { raw, rawBody }) => sum + raw.length + rawBody.length, 0);
+  assert.equal(responseBytes, stream.length, `a connection with poison in it is used again: ${context}`);
 }
 
 /** The answer to `/0`: what the backend said, if that was a response; else a 502, or nothing whole. */
