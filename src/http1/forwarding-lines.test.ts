@@ -358,7 +358,9 @@ for (const row of ROWS) {
     const write = (limit: number) => writeRequestHead(memory, viewOf(memory), OUT, limit, head, policyOf());
     const end = write(OUT_LIMIT);
     const found = textOf(memory, OUT, end).replace(/(?<=X-Request-Id: )[0-9a-f]{32}\r/, "#\r");
-    assert.equal(found, `${[...row.out, ...(row.own ?? OWN)].join("\r\n")}\r\n\r\n`);
+    const isOld = row.in[0]!.endsWith("HTTP/1.0");
+    const own = (row.own ?? OWN).map((line) => (isOld && line === VIA ? "Via: 1.0 hp" : line));
+    assert.equal(found, `${[...row.out, ...own].join("\r\n")}\r\n\r\n`);
     for (let limit = OUT; limit < end + 1500; limit += 7) {
       memory.set(before);
       const result = write(limit);

@@ -8,7 +8,7 @@
 import { asciiBytes, ConstantBytes, copy, writeConstant } from "../base/bytes.ts";
 import { Field } from "./field-names.ts";
 import { HeadNote, type MessageHead } from "./message-head.ts";
-import type { RequestPolicy } from "./request-policy.ts";
+import { type RequestPolicy, VIA_MINOR_AT } from "./request-policy.ts";
 
 /** More than everything here writes, but for hosts, addresses, values received and the policy's own lines. */
 export const ADDED_BYTES_MAX = 384;
@@ -36,6 +36,7 @@ const NOTED_TRAILERS = HeadNote.acceptsTrailers;
 const COLON = 0x3a;
 const QUOTE = 0x22;
 const DIGIT_ZERO = 0x30;
+const MINOR_AT = VIA_MINOR_AT;
 
 /**
  * Writes the lines at `at`, where there is room; `[hostStart, hostEnd)` is the host that the request names, or
@@ -59,6 +60,7 @@ export function writeForwardingLines(
   at = writeConstant(view, at, CRLF);
   if ((kept & NOTED_PROTO) === 0) at = writeConstant(view, at, policy.protoLine);
   at = writeConstant(view, at, policy.viaLine);
+  if (head.versionMinor === 0) memory[at - policy.viaLine.length + MINOR_AT] = DIGIT_ZERO;
   if (hostEnd > hostStart && (kept & NOTED_HOST) === 0) {
     at = writeConstant(view, at, FORWARDED_HOST);
     at = copy(view, memory, hostStart, hostEnd, at);

@@ -16,6 +16,8 @@ import { parseResponseHead } from "./response-head.ts";
 
 const LIMITS = { headBytesMax: 8192, targetBytesMax: 4096, fieldCountMax: 64 };
 const VIA = "Via: 1.1 hp";
+/** Of what was received in HTTP/1.0 (RFC 9110 §7.6.3). */
+const VIA_1_0 = "Via: 1.0 hp";
 const DATE = "Date: Thu, 01 Jan 2026 00:00:00 GMT";
 const IN = 100;
 const PEER = 9000;
@@ -119,6 +121,27 @@ const REQUESTS: RequestRow[] = [
     host: "x",
   },
   {
+    name: "Expect in HTTP/1.0 means nothing",
+    rfc: "9110 §10.1.1",
+    in: ["POST /a HTTP/1.0", "Host: x", "Expect: 100-continue", "Content-Length: 1"],
+    out: ["POST /a HTTP/1.1", "Host: x", "Content-Length: 1"],
+    host: "x",
+  },
+  {
+    name: "Expect that Connection names",
+    rfc: "9110 §7.6.1",
+    in: ["GET /a HTTP/1.1", "Host: x", "Expect: 100-continue", "Connection: A, expect", "Expect: b", "B: 1"],
+    out: ["GET /a HTTP/1.1", "Host: x", "B: 1"],
+    host: "x",
+  },
+  {
+    name: "empty elements in Connection",
+    rfc: "9110 §5.6.1",
+    in: ["GET /a HTTP/1.1", "Host: x", "Connection: ,, foo ,,\t,close,", "Foo: 1", "B: 1"],
+    out: ["GET /a HTTP/1.1", "Host: x", "B: 1"],
+    host: "x",
+  },
+  {
     name: "HTTP/1.0 without Host",
     rfc: "9112 §3.2",
     in: ["GET /a HTTP/1.0", "A: 1"],
@@ -200,7 +223,8 @@ for (const row of REQUESTS) {
     policy.upgrade = row.upgrade === true;
     policy.peerStart = PEER;
     policy.peerEnd = PEER + 7;
-    const own = ["X-Forwarded-For: 1.2.3.4", "X-Forwarded-Proto: http", VIA];
+    const via = row.in[0]!.endsWith("1.0") ? VIA_1_0 : VIA;
+    const own = ["X-Forwarded-For: 1.2.3.4", "X-Forwarded-Proto: http", via];
     if (row.host !== "") own.push(`X-Forwarded-Host: ${row.host}`);
     const { memory, head } = place(row.in, parseRequestHead);
     assert.equal(
@@ -270,7 +294,7 @@ const RESPONSES: ResponseRow[] = [
     name: "keep-alive for HTTP/1.0",
     rfc: "9112 §9.3",
     in: ["HTTP/1.0 200 OK", DATE, "Content-Length: 0"],
-    out: ["HTTP/1.1 200 OK", DATE, "Content-Length: 0", VIA, "Connection: keep-alive"],
+    out: ["HTTP/1.1 200 OK", DATE, "Content-Length: 0", VIA_1_0, "Connection: keep-alive"],
     set: (policy) => {
       policy.keepAliveHint = true;
     },
@@ -279,7 +303,7 @@ const RESPONSES: ResponseRow[] = [
     name: "a space that was missing",
     rfc: "9112 §4",
     in: ["HTTP/1.0 200", DATE],
-    out: ["HTTP/1.1 200 ", DATE, VIA],
+    out: ["HTTP/1.1 200 ", DATE, VIA_1_0],
   },
   {
     name: "204 has no Content-Length",

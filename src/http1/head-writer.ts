@@ -24,6 +24,7 @@ import {
   RESPONSE_FATES,
   type RequestPolicy,
   TRAILED_RESPONSE_FATES,
+  VIA_MINOR_AT,
 } from "./request-policy.ts";
 
 /** Returned when `[at, limit)` may be too small. Nothing that was written there matters then. */
@@ -78,6 +79,10 @@ const DROP_LENGTH = Fate.dropLength;
 const DROP_FORWARDS = Fate.dropForwards;
 const PASS_ALWAYS = Fate.passAlways;
 const PASS_FILLED = Fate.passFilled;
+const DROP_OLD = Fate.dropOld;
+const MINOR_AT = VIA_MINOR_AT;
+/** What follows the Via line in `middle`. */
+const FORWARDED_HOST_LENGTH = FORWARDED_HOST_BYTES.length;
 
 const NOMINATED = ConnectionOption.nominated;
 const ABSOLUTE = TargetForm.absolute;
@@ -88,6 +93,7 @@ const OPTIONS_METHOD = Method.OPTIONS;
 const SP = 0x20;
 const SLASH = 0x2f;
 const ASTERISK = 0x2a;
+const DIGIT_ZERO = 0x30;
 const DIGIT_ONE = 0x31;
 
 /**
@@ -141,7 +147,10 @@ export function writeRequestHead(
   at = writeConstant(view, at, FORWARDED_FOR);
   at = copy(view, memory, policy.peerStart, policy.peerEnd, at);
   at = writeConstant(view, at, policy.middle);
-  if (hostEnd === hostStart) at -= FORWARDED_HOST_BYTES.length;
+  if (head.versionMinor === 0) {
+    memory[at - FORWARDED_HOST_LENGTH - policy.viaLine.length + MINOR_AT] = DIGIT_ZERO;
+  }
+  if (hostEnd === hostStart) at -= FORWARDED_HOST_LENGTH;
   else at = writeCrlf(view, copy(view, memory, hostStart, hostEnd, at));
   return writeCrlf(view, at);
 }
@@ -193,6 +202,7 @@ export function writeResponseHead(
   // `HTTP/1.0` has the length of `HTTP/1.1`.
   memory[start + 7] = DIGIT_ONE;
   at = writeConstant(view, at, policy.viaLine);
+  if (head.versionMinor === 0) memory[at - policy.viaLine.length + MINOR_AT] = DIGIT_ZERO;
   if (policy.upgrade) at = writeConstant(view, at, UPGRADE_LINE);
   if (!interim) {
     if (policy.framing === FRAMING_CHUNKED) at = writeConstant(view, at, CHUNKED_LINE);
@@ -241,6 +251,10 @@ function writeFields(
     } else if (fate === PASS_FILLED) {
       if (fields[(index << 2) + 3]! > fields[(index << 2) + 2]!) continue;
     } else if (fate === PASS_ALWAYS) continue;
+    else if (fate === DROP_OLD && head.versionMinor === 1) {
+      if (!nominations) continue;
+      if (!isNominated(memory, head, fields[index << 2]!, fields[(index << 2) + 1]!)) continue;
+    }
     const lineStart = fields[index << 2]!;
     if (lineStart > runStart) at = copy(view, memory, runStart, lineStart, at);
     runStart = index + 1 < count ? fields[(index + 1) << 2]! : linesEnd;

@@ -158,7 +158,7 @@ test("a request that is written parses again, to the same end-to-end fields", ()
         ...endToEnd(received, [...HOP_BY_HOP, ...FORWARDING]).filter(([name]) => !name.includes("_")),
         ["x-forwarded-for", "192.0.2.1"],
         ["x-forwarded-proto", "http"],
-        ["via", "1.1 hp"],
+        ["via", `${version} hp`],
         ["x-forwarded-host", "h.example:8080"],
       ]);
     }),
@@ -223,7 +223,7 @@ test("a response that is written parses again, to the same end-to-end fields", (
       assert.equal(parseResponseHead(memory, OUT, end, head, limits), end);
       const sent = parsed(memory, head);
       assert.equal(sent.startLine, `HTTP/1.1 ${status} ${reason}\r\n`);
-      assert.deepEqual(sent.fields, [...endToEnd(received, HOP_BY_HOP), ["via", "1.1 hp"]]);
+      assert.deepEqual(sent.fields, [...endToEnd(received, HOP_BY_HOP), ["via", "1.0 hp"]]);
     }),
     runs(2000),
   );

@@ -26,8 +26,16 @@ export const Fate = {
   passAlways: 6,
   /** Passes, nominated or not, unless its value is empty. */
   passFilled: 7,
+  /** Dropped when it came in HTTP/1.0; passes otherwise, unless Connection nominates it. */
+  dropOld: 8,
 } as const;
 export type Fate = (typeof Fate)[keyof typeof Fate];
+
+/**
+ * Where a Via line names the minor version, which is that of the message as it was received (RFC 9110 §7.6.3):
+ * the line is made for 1.1.
+ */
+export const VIA_MINOR_AT = "Via: 1.".length;
 
 /** Options of request heads; `Policy` of a snapshot has them. */
 export interface RequestOptions {
@@ -136,6 +144,8 @@ function requestFates(options: RequestOptions, trusted: boolean): Uint8Array {
   table[Field.xForwardedProto] = trusted ? Fate.passFilled : Fate.drop;
   table[Field.xForwardedHost] = trusted ? Fate.passFilled : Fate.drop;
   table[Field.maxForwards] = Fate.dropForwards;
+  // RFC 9110 §10.1.1: an HTTP/1.0 client does not wait for a 100, whatever it says.
+  table[Field.expect] = Fate.dropOld;
   if (options.requestId !== "off") {
     table[Field.xRequestId] = options.requestId === "keep" && trusted ? Fate.passFilled : Fate.drop;
   }

@@ -16,7 +16,7 @@ import { LAST_CHUNK, prefixChunk, writeLastChunk } from "../http1/chunk-writer.t
 import type { Fault } from "../http1/fault.ts";
 import { Framing } from "../http1/framing.ts";
 import { NO_ROOM, ResponseFraming, ResponsePolicy, writeResponseHead } from "../http1/head-writer.ts";
-import type { MessageHead } from "../http1/message-head.ts";
+import { type MessageHead, upgrades } from "../http1/message-head.ts";
 import { type Answer, Answers } from "./answers.ts";
 import type { Asked } from "./asked.ts";
 import { DateLine } from "./date-line.ts";
@@ -107,7 +107,8 @@ export class ResponseWriter {
     policy.trailers = exchange.bodyMode === BodyMode.wireWithTrailers;
     policy.close = !exchange.keepAlive;
     policy.keepAliveHint = exchange.keepAlive && !modern;
-    policy.upgrade = false;
+    // RFC 9110 §15.5.22: a 426 says to which protocol.
+    policy.upgrade = head.status === 426 && upgrades(head);
     if (!this.#writeHead(exchange, head)) return false;
     exchange.responseStarted = true;
     exchange.status = head.status;
