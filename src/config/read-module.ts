@@ -12,6 +12,8 @@ import type { ReadFile } from "./read-yaml.ts";
 /** What `import … from "hp-proxy"` means in a configuration, wherever hp-proxy is installed. */
 const OWN_NAME = "hp-proxy";
 
+const LOAD_TIMEOUT_MS = 30_000;
+
 /** `path` is absolute; `file` is its name in messages. */
 export async function readModule(path: string, file: string): Promise<ReadFile> {
   const empty: Located = { place: filePlace(file), content: new Map() };
@@ -20,18 +22,35 @@ export async function readModule(path: string, file: string): Promise<ReadFile> 
   };
   const text = await readFile(path, "utf8");
   try {
-    const module = await importConfiguration(path);
+    const module = await inTime(importConfiguration(path));
     if (!("default" in module)) {
       const remedy = "write export default defineConfig({ … })";
       return failed(filePlace(file), "has no default export", remedy);
     }
     const exported = module.default;
-    const value: unknown = typeof exported === "function" ? await exported() : exported;
+    const value: unknown = typeof exported === "function" ? await inTime(exported()) : exported;
     const root = locate(value, (at) => placeInModule(text, file, at));
     return { root, errors: [], isWhole: true };
   } catch (error) {
     const { line, column } = lineOf(error, path);
     return failed(filePlace(file, line, column), `cannot be run: ${messageOf(error)}`, "correct the code");
+  }
+}
+
+/**
+ * What never settles would end the process without a word as soon as nothing else is left to do, since a
+ * promise alone keeps nothing alive.
+ */
+async function inTime<T>(work: T | Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    const error = new Error(`it gives no configuration within ${LOAD_TIMEOUT_MS / 1000} s`);
+    timer = setTimeout(() => reject(error), LOAD_TIMEOUT_MS);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

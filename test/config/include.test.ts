@@ -1,0 +1,116 @@
+/** What `include` brings together, and in which order. */
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { test } from "node:test";
+import { loadConfig } from "../../src/config/load-config.ts";
+import { plainOf } from "../../src/config/located.ts";
+
+/** A variable in a text. */
+const PART = `$${"{PART}"}`;
+
+interface Case {
+  readonly name: string;
+  readonly files: Readonly<Record<string, string>>;
+  readonly value: unknown;
+  /** In the order in which they are read. */
+  readonly read: readonly string[];
+}
+
+const CASES: readonly Case[] = [
+  {
+    name: "groups are joined, lists are joined in order, the file's values win",
+    files: {
+      "main.yaml":
+        "include: [a.yaml, b.yaml]\nlisten: [':3']\nmode: http\nclusters: { x: { backends: [c:1] } }",
+      "a.yaml":
+        "listen: [':1']\nmode: tcp\nviaName: a\nclusters: { x: { backends: [a:1], health: { fall: 1 } } }",
+      "b.yaml":
+        "listen: [':2']\nviaName: b\nclusters: { x: { health: { rise: 2 } }, y: { backends: [y:1] } }",
+    },
+    value: {
+      listen: [":1", ":2", ":3"],
+      mode: "http",
+      viaName: "b",
+      clusters: {
+        x: { backends: ["a:1", "c:1"], health: { fall: 1, rise: 2 } },
+        y: { backends: ["y:1"] },
+      },
+    },
+    read: ["main.yaml", "a.yaml", "b.yaml"],
+  },
+  {
+    name: "a pattern gives files by name, relative to the file, of every kind",
+    files: {
+      "main.yaml": "include: parts/all.json",
+      "parts/all.json": '{ "include": "clusters/*", "backends": ["d:1"] }',
+      "parts/clusters/2.mjs": "export default { backends: ['b:1'] };",
+      "parts/clusters/10.yml": "backends: [a:1]",
+      "parts/clusters/3.ts": "const one: string = 'c:1'; export default () => ({ backends: [one] });",
+    },
+    value: { backends: ["a:1", "b:1", "c:1", "d:1"] },
+    read: [
+      "main.yaml",
+      "parts/all.json",
+      "parts/clusters/10.yml",
+      "parts/clusters/2.mjs",
+      "parts/clusters/3.ts",
+    ],
+  },
+  {
+    name: "a file counts once, and a pattern does not find who asks",
+    files: {
+      "main.yaml": "include: [a.yaml, '*.yaml']\nlisten: [main]",
+      "a.yaml": "include: b.yaml\nlisten: [a]",
+      "b.yaml": "listen: [b]",
+    },
+    value: { listen: ["b", "a", "main"] },
+    read: ["main.yaml", "a.yaml", "b.yaml"],
+  },
+  {
+    name: "a pattern may find nothing; one text with commas is a list",
+    files: { "main.yaml": "include: 'none/*.yaml, a.yaml'", "a.yaml": "mode: tcp" },
+    value: { mode: "tcp" },
+    read: ["main.yaml", "a.yaml"],
+  },
+  {
+    name: "variables, anchors and nothing at all",
+    files: {
+      "main.yaml": `include: "${PART}.yaml"\nhealth: &h { fall: 2 }\nclusters: { a: { health: *h } }\nlog:\nlimits: ~`,
+      "part.yaml": "# nothing",
+    },
+    value: { health: { fall: 2 }, clusters: { a: { health: { fall: 2 } } } },
+    read: ["main.yaml", "part.yaml"],
+  },
+];
+
+for (const { name, files, value, read } of CASES) {
+  test(`include: ${name}`, async (t) => {
+    const folder = mkdtempSync(path.join(tmpdir(), "hp-proxy-include-"));
+    t.after(() => rmSync(folder, { recursive: true, force: true }));
+    for (const [file, text] of Object.entries(files)) {
+      mkdirSync(path.dirname(path.join(folder, file)), { recursive: true });
+      writeFileSync(path.join(folder, file), text);
+    }
+    const named = { file: "main.yaml", source: "--config" };
+    const loaded = await loadConfig(folder, named, { PART: "part" });
+    assert.deepEqual(loaded?.errors, []);
+    assert.deepEqual(plainOf(loaded!.root), value);
+    assert.deepEqual(loaded?.files, read);
+  });
+}
+
+test("include: a file by two names is one file", async (t) => {
+  const folder = mkdtempSync(path.join(tmpdir(), "hp-proxy-include-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  writeFileSync(path.join(folder, "main.yaml"), "include: [a.yaml, b.yaml]");
+  writeFileSync(path.join(folder, "a.yaml"), "backends: [a:1]");
+  symlinkSync("a.yaml", path.join(folder, "b.yaml"));
+  const loaded = await loadConfig(folder, { file: "main.yaml", source: "--config" }, {});
+  assert.deepEqual(plainOf(loaded!.root), { backends: ["a:1"] });
+});
+
+test("no file is found where there is none", async () => {
+  assert.equal(await loadConfig(path.join(import.meta.dirname, "broken"), undefined, {}), undefined);
+});
