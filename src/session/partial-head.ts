@@ -27,7 +27,13 @@ export function growPartial(
   headBytesMax: number,
 ): number {
   const have = partial.start < 0 ? 0 : partial.end - partial.start;
-  const take = Math.min(end - pos, Math.min(headBytesMax, RECEIVE_BYTES) + 1 - have);
+  const room = Math.min(headBytesMax, RECEIVE_BYTES) + 1 - have;
+  if (room <= 0) {
+    // The bound has fallen since the last piece: a new snapshot. The parser sees the excess.
+    partial.parseAgainBytes = 0;
+    return pos;
+  }
+  const take = Math.min(end - pos, room);
   if (!makeRoom(plane, partial, take)) return NO_SLOT;
   copy(plane.view, plane.memory, pos, pos + take, partial.end);
   partial.end += take;
