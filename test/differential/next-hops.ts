@@ -46,7 +46,9 @@ export function hopMissing(name: NextHopName): string {
 }
 
 export async function startNextHop(scope: Scope, name: NextHopName): Promise<NextHop> {
-  const server = await (name === "nginx" ? startNginx(scope) : startHaproxy(scope));
+  const server = await onFreePort((port) =>
+    name === "nginx" ? startNginx(scope, port) : startHaproxy(scope, port),
+  );
   const connections: TappedConnection[] = [];
   const address = await startTap(scope, server.port, connections);
   return { address, connections, stop: server.stop };
@@ -60,10 +62,22 @@ interface Reporting {
 /** Long enough that no idle connection ends by itself. */
 const PATIENCE = "60s";
 
-async function startNginx(scope: Scope): Promise<Reporting> {
+const TRIES = 5;
+
+/** Somebody may take a port between the moment that it is found free and the moment that it is listened on. */
+async function onFreePort(start: (port: number) => Promise<Reporting>): Promise<Reporting> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await start(await freePort());
+    } catch (error) {
+      if (tries === TRIES) throw error;
+    }
+  }
+}
+
+async function startNginx(scope: Scope, port: number): Promise<Reporting> {
   const folder = temporaryFolder(scope);
   const log = path.join(folder, "seen.log");
-  const port = await freePort();
   const file = path.join(folder, "nginx.conf");
   mkdirSync(path.join(folder, "temporary"));
   writeFileSync(file, nginxConfiguration(folder, log, port));
@@ -112,13 +126,18 @@ function nginxRecord(line: string): [number, HopRecord] | undefined {
   ];
 }
 
-async function startHaproxy(scope: Scope): Promise<Reporting> {
+async function startHaproxy(scope: Scope, port: number): Promise<Reporting> {
   const folder = temporaryFolder(scope);
-  const port = await freePort();
   const file = path.join(folder, "haproxy.cfg");
   writeFileSync(file, haproxyConfiguration(port));
   const program = new Program(scope, [installed("haproxy"), "-db", "-V", "-f", file]);
-  await answers(port);
+  let isOver = false;
+  void program.ended.then(() => {
+    isOver = true;
+  });
+  while (!isOver && !(await answers(port))) await new Promise<void>((resolve) => setTimeout(resolve, 10));
+  // It says nothing when it is ready, but of its first request: or it has ended.
+  await program.printed(/^seen /m);
   return {
     port,
     stop: async () => {
@@ -164,18 +183,17 @@ function haproxyRecord(line: string): [number, HopRecord] | undefined {
   ];
 }
 
-/** Resolves when somebody listens. */
-async function answers(port: number): Promise<void> {
-  for (;;) {
-    const socket = connect({ host: "127.0.0.1", port });
-    const reached = await new Promise<boolean>((resolve) => {
-      socket.on("connect", () => resolve(true));
-      socket.on("error", () => resolve(false));
-    });
-    socket.destroy();
-    if (reached) return;
-    await new Promise<void>((resolve) => setTimeout(resolve, 10));
-  }
+/** Whether a server answers a request there. */
+async function answers(port: number): Promise<boolean> {
+  const socket = connect({ host: "127.0.0.1", port });
+  const answered = await new Promise<boolean>((resolve) => {
+    socket.on("data", () => resolve(true));
+    socket.on("error", () => resolve(false));
+    socket.on("close", () => resolve(false));
+    socket.write("GET /first HTTP/1.0\r\n\r\n");
+  });
+  socket.destroy();
+  return answered;
 }
 
 function byPort(
