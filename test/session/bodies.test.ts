@@ -124,9 +124,7 @@ async function slotsUsedMax(stage: Stage, during: Promise<unknown>): Promise<num
   let max = 0;
   let isOver = false;
   const look = (): void => {
-    max = Math.max(max, stage.counter(Counter.smallSlotsUsed));
-    // The ring of uring holds slots of its own.
-    if (stage.engine.name !== "uring") max = Math.max(max, stage.counter(Counter.largeSlotsUsed));
+    max = Math.max(max, stage.counter(Counter.smallSlotsUsed), stage.counter(Counter.largeSlotsUsed));
     if (!isOver) setImmediate(look);
   };
   look();
