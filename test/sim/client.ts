@@ -36,6 +36,8 @@ export class Client extends Actor implements MessageSink {
   #isInterim = false;
   /** The last answer said `Connection: close`. */
   #isClosing = false;
+  /** It has read 100 for the request whose answer comes next. */
+  #isInvited = false;
   #bodyBytes = 0;
   #tunnel: Tunnel | null = null;
   /** What comes now comes through it. */
@@ -145,9 +147,11 @@ export class Client extends Actor implements MessageSink {
 
   #takeInterim(plan: Plan, status: number): void {
     const isPlanned = plan.interims > 0 || plan.lie === "flood" || (status === 100 && plan.expects);
-    // Of an exchange that nobody can tell from this one.
-    if (this.#stage.unruly.size > 0) return;
-    if (!isPlanned || plan.isOld) this.#broken(`request ${plan.id} has no interim response ${status}`);
+    // It may be of an exchange that nobody can tell from this one.
+    const isStray = this.#stage.unruly.size > 0;
+    if (!isStray && (!isPlanned || plan.isOld))
+      this.#broken(`request ${plan.id} has no interim response ${status}`);
+    if (status === 100) this.#isInvited = true;
     if (status === 100) this.#writeOwedBody(plan);
   }
 
@@ -170,6 +174,9 @@ export class Client extends Actor implements MessageSink {
     if (isBadHead || fault !== "" || plan.metCount === 0) {
       this.#broken(`request ${id} is not answered by a backend: ${lie} ${fault}`);
     } else if (pad !== padOf(id, plan.responsePadBytes)) this.#broken(`answer ${id} keeps its head`);
+    const isSlighted = plan.expects && plan.invites && !this.#isInvited && !plan.isEarly;
+    if (isSlighted && this.#stage.mood !== "wild")
+      this.#broken(`request ${id} gets the 100 that it waits for`);
     if (!isIdempotent(plan) && (lie === "fin" || lie === "reset"))
       this.#broken(`${plan.method} ${id} is sent once`);
     if (!/\r\nVia: (?:.*, )?1\.[01] sim\r\n/.test(text)) this.#broken(`answer ${id} has passed the proxy`);
@@ -236,6 +243,7 @@ export class Client extends Actor implements MessageSink {
     }
     if (plan.isServed && !plan.isPoisoned) this.#checkWhole(plan);
     plan.isAnswered = true;
+    this.#isInvited = false;
     this.#takenCount++;
     if (this.isOver) return;
     // What was to go through the tunnel is nothing that anybody can answer.

@@ -4,7 +4,7 @@ import { Counter } from "../../src/contract/counters.ts";
 import type { SimEngine } from "../../src/engine/sim/sim-engine.ts";
 import type { Actor } from "./actor.ts";
 import type { Client } from "./client.ts";
-import { isClean, isRepeatable, type Lie, type Plan } from "./plan.ts";
+import { BODY_LIES, HEAD_FAULTS, isAmong, isClean, isRepeatable, type Lie, type Plan } from "./plan.ts";
 import type { RelayedClient } from "./relayed.ts";
 import type { Scenario } from "./scenario.ts";
 import type { Stage } from "./stage.ts";
@@ -89,11 +89,18 @@ export function checkPromises(played: Played): void {
 
 /** Requests up to the first that may fail are served; and that one fails as it should. */
 function checkBehaved(played: Played, client: Client): void {
+  // The RST behind an answer that is cut takes the answers in front of it along.
+  const mayFlush = played.scenario.world.resetFlushes === true;
+  if (mayFlush && client.plans.some(({ lie }) => isAmong(BODY_LIES, lie))) return;
   for (const plan of client.plans) {
     if (isClean(plan) && isRepeatable(plan)) {
       if (plan.isServed && plan.isAnswered) continue;
       played.broken(`${client.name}: request ${plan.id} is served whatever others do`);
       return;
+    }
+    const isRefused = !plan.isServed && plan.answeredStatus >= 400;
+    if (isAmong(HEAD_FAULTS, plan.fault) && plan.fault !== "half-a-head" && !isRefused) {
+      played.broken(`${client.name}: request ${plan.id} (${plan.fault}) is told that it is refused`);
     }
     const status = expectedStatus(plan);
     const isExpected = status === 0 || (!plan.isServed && plan.answeredStatus === status);

@@ -54,6 +54,7 @@ export function drawScenario(prng: Prng): Scenario {
       latencyMaxMs: oneOf(prng, [0.05, 0.5, 5]),
       stallOneIn: prng.oneIn(6) ? 40 : 0,
       stallMaxMs: isWild ? 2_000 : 100,
+      resetFlushes: prng.oneIn(2),
     },
     engine: {
       listeners: [{ host: "127.0.0.1", port: 0 }],

@@ -4,6 +4,7 @@
  *     npm run simulate -- 123                            one seed, told as it happens
  *     npm run simulate -- --seeds 100000 --jobs 2        many, in processes beside each other
  *     npm run simulate -- --seeds 500 --first 40000      from that one on
+ *     npm run simulate -- --until-broken                 up to the first that breaks a law
  *
  * Ends with 1 if a law was broken, and names the seeds.
  */
@@ -135,6 +136,16 @@ function one(seed: number): void {
   process.exitCode = broken.length === 0 ? 0 : 1;
 }
 
+function untilBroken(first: number, count: number): void {
+  for (let seed = first; seed < first + count; seed++) {
+    const { broken } = simulate(seed);
+    if (broken.length === 0) continue;
+    console.log(`seed ${seed}: ${broken[0]}`);
+    process.exitCode = 1;
+    return;
+  }
+}
+
 async function many(first: number, count: number, jobs: number): Promise<void> {
   const beganMs = performance.now();
   const report = (sum: Tally): void => {
@@ -159,10 +170,12 @@ async function main(): Promise<void> {
       seeds: { type: "string" },
       first: { type: "string", default: "1" },
       jobs: { type: "string", default: "1" },
+      "until-broken": { type: "boolean", default: false },
       child: { type: "boolean", default: false },
     },
   });
   if (values.child) child();
+  else if (values["until-broken"]) untilBroken(Number(values.first), Number(values.seeds ?? 1_000));
   else if (positionals.length === 1) one(Number(positionals[0]));
   else await many(Number(values.first), Number(values.seeds ?? 1_000), Number(values.jobs));
 }

@@ -231,6 +231,10 @@ export class WireEnd {
     this.errno = Errno.ECONNRESET;
     this.#unsent = [];
     this.#unsentBytes = 0;
+    if (this.#world.resetFlushes) {
+      this.#inbox = [];
+      this.#inboxBytes = 0;
+    }
     if (this.isClosed) return;
     this.#tellReadable();
     if (this.#isWriterWaiting) this.#owner?.wireWritable(this);

@@ -23,6 +23,10 @@ export interface WorldOptions {
   /** Once in so many segments the way is blocked for up to `stallMaxMs`; 0: never. */
   readonly stallOneIn?: number;
   readonly stallMaxMs?: number;
+  /**
+   * An RST takes what its receiver has not read along (RFC 9293 §3.5.2 allows either; Linux leaves it).
+   */
+  readonly resetFlushes?: boolean;
 }
 
 /** Who is told that a connection waits in a listener's queue. */
@@ -57,6 +61,7 @@ export class World {
   readonly latencyMaxMs: number;
   readonly segmentBytesMax: number;
   readonly socketBytesMax: number;
+  readonly resetFlushes: boolean;
   readonly #stallOneIn: number;
   readonly #stallMaxMs: number;
   readonly #listeners = new Map<string, WireListener>();
@@ -71,6 +76,7 @@ export class World {
     this.latencyMaxMs = options.latencyMaxMs ?? 0.5;
     this.segmentBytesMax = options.segmentBytesMax ?? 65_536;
     this.socketBytesMax = options.socketBytesMax ?? 262_144;
+    this.resetFlushes = options.resetFlushes ?? false;
     this.#stallOneIn = options.stallOneIn ?? 0;
     this.#stallMaxMs = options.stallMaxMs ?? 0;
   }
