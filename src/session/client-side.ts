@@ -114,6 +114,7 @@ export class ClientSide implements ClientProtocol {
     leg.consuming = false;
     if (leg.paused && leg.state !== closed && ranges.isEmpty(leg.pending)) {
       leg.paused = false;
+      this.#moved(leg);
       port.resume(leg.connection);
     }
     if (leg.ended && leg.state !== closed && ranges.isEmpty(leg.pending)) this.ended(leg);
@@ -148,9 +149,9 @@ export class ClientSide implements ClientProtocol {
 
   /** The client has taken everything that was queued for it. */
   drained(leg: ClientLeg): void {
-    const { deadlines, draining, snapshot, standstill } = this.#plane;
+    const { deadlines, draining, snapshot } = this.#plane;
     leg.queuedBytes = -1;
-    standstill.leave(leg.connection);
+    this.#moved(leg);
     switch (leg.state) {
       case flushing:
         this.#close(leg, false);
@@ -211,9 +212,9 @@ export class ClientSide implements ClientProtocol {
   /** The origin connection has room for (more of) the body. */
   unblock(leg: ClientLeg): void {
     if (leg.state !== body) return;
-    const { deadlines, snapshot, standstill } = this.#plane;
+    const { deadlines, snapshot } = this.#plane;
     leg.blocked = false;
-    standstill.leave(leg.connection);
+    this.#moved(leg);
     deadlines.set(leg.connection, snapshot.timeouts.requestBodyIdleMs);
     this.pump(leg);
   }
@@ -222,7 +223,7 @@ export class ClientSide implements ClientProtocol {
   block(leg: ClientLeg): void {
     const { deadlines, standstill, nowMs } = this.#plane;
     leg.blocked = true;
-    standstill.enter(leg.connection, nowMs);
+    if (leg.exchange!.origin !== null) standstill.enter(leg.connection, nowMs);
     deadlines.clear(leg.connection);
   }
 
@@ -277,12 +278,20 @@ export class ClientSide implements ClientProtocol {
 
   /** Slots are short, and `leg` has held some for too long without moving. */
   evict(leg: ClientLeg): void {
-    if (leg.exchange !== null) {
-      this.#exchanges.fail(leg.exchange, Failures.overload);
-      return;
-    }
-    this.#plane.count(Counter.errorOverload, 1);
-    this.#close(leg, true);
+    const plane = this.#plane;
+    const { exchange } = leg;
+    if (exchange === null) {
+      plane.count(Counter.errorOverload, 1);
+      this.#close(leg, true);
+    } else if (leg.state === waiting && !exchange.mayTunnel && !plane.ranges.isEmpty(leg.pending)) {
+      // What it asks ahead of its answer is worth less than the answer.
+      plane.dropRanges(leg.pending);
+      leg.deaf = true;
+      exchange.keepAlive = false;
+      if (leg.paused) plane.port.resume(leg.connection);
+      leg.paused = false;
+      this.#moved(leg);
+    } else this.#exchanges.fail(exchange, Failures.overload);
   }
 
   /** The response cannot be completed: the client must see that it was cut. */
@@ -331,6 +340,15 @@ export class ClientSide implements ClientProtocol {
       else if (!this.#plane.draining) this.#plane.count(Counter.closedClientIdle, 1);
       this.#close(leg, queuedBytes > 0);
     } else if (queuedBytes > 0) this.#exchanges.fail(leg.exchange, Failures.clientStalled);
+  }
+
+  /** Some of what it held has gone on its way. */
+  #moved(leg: ClientLeg): void {
+    const { standstill, nowMs } = this.#plane;
+    standstill.leave(leg.connection);
+    const isHeldBack = leg.exchange?.origin?.paused === true;
+    const isStuck = isHeldBack || (leg.blocked && leg.state === body);
+    if (isStuck) standstill.enter(leg.connection, nowMs);
   }
 
   /** Asks to be told when all that is queued has left, which is not expected at once. */

@@ -37,7 +37,10 @@ export function keepEarly(plane: Plane, leg: ClientLeg, start: number, end: numb
     leg.exchange!.keepAlive = false;
     buffers.release(start);
     return;
-  } else ranges.push(leg.pending, start, end);
+  } else {
+    ranges.push(leg.pending, start, end);
+    plane.standstill.enter(leg.connection, plane.nowMs);
+  }
   if (leg.paused) return;
   leg.paused = true;
   port.pause(leg.connection);

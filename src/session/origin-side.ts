@@ -214,8 +214,9 @@ export class OriginSide implements OriginProtocol {
     if (!leg.paused) return;
     leg.paused = false;
     this.#plane.port.resume(leg.connection);
-    // The other direction may be as stuck as before.
     const client = leg.exchange!.client!;
+    this.#plane.standstill.leave(client.connection);
+    // The other direction may be as stuck as before.
     if (client.blocked) this.#plane.standstill.enter(client.connection, this.#plane.nowMs);
     if (leg.state === body) this.#expectBody(leg, leg.exchange!);
     else if (leg.exchange!.requestSent) this.#awaitResponse(leg);

@@ -329,6 +329,29 @@ onEachEngine(
 );
 
 onEachEngine(
+  "slots: what is asked ahead of an answer gives way when slots are short, the answer does not",
+  {},
+  async (stage) => {
+    const { buffers } = stage.engine;
+    const client = stage.client();
+    // More than small slots take: a large one waits with it.
+    client.write(GET.repeat(300));
+    const origin = await stage.backend.next();
+    await origin.head();
+    const held: number[] = [];
+    while (buffers.freeLargeCount >= buffers.largeCount >> 3) held.push(buffers.acquireLarge());
+    stage.engine.wake();
+    await stage.eventually("it has given way", () => buffers.freeLargeCount >= buffers.largeCount >> 3);
+    origin.write(OK);
+    assert.equal((await client.message()).body, "ok");
+    assert.equal(await client.rest(), "");
+    assert.equal(stage.counter(Counter.requests), 1);
+    assert.deepEqual(stage.reasons, []);
+    for (const slot of held) buffers.release(slot);
+  },
+);
+
+onEachEngine(
   "slots: clients that do not take their answers give way when slots are short: they are cut",
   { engine: { largeSlots: 64, smallSlots: 256, connectionsMax: 400 } },
   async (stage) => {

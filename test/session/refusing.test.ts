@@ -163,6 +163,7 @@ onEachEngine(
     const third = stage.client();
     await third.broken();
     assert.equal(stage.counter(Counter.clientsRefused), 1);
+    assert.equal(stage.counter(Counter.refusedClientsMax), 1);
     first.close();
     await stage.eventually("one has gone", () => stage.counter(Counter.clientsOpen) === 1);
     const fourth = stage.client();
