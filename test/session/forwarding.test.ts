@@ -316,3 +316,16 @@ onEachEngine(
     assert.equal(await client.rest(), "k");
   },
 );
+
+onEachEngine("heads: nothing is asked before a head is whole (RFC 9110 §5.3)", {}, async (stage) => {
+  const slow = stage.client();
+  slow.write("GET /slow HTTP/1.1\r\nHost: x\r\nA: b\r\n");
+  await stage.eventually("it has come", () => stage.counter(Counter.clientBytesIn) > 0);
+  const [seen] = await exchange(stage, "GET /fast HTTP/1.1\r\nHost: x\r\n\r\n", OK);
+  assert.match(seen, /^GET \/fast /);
+  slow.write("If-Match: c\r\n\r\n");
+  const origin = stage.backend.peers[0]!;
+  assert.match(await origin.head(), /^GET \/slow HTTP\/1\.1\r\nHost: x\r\nA: b\r\nIf-Match: c\r\n/);
+  origin.write(OK);
+  assert.match((await slow.message()).head, /^HTTP\/1\.1 200 /);
+});
