@@ -81,6 +81,8 @@ export const Counter = {
   refusedClientsPerAddress: 53,
   /** As `closed…` above: a client that did not end its side after our last byte. */
   closedLinger: 54,
+  /** Requests that no route matches. */
+  errorNoRoute: 55,
 } as const;
 export type Counter = (typeof Counter)[keyof typeof Counter];
 

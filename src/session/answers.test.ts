@@ -12,13 +12,15 @@ import { type Failure, Failures, faultProxyError } from "./failure.ts";
 const PROXY_ERRORS: Readonly<Record<string, readonly number[]>> = {
   destination_unavailable: [503],
   destination_ip_unroutable: [502],
+  // 500 is recommended; it is the client that asks for what there is not.
+  destination_not_found: [404],
   connection_refused: [502],
   connection_terminated: [502],
   connection_timeout: [504],
   connection_limit_reached: [503],
   http_request_error: [400, 408, 413, 414, 431],
   // 403 is recommended; these say more exactly what is wrong.
-  http_request_denied: [400, 405],
+  http_request_denied: [400, 403, 405],
   http_response_timeout: [504],
   http_protocol_error: [502],
   // The most fitting status.

@@ -3,6 +3,7 @@ import { asciiBytes } from "../base/bytes.ts";
 import { renderAnswerLines } from "../http1/answer.ts";
 import { FAULTS, type Fault } from "../http1/fault.ts";
 import { reasonPhrase } from "../http1/reason-phrase.ts";
+import type { ReadyPage } from "../route/route-plan.ts";
 import { type Failure, faultProxyError } from "./failure.ts";
 
 export interface Answer {
@@ -31,6 +32,8 @@ export class Answers {
   readonly #proxyName: string;
   /** By reason word, form and way of ending. */
   readonly #rendered = new Map<string, Answer>();
+  /** The same with an error page for content; gone with the page. */
+  readonly #byPage = new WeakMap<ReadyPage, Map<string, Answer>>();
 
   /** `proxyName`: this proxy in `Via` and `Proxy-Status`. */
   constructor(proxyName: string) {
@@ -38,15 +41,17 @@ export class Answers {
   }
 
   /** The answer to a request that failed. */
-  ofFailure(failure: Failure, json: boolean, close: boolean): Answer {
-    return this.#once(failure.reason, json, close, () => ({ ...failure, fields: ownFields(failure) }));
+  ofFailure(failure: Failure, json: boolean, close: boolean, page?: ReadyPage): Answer {
+    const verdict = () => ({ ...failure, fields: ownFields(failure) });
+    return this.#once(failure.reason, json, close, verdict, page);
   }
 
   /** The answer to a request that could not be read; always the last on its connection. */
-  ofFault(fault: Fault, json: boolean): Answer {
+  ofFault(fault: Fault, json: boolean, page?: ReadyPage): Answer {
     const { name, status, text } = FAULTS[fault];
     const proxyError = faultProxyError(status);
-    return this.#once(name, json, true, () => ({ status, reason: name, text, proxyError, fields: [] }));
+    const verdict = () => ({ status, reason: name, text, proxyError, fields: [] });
+    return this.#once(name, json, true, verdict, page);
   }
 
   /** The answer to an OPTIONS that may go no further (RFC 9110 §9.3.7). */
@@ -60,20 +65,28 @@ export class Answers {
     return { lines, body: NOTHING, status: 200 };
   }
 
-  #once(reason: string, json: boolean, close: boolean, verdict: () => Verdict): Answer {
+  #once(reason: string, json: boolean, close: boolean, verdict: () => Verdict, page?: ReadyPage): Answer {
+    const rendered = page === undefined ? this.#rendered : this.#renderedWith(page);
     const key = `${reason} ${json} ${close}`;
-    let answer = this.#rendered.get(key);
+    let answer = rendered.get(key);
     if (answer === undefined) {
-      answer = this.#render(verdict(), json, close);
-      this.#rendered.set(key, answer);
+      answer = this.#render(verdict(), json, close, page);
+      rendered.set(key, answer);
     }
     return answer;
   }
 
-  #render({ status, reason, text, proxyError, fields }: Verdict, json: boolean, close: boolean): Answer {
+  #renderedWith(page: ReadyPage): Map<string, Answer> {
+    const rendered = this.#byPage.get(page) ?? new Map<string, Answer>();
+    this.#byPage.set(page, rendered);
+    return rendered;
+  }
+
+  #render(verdict: Verdict, json: boolean, close: boolean, page?: ReadyPage): Answer {
+    const { status, reason, text, proxyError, fields } = verdict;
     const said = json ? JSON.stringify({ status, error: reason, message: text }) : text;
-    const body = asciiBytes(`${said}\n`);
-    const type = json ? "application/json" : "text/plain; charset=utf-8";
+    const body = page?.body ?? asciiBytes(`${said}\n`);
+    const type = page?.contentType ?? (json ? "application/json" : "text/plain; charset=utf-8");
     const lines = renderAnswerLines(status, reasonPhrase(status), type, body.length, [
       // RFC 9110 §15.1: some of these statuses may be cached unless told otherwise.
       "Cache-Control: no-store",

@@ -212,10 +212,9 @@ export class ClientSide implements ClientProtocol {
   /** The origin connection has room for (more of) the body. */
   unblock(leg: ClientLeg): void {
     if (leg.state !== body) return;
-    const { deadlines, snapshot } = this.#plane;
     leg.blocked = false;
     this.#moved(leg);
-    deadlines.set(leg.connection, snapshot.timeouts.requestBodyIdleMs);
+    this.#plane.deadlines.set(leg.connection, leg.exchange!.timeouts.requestBodyIdleMs);
     this.pump(leg);
   }
 
@@ -442,8 +441,8 @@ export class ClientSide implements ClientProtocol {
 
   #readBody(leg: ClientLeg, pos: number, end: number): number {
     const plane = this.#plane;
-    plane.deadlines.set(leg.connection, plane.snapshot.timeouts.requestBodyIdleMs);
     const exchange = leg.exchange!;
+    plane.deadlines.set(leg.connection, exchange.timeouts.requestBodyIdleMs);
     const reader = exchange.requestBody;
     const next = reader.feed(plane.memory, plane.view, pos, end);
     if (next < 0) {

@@ -5,8 +5,11 @@
  * @hot
  */
 import type { RoundRobin } from "../balance/round-robin.ts";
+import type { FailureNotice } from "../contract/notices.ts";
+import { DEFAULT_TIMEOUTS, type Timeouts } from "../contract/snapshot.ts";
 import { BodyMode, BodyReader } from "../http1/body.ts";
-import type { ClientLeg, OriginLeg } from "./legs.ts";
+import type { RoutePlan } from "../route/route-plan.ts";
+import { type ClientLeg, ClientState, type OriginLeg, OriginState } from "./legs.ts";
 
 /** How a response body leaves towards the client. */
 export const Outgoing = {
@@ -25,6 +28,10 @@ export class Exchange {
   client: ClientLeg | null = null;
   origin: OriginLeg | null = null;
   cluster: RoundRobin | null = null;
+  /** What its route says; null where there are no routes. */
+  plan: RoutePlan | null = null;
+  /** Its route's, or the snapshot's, as of its beginning. */
+  timeouts: Timeouts = DEFAULT_TIMEOUTS;
   /** Index in `cluster.endpoints` of the endpoint in use. */
   endpointIndex = -1;
   /** Endpoints that failed it, as `RoundRobin.next` takes them. */
@@ -74,6 +81,9 @@ export class Exchange {
   slotStart = -1;
   slotAt = -1;
   slotLimit = -1;
+  /** Field lines that its response gets from its route, with one reference; -1: none. */
+  linesStart = -1;
+  linesEnd = -1;
 
   /** When the request head was complete. */
   startMs = 0;
@@ -83,6 +93,8 @@ export class Exchange {
     this.client = null;
     this.origin = null;
     this.cluster = null;
+    this.plan = null;
+    this.timeouts = DEFAULT_TIMEOUTS;
     this.endpointIndex = -1;
     this.tried = 0;
     this.attempts = 0;
@@ -108,6 +120,22 @@ export class Exchange {
     this.slotStart = -1;
     this.slotAt = -1;
     this.slotLimit = -1;
+    this.linesStart = -1;
+    this.linesEnd = -1;
     this.startMs = 0;
   }
+}
+
+/** Name of the endpoint in use, or "". */
+export function endpointOf({ cluster, endpointIndex }: Exchange): string {
+  return endpointIndex < 0 ? "" : cluster!.endpoints[endpointIndex]!.name;
+}
+
+/** What is going on in an exchange that has not ended. */
+export function phaseOf(exchange: Exchange): FailureNotice["phase"] {
+  if (exchange.responseStarted) return "response-body";
+  if (exchange.requestStart < 0) return "request-head";
+  const { origin } = exchange;
+  if (origin === null || origin.state === OriginState.connecting) return "connect";
+  return exchange.client!.state === ClientState.body ? "request-body" : "response-head";
 }

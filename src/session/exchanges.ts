@@ -18,19 +18,20 @@ import { histogramRecord } from "../base/histogram.ts";
 import { Counter, HistogramCell } from "../contract/counters.ts";
 import type { FailureNotice } from "../contract/notices.ts";
 import { BodyMode } from "../http1/body.ts";
-import { FAULTS, Fault } from "../http1/fault.ts";
+import { FAULTS, type Fault } from "../http1/fault.ts";
 import { Framing, requestFraming } from "../http1/framing.ts";
 import { HeadNote, type MessageHead, Method, persists, upgrades } from "../http1/message-head.ts";
-import { askedIn } from "./asked.ts";
-import { Exchange } from "./exchange.ts";
-import { connectFailure, type Failure, Failures } from "./failure.ts";
+import { askedBy, askedIn } from "./asked.ts";
+import { Exchange, endpointOf, phaseOf } from "./exchange.ts";
+import { connectFailure, type Failure, Failures, faultCounter } from "./failure.ts";
 import { HeadRules } from "./head-rules.ts";
-import { type ClientLeg, ClientState, OriginState } from "./legs.ts";
+import { type ClientLeg, ClientState } from "./legs.ts";
 import { microseconds, type Plane } from "./plane.ts";
 import type { ClientProtocol, OriginProtocol } from "./protocols.ts";
 import type { Relays } from "./relay.ts";
 import type { RequestWriter } from "./request-writer.ts";
 import type { ResponseWriter } from "./response-writer.ts";
+import { bodyBytesMaxOf, type Router } from "./routing.ts";
 import { chunkedMode } from "./trailers.ts";
 
 const ACCEPTS_TRAILERS = HeadNote.acceptsTrailers;
@@ -51,6 +52,8 @@ export class Exchanges {
   #origins!: OriginProtocol;
   /** By cluster index of the snapshot. */
   #clusters: readonly RoundRobin[] = [];
+  /** Null where there are no routes. */
+  #router: Router | null = null;
 
   constructor(plane: Plane, requests: RequestWriter, responses: ResponseWriter, relays: Relays) {
     this.#plane = plane;
@@ -66,11 +69,15 @@ export class Exchanges {
     this.#origins = origins;
   }
 
-  /** Exchanges that begin from now on choose from these, by the rules of the plane's snapshot. */
-  useClusters(clusters: readonly RoundRobin[]): void {
+  /**
+   * Exchanges that begin from now on choose from these, by the rules of the plane's snapshot; `router` is null
+   * where it has no routes.
+   */
+  useClusters(clusters: readonly RoundRobin[], router: Router | null): void {
     this.#rules.use(this.#plane.snapshot);
     this.#requests.use(this.#plane.snapshot);
     this.#clusters = clusters;
+    this.#router = router;
   }
 
   /**
@@ -86,7 +93,7 @@ export class Exchanges {
       this.#clients.refuseFault(leg, framing as Fault);
       return end;
     }
-    const { limits, timeouts } = plane.snapshot;
+    const { limits } = plane.snapshot;
     const refusal = this.#rules.refusal(plane.memory, head);
     if (refusal !== null) {
       this.#clients.refuse(leg, refusal);
@@ -94,30 +101,17 @@ export class Exchanges {
     }
     if (head.maxForwards === 0) return this.#answerOptions(leg, head, framing, pos, end);
     this.#clients.ensurePeer(leg);
-    const exchange = this.#free.length > 0 ? this.#free.pop()! : new Exchange();
-    exchange.client = leg;
-    exchange.startMs = plane.nowMs;
-    exchange.method = head.method;
-    exchange.clientMinor = head.versionMinor;
-    exchange.keepAlive = persists(head);
-    exchange.trailers = (head.notes & ACCEPTS_TRAILERS) !== 0 && head.versionMinor === 1;
-    if (head.method === Method.CONNECT) {
-      // Bytes that were meant for the tunnel must not be read as requests if there is none.
-      exchange.keepAlive = false;
-      exchange.mayTunnel = true;
-    } else {
-      exchange.upgrade = framing === NONE && upgrades(head);
-      exchange.mayTunnel = exchange.upgrade;
+    const router = this.#router;
+    if (router !== null) {
+      if (leg.peerStart < 0) {
+        this.#clients.refuse(leg, Failures.overload);
+        return end;
+      }
+      if (!router.find(leg, head)) return this.#answerRouted(leg, head, router, framing, pos, end);
     }
-    if (leg.lastCounter >= 0) {
-      if (!exchange.keepAlive) leg.lastCounter = -1;
-      exchange.keepAlive = false;
-    }
-    exchange.cluster = this.#clusters[plane.snapshot.listeners[leg.listener]!.cluster]!;
-    leg.exchange = exchange;
-    plane.count(Counter.requestsInFlight, 1);
-    if (timeouts.requestMs > 0) plane.requestDeadlines!.set(leg.connection, timeouts.requestMs);
-    if (leg.peerStart < 0 || !this.#requests.render(exchange, head)) {
+    const exchange = this.#open(leg, head, framing);
+    const isRendered = leg.peerStart >= 0 && this.#requests.render(exchange, head);
+    if (!isRendered || (router !== null && !router.edit(exchange))) {
       // The connection ends: whatever follows the head is not read.
       leg.state = ClientState.body;
       this.fail(exchange, Failures.overload);
@@ -135,7 +129,8 @@ export class Exchanges {
         head.contentLength,
         framing === CHUNKED ? chunkedMode(plane, head, true) : BodyMode.payload,
       );
-      if (limits.requestBodyBytesMax > 0) exchange.requestBody.payloadBytesMax = limits.requestBodyBytesMax;
+      const bodyBytesMax = bodyBytesMaxOf(exchange.plan, limits.requestBodyBytesMax);
+      if (bodyBytesMax > 0) exchange.requestBody.payloadBytesMax = bodyBytesMax;
     }
     if (
       limits.requestsInFlightMax > 0 &&
@@ -276,8 +271,9 @@ export class Exchanges {
       leg.state === ClientState.waiting &&
       exchange.clientMinor === 1 &&
       !this.#plane.draining;
+    const pages = exchange.plan?.pages;
     this.#abandon(exchange);
-    const isTold = this.#responses.answerFailure(leg, failure, asked, !keepAlive);
+    const isTold = this.#responses.answerFailure(leg, failure, asked, !keepAlive, pages);
     this.#clients.exchangeEnded(leg, keepAlive && isTold);
   }
 
@@ -325,18 +321,79 @@ export class Exchanges {
     this.#tell("client", "request-head", name, status, leg, "", request, text);
   }
 
+  /** An exchange for the request with `head`, which goes where its route or its listener says. */
+  #open(leg: ClientLeg, head: MessageHead, framing: number): Exchange {
+    const plane = this.#plane;
+    const exchange = this.#free.length > 0 ? this.#free.pop()! : new Exchange();
+    exchange.client = leg;
+    exchange.startMs = plane.nowMs;
+    exchange.method = head.method;
+    exchange.clientMinor = head.versionMinor;
+    exchange.keepAlive = persists(head);
+    exchange.trailers = (head.notes & ACCEPTS_TRAILERS) !== 0 && head.versionMinor === 1;
+    if (head.method === Method.CONNECT) {
+      // Bytes that were meant for the tunnel must not be read as requests if there is none.
+      exchange.keepAlive = false;
+      exchange.mayTunnel = true;
+    } else {
+      exchange.upgrade = framing === NONE && upgrades(head);
+      exchange.mayTunnel = exchange.upgrade;
+    }
+    if (leg.lastCounter >= 0) {
+      if (!exchange.keepAlive) leg.lastCounter = -1;
+      exchange.keepAlive = false;
+    }
+    const plan = this.#router === null ? null : this.#router.plan;
+    exchange.plan = plan;
+    exchange.timeouts = plan?.timeouts ?? plane.snapshot.timeouts;
+    const cluster = plan === null ? plane.snapshot.listeners[leg.listener]!.cluster : plan.targets!.next();
+    exchange.cluster = this.#clusters[cluster]!;
+    leg.exchange = exchange;
+    plane.count(Counter.requestsInFlight, 1);
+    const { requestMs } = exchange.timeouts;
+    if (requestMs > 0) plane.requestDeadlines!.set(leg.connection, requestMs);
+    return exchange;
+  }
+
   /**
    * Answers an OPTIONS that may go no further: we are its final recipient (RFC 9110 §7.6.2). Returns up to
    * where the input was used. @cold
    */
   #answerOptions(leg: ClientLeg, head: MessageHead, framing: number, pos: number, end: number): number {
-    const isLast = leg.lastCounter >= 0 || this.#plane.draining;
-    const keepAlive = framing === NONE && head.versionMinor === 1 && persists(head) && !isLast;
+    const keepAlive = framing === NONE && this.#goesOn(leg, head);
     // The connection ends: whatever follows the head is not read.
     if (!keepAlive) leg.state = ClientState.body;
     const isTold = this.#responses.answerOptions(leg, !keepAlive);
     this.#clients.exchangeEnded(leg, keepAlive && isTold);
     return keepAlive ? pos : end;
+  }
+
+  /** Answers a request that `router` forwards to nobody. Returns up to where the input was used. */
+  #answerRouted(
+    leg: ClientLeg,
+    head: MessageHead,
+    router: Router,
+    framing: number,
+    pos: number,
+    end: number,
+  ): number {
+    const isHere = framing === NONE || (framing === LENGTH && head.contentLength <= end - pos);
+    const keepAlive = isHere && this.#goesOn(leg, head);
+    // The connection ends: whatever follows the head is not read.
+    if (!keepAlive) leg.state = ClientState.body;
+    const isTold = router.answer(this.#responses, leg, head, !keepAlive);
+    const { failure } = router;
+    if (failure !== null) {
+      this.notice(failure, leg, failure.status, askedBy(this.#plane.memory, head).request);
+    }
+    this.#clients.exchangeEnded(leg, keepAlive && isTold);
+    if (!keepAlive) return end;
+    return framing === LENGTH ? pos + head.contentLength : pos;
+  }
+
+  /** Whether the connection outlives an answer of ours to the request with `head`, whose body is here. */
+  #goesOn(leg: ClientLeg, head: MessageHead): boolean {
+    return head.versionMinor === 1 && persists(head) && leg.lastCounter < 0 && !this.#plane.draining;
   }
 
   /** Sends the request to the next endpoint that may have it; `failure` is the answer when there is none. */
@@ -402,6 +459,7 @@ export class Exchanges {
     plane.standstill.leave(connection);
     if (plane.requestDeadlines !== null) plane.requestDeadlines.clear(connection);
     plane.count(Counter.requestsInFlight, -1);
+    if (exchange.linesStart >= 0) plane.buffers.release(exchange.linesStart);
     exchange.clear();
     this.#free.push(exchange);
   }
@@ -434,28 +492,9 @@ export class Exchanges {
   }
 }
 
-/** Name of the endpoint in use, or "". */
-function endpointOf({ cluster, endpointIndex }: Exchange): string {
-  return endpointIndex < 0 ? "" : cluster!.endpoints[endpointIndex]!.name;
-}
-
-/** What is going on in an exchange that has not ended. */
-export function phaseOf(exchange: Exchange): FailureNotice["phase"] {
-  if (exchange.responseStarted) return "response-body";
-  if (exchange.requestStart < 0) return "request-head";
-  const { origin } = exchange;
-  if (origin === null || origin.state === OriginState.connecting) return "connect";
-  return exchange.client!.state === ClientState.body ? "request-body" : "response-head";
-}
-
 /** RFC 9110 §9.2.2. An extension method is not known to be. */
 function isIdempotent(method: number): boolean {
   return (
     method !== Method.other && method !== Method.POST && method !== Method.PATCH && method !== Method.CONNECT
   );
-}
-
-function faultCounter(fault: Fault): Counter {
-  if (fault === Fault.headTooLarge || fault === Fault.tooManyFields) return Counter.errorHeadTooLarge;
-  return fault === Fault.targetTooLong ? Counter.errorTargetTooLong : Counter.errorBadRequest;
 }

@@ -5,6 +5,7 @@
 import { Counter } from "../contract/counters.ts";
 import { Errno } from "../contract/errno.ts";
 import type { FailureNotice } from "../contract/notices.ts";
+import { Fault } from "../http1/fault.ts";
 
 export interface Failure {
   /** Stable word for logs and metrics. */
@@ -251,6 +252,24 @@ export const Failures = {
     "proxy_loop_detected",
     "The request has passed this proxy before.",
   ),
+  noRoute: failure(
+    "no_route",
+    "client",
+    "request-head",
+    404,
+    Counter.errorNoRoute,
+    "destination_not_found",
+    "Nothing is configured for this host and path.",
+  ),
+  clientDenied: failure(
+    "client_denied",
+    "client",
+    "request-head",
+    403,
+    Counter.errorPolicy,
+    "http_request_denied",
+    "This client may not come here.",
+  ),
   connectBody: failure(
     "connect_body",
     "client",
@@ -287,4 +306,10 @@ export function connectFailure(errno: number): Failure {
   if (errno === Errno.ENETUNREACH || errno === Errno.EHOSTUNREACH) return Failures.connectUnreachable;
   if (errno === Errno.ETIMEDOUT) return Failures.connectTimeout;
   return Failures.connectFailed;
+}
+
+/** What counts requests with `fault`. */
+export function faultCounter(fault: Fault): Counter {
+  if (fault === Fault.headTooLarge || fault === Fault.tooManyFields) return Counter.errorHeadTooLarge;
+  return fault === Fault.targetTooLong ? Counter.errorTargetTooLong : Counter.errorBadRequest;
 }

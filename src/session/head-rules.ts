@@ -42,11 +42,12 @@ export class HeadRules {
   }
 
   /** Heads that are judged from now on are judged by `snapshot`. @cold */
-  use({ policy, limits, viaName }: Snapshot): void {
+  use({ policy, limits, viaName, routing }: Snapshot): void {
     this.#rejectsUnderscores = policy.underscoreNames === "reject";
     this.#rejectsTrace = policy.traceMethod === "reject";
     this.#rejectsConnect = policy.connectMethod === "reject";
-    this.#bodyBytesMax = limits.requestBodyBytesMax;
+    // Where there are routes, each has its own.
+    this.#bodyBytesMax = routing === undefined ? limits.requestBodyBytesMax : 0;
     this.#pathRules = pathRulesOf(policy);
     this.#viaName = asciiBytes(viaName).map((byte) => LOWER_CASE[byte]!);
   }

@@ -9,6 +9,7 @@ import { asciiBytes } from "../base/bytes.ts";
 import { SEED_BYTES } from "../base/unguessable-ids.ts";
 import type { Notices } from "../contract/notices.ts";
 import type { Port } from "../contract/port.ts";
+import type { Routing } from "../contract/routing.ts";
 import type { Snapshot } from "../contract/snapshot.ts";
 import { ClientSide } from "./client-side.ts";
 import { Exchanges } from "./exchanges.ts";
@@ -18,6 +19,7 @@ import { ConnectionKind, EVICTIONS_PER_BATCH_MAX, Plane } from "./plane.ts";
 import { Relays } from "./relay.ts";
 import { RequestWriter } from "./request-writer.ts";
 import { ResponseWriter } from "./response-writer.ts";
+import { Router } from "./routing.ts";
 import type { Session } from "./session.ts";
 
 const CLIENT = ConnectionKind.client;
@@ -48,6 +50,11 @@ class HttpSession implements Session {
   readonly #exchanges: Exchanges;
   readonly #relays: Relays;
   readonly #registry = new EndpointRegistry();
+  readonly #responses: ResponseWriter;
+  readonly #seed: number;
+  #router: Router | null = null;
+  /** What `#router` was made of. */
+  #routingText = "";
   /** `drain` was called, and waits for a batch: outside of one the clock stands still. */
   #drainPending = false;
 
@@ -55,6 +62,8 @@ class HttpSession implements Session {
     const via = asciiBytes(`Via: 1.1 ${plane.snapshot.viaName}\r\n`);
     const responses = new ResponseWriter(plane, via);
     this.#plane = plane;
+    this.#responses = responses;
+    this.#seed = new DataView(seed.buffer, seed.byteOffset).getInt32(0, true);
     this.#relays = new Relays(plane);
     this.#exchanges = new Exchanges(plane, new RequestWriter(plane, seed), responses, this.#relays);
     this.#clients = new ClientSide(plane, this.#exchanges, responses);
@@ -72,7 +81,17 @@ class HttpSession implements Session {
     for (const endpoint of removed) this.#origins.closeIdleOf(endpoint);
     for (const endpoint of listed) this.#origins.closeSurplusOf(endpoint);
     this.#plane.follow(snapshot);
-    this.#exchanges.useClusters(clusters);
+    this.#followRouting(snapshot.routing);
+    this.#exchanges.useClusters(clusters, this.#router);
+  }
+
+  /** Routes that stay keep their tables: most snapshots are about the health of backends. @cold */
+  #followRouting(routing: Routing | undefined): void {
+    const text = routing === undefined ? "" : JSON.stringify(routing);
+    if (text === this.#routingText) return;
+    this.#routingText = text;
+    this.#router = routing === undefined ? null : new Router(this.#plane, routing, this.#seed);
+    this.#responses.usePages(this.#router?.pages ?? null);
   }
 
   followClock(epochOffsetMs: number): void {

@@ -70,6 +70,8 @@ export class ClientLeg {
   peerEnd = -1;
   /** What it says of those before it is believed (`Policy.trustedProxies`); decided with `peerStart`. */
   trusted = false;
+  /** The peer's address as 16 bytes, none where it has none; null until a route asks for it. */
+  address: Uint8Array | null = null;
   /** What was queued for it when its patience was last extended; -1: not yet. */
   queuedBytes = -1;
   exchange: Exchange | null = null;
@@ -103,6 +105,7 @@ export class ClientLeg {
     this.peerStart = -1;
     this.peerEnd = -1;
     this.trusted = false;
+    this.address = null;
     this.queuedBytes = -1;
     this.exchange = null;
   }

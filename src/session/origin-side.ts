@@ -84,7 +84,7 @@ export class OriginSide implements OriginProtocol {
     leg.endpoint = endpoint;
     leg.exchange = exchange;
     exchange.origin = leg;
-    plane.deadlines.set(connection, plane.snapshot.timeouts.connectMs);
+    plane.deadlines.set(connection, exchange.timeouts.connectMs);
     return 0;
   }
 
@@ -274,14 +274,13 @@ export class OriginSide implements OriginProtocol {
   }
 
   #awaitResponse(leg: OriginLeg): void {
-    const { deadlines, snapshot } = this.#plane;
-    deadlines.set(leg.connection, snapshot.timeouts.responseHeadMs);
+    this.#plane.deadlines.set(leg.connection, leg.exchange!.timeouts.responseHeadMs);
   }
 
   #expectBody(leg: OriginLeg, exchange: Exchange): void {
-    const { deadlines, snapshot } = this.#plane;
+    const { deadlines } = this.#plane;
     if (exchange.eventStream) deadlines.clear(leg.connection);
-    else deadlines.set(leg.connection, snapshot.timeouts.responseBodyIdleMs);
+    else deadlines.set(leg.connection, exchange.timeouts.responseBodyIdleMs);
   }
 
   /**

@@ -11,7 +11,7 @@ import { type RangeQueue, RangeStore } from "../base/range-queue.ts";
 import { Counter } from "../contract/counters.ts";
 import type { Notices } from "../contract/notices.ts";
 import type { Port } from "../contract/port.ts";
-import type { Snapshot } from "../contract/snapshot.ts";
+import type { Snapshot, Timeouts } from "../contract/snapshot.ts";
 import { Admission } from "./admission.ts";
 import { Standstill } from "./standstill.ts";
 
@@ -105,10 +105,11 @@ export class Plane {
 
   /** Everything that begins from now on goes by `snapshot`. @cold */
   follow(snapshot: Snapshot): void {
-    const { limits, timeouts } = snapshot;
+    const { limits, timeouts, routing } = snapshot;
+    const isTimed = timeouts.requestMs > 0 || routing?.routes.some((route) => timed(route.timeouts));
     this.snapshot = snapshot;
     this.countsRequests = limits.requestsPerClientMax > 0 || limits.pipelinedRequestsMax > 0;
-    if (timeouts.requestMs > 0 && this.requestDeadlines === null) {
+    if (isTimed && this.requestDeadlines === null) {
       this.requestDeadlines = new Deadlines(this.port.connectionsMax);
       this.requestDeadlines.advance(this.nowMs);
     }
@@ -206,6 +207,10 @@ export class Plane {
     this.#drainedTold = true;
     this.notices.drained();
   }
+}
+
+function timed(timeouts: Timeouts | null): boolean {
+  return timeouts !== null && timeouts.requestMs > 0;
 }
 
 /** The shorter of two waits, of which -1 is the longest. */

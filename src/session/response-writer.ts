@@ -9,14 +9,17 @@
  * @hot
  */
 import { assert } from "../base/assert.ts";
-import { copy, writeBytes } from "../base/bytes.ts";
+import { LARGE_SLOT_BYTES, SMALL_SLOT_BYTES } from "../base/buffer-pool.ts";
+import { asciiBytes, copy, writeBytes } from "../base/bytes.ts";
 import { Counter } from "../contract/counters.ts";
 import { BodyMode } from "../http1/body.ts";
 import { LAST_CHUNK, prefixChunk, writeLastChunk } from "../http1/chunk-writer.ts";
-import type { Fault } from "../http1/fault.ts";
+import { FAULTS, type Fault } from "../http1/fault.ts";
 import { Framing } from "../http1/framing.ts";
 import { NO_ROOM, ResponseFraming, ResponsePolicy, writeResponseHead } from "../http1/head-writer.ts";
 import { type MessageHead, upgrades } from "../http1/message-head.ts";
+import type { ReadyPages, RoutePlan } from "../route/route-plan.ts";
+import type { TemplateSource } from "../route/template.ts";
 import { type Answer, Answers } from "./answers.ts";
 import type { Asked } from "./asked.ts";
 import { DateLine } from "./date-line.ts";
@@ -24,18 +27,26 @@ import { type Exchange, Outgoing } from "./exchange.ts";
 import type { Failure } from "./failure.ts";
 import { type ClientLeg, ClientState } from "./legs.ts";
 import { COPIED_BYTES_MAX, type Plane } from "./plane.ts";
+import { editResponse } from "./routing.ts";
 import { chunkedMode, slotWithEnd } from "./trailers.ts";
 
 const { plain, rechunked, chunked, untilClose } = Outgoing;
 const COPIED_MAX = COPIED_BYTES_MAX;
 const NOTHING = new Uint8Array(0);
 const CRLF = Uint8Array.of(0x0d, 0x0a);
+const SLASH = 0x2f;
+const BACKSLASH = 0x5c;
+const CLOSE_LINE = asciiBytes("Connection: close\r\n");
+/** Date, Connection and the empty line of an answer of our own. */
+const ANSWER_OWN_BYTES_MAX = 64;
 
 export class ResponseWriter {
   readonly #plane: Plane;
   readonly #answers: Answers;
   readonly #policy: ResponsePolicy;
   readonly #date = new DateLine();
+  /** Error pages of what has no route; null: none. */
+  #pages: ReadyPages | null = null;
 
   constructor(plane: Plane, viaLine: Uint8Array) {
     this.#plane = plane;
@@ -110,6 +121,7 @@ export class ResponseWriter {
     // RFC 9110 §15.5.22: a 426 says to which protocol.
     policy.upgrade = head.status === 426 && upgrades(head);
     if (!this.#writeHead(exchange, head)) return false;
+    if (exchange.plan !== null && !editResponse(plane, exchange)) return false;
     exchange.responseStarted = true;
     exchange.status = head.status;
     this.#countResponse(head.status);
@@ -175,17 +187,30 @@ export class ResponseWriter {
     exchange.slotStart = -1;
   }
 
+  /** Answers of our own have these for content from now on; null: none. @cold */
+  usePages(pages: ReadyPages | null): void {
+    this.#pages = pages;
+  }
+
   /**
-   * Sends the local answer to `failure`. `false`: out of slots. Then the connection must end, for what is
-   * answered next would be taken for the answer to this.
+   * Sends the local answer to `failure`, with the content that `pages` have for it. `false`: out of slots. Then
+   * the connection must end, for what is answered next would be taken for the answer to this.
    */
-  answerFailure(leg: ClientLeg, failure: Failure, asked: Asked, close: boolean): boolean {
-    return this.#answer(leg, this.#answers.ofFailure(failure, asked.json, close), asked.headOnly);
+  answerFailure(
+    leg: ClientLeg,
+    failure: Failure,
+    asked: Asked,
+    close: boolean,
+    pages = this.#pages,
+  ): boolean {
+    const page = pages?.get(failure.status);
+    return this.#answer(leg, this.#answers.ofFailure(failure, asked.json, close, page), asked.headOnly);
   }
 
   /** Sends the local answer to a message that could not be read. */
   answerFault(leg: ClientLeg, fault: Fault, asked: Asked): void {
-    this.#answer(leg, this.#answers.ofFault(fault, asked.json), asked.headOnly);
+    const page = this.#pages?.get(FAULTS[fault].status);
+    this.#answer(leg, this.#answers.ofFault(fault, asked.json, page), asked.headOnly);
   }
 
   /** Sends the answer to an OPTIONS whose final recipient we are. `false`: as `answerFailure`. */
@@ -193,19 +218,58 @@ export class ResponseWriter {
     return this.#answer(leg, this.#answers.toOptions(close), false);
   }
 
+  /** Sends what `plan`, which forwards to nobody, answers to the request in `source`. `false`: as above. */
+  answerRoute(
+    leg: ClientLeg,
+    plan: RoutePlan,
+    source: TemplateSource,
+    headOnly: boolean,
+    close: boolean,
+  ): boolean {
+    const { memory, view } = this.#plane;
+    const { redirect, answer } = plan;
+    const lines = redirect === null ? answer!.lines : redirect.lines;
+    const body = headOnly || answer === null ? NOTHING : answer.body;
+    const locationBytes = redirect === null ? 0 : redirect.location.length(source);
+    const start = this.#acquire(lines.length + locationBytes + ANSWER_OWN_BYTES_MAX + body.length);
+    if (start < 0) return false;
+    let end = writeBytes(memory, start, lines);
+    if (redirect !== null) {
+      const locationEnd = redirect.location.write(memory, view, end, source);
+      end = redirect.guardsSlashes ? withOneSlash(memory, end, locationEnd) : locationEnd;
+      end = writeBytes(memory, end, CRLF);
+    }
+    if (close) end = writeBytes(memory, end, CLOSE_LINE);
+    this.#finish(leg, start, end, body, redirect === null ? answer!.status : redirect.status);
+    return true;
+  }
+
   #answer(leg: ClientLeg, answer: Answer, headOnly: boolean): boolean {
-    const { buffers, memory, nowMs, epochOffsetMs } = this.#plane;
-    const start = buffers.acquireSmall();
+    const body = headOnly ? NOTHING : answer.body;
+    const start = this.#acquire(answer.lines.length + ANSWER_OWN_BYTES_MAX + body.length);
     // Without a slot the client learns it from the end of the connection.
     if (start < 0) return false;
-    let end = writeBytes(memory, start, answer.lines);
-    // RFC 9110 §6.6.1: here we are the origin.
-    end = writeBytes(memory, end, this.#date.at(nowMs + epochOffsetMs));
-    end = writeBytes(memory, end, CRLF);
-    if (!headOnly) end = writeBytes(memory, end, answer.body);
-    this.#countResponse(answer.status);
-    this.#send(leg, start, end);
+    const end = writeBytes(this.#plane.memory, start, answer.lines);
+    this.#finish(leg, start, end, body, answer.status);
     return true;
+  }
+
+  /** A slot with room for `bytes`, or -1. */
+  #acquire(bytes: number): number {
+    const { buffers } = this.#plane;
+    if (bytes <= SMALL_SLOT_BYTES) return buffers.acquireSmall();
+    return bytes <= LARGE_SLOT_BYTES ? buffers.acquireLarge() : -1;
+  }
+
+  /** Ends the answer whose field lines are `[start, end)`, and sends it. */
+  #finish(leg: ClientLeg, start: number, end: number, body: Uint8Array, status: number): void {
+    const { memory, nowMs, epochOffsetMs } = this.#plane;
+    // RFC 9110 §6.6.1: here we are the origin.
+    let at = writeBytes(memory, end, this.#date.at(nowMs + epochOffsetMs));
+    at = writeBytes(memory, at, CRLF);
+    if (body.length > 0) at = writeBytes(memory, at, body);
+    this.#countResponse(status);
+    this.#send(leg, start, at);
   }
 
   #writeHead(exchange: Exchange, head: MessageHead): boolean {
@@ -252,4 +316,16 @@ export class ResponseWriter {
     const cell = Math.min(Counter.responses1xx + ((status / 100) | 0) - 1, Counter.responses5xx);
     counters[cell] = counters[cell]! + 1;
   }
+}
+
+/**
+ * What begins with several slashes, `[start, end)`, begins with one: it would name another host (RFC 3986 §4.2;
+ * browsers take a backslash for a slash). Returns its new end.
+ */
+function withOneSlash(memory: Uint8Array, start: number, end: number): number {
+  if (start === end || memory[start] !== SLASH) return end;
+  let pos = start + 1;
+  while (pos < end && (memory[pos] === SLASH || memory[pos] === BACKSLASH)) pos++;
+  memory.copyWithin(start + 1, pos, end);
+  return end - (pos - start - 1);
 }

@@ -11,10 +11,13 @@ import { test } from "node:test";
 import { blockOf, Counter, segmentBytes } from "../../src/contract/counters.ts";
 import type { FailureNotice } from "../../src/contract/notices.ts";
 import { type Engine, type EngineOptions, EngineUnavailable } from "../../src/contract/port.ts";
+import type { Routing } from "../../src/contract/routing.ts";
 import {
+  type Cluster,
   DEFAULT_LIMITS,
   DEFAULT_POLICY,
   DEFAULT_TIMEOUTS,
+  type Endpoint,
   type Limits,
   type Policy,
   type Snapshot,
@@ -44,6 +47,8 @@ export interface StageOptions {
   readonly limits?: Partial<Limits>;
   readonly policy?: Partial<Policy>;
   readonly engine?: Partial<EngineOptions>;
+  /** Then each backend is a cluster of its own, by its number. */
+  readonly routing?: Routing;
 }
 
 export type Run = (stage: Stage) => Promise<void>;
@@ -137,16 +142,15 @@ export class Stage extends Changing {
       version: 0,
       mode: options.mode ?? "http",
       viaName: "test",
-      clusters: [
-        {
-          name: "main",
-          endpoints: endpoints.map(({ address, healthy }, i) => ({
-            name: `backend-${i}`,
-            address,
-            healthy: healthy ?? true,
-          })),
-        },
-      ],
+      clusters: clustersOf(
+        endpoints.map(({ address, healthy }, i) => ({
+          name: `backend-${i}`,
+          address,
+          healthy: healthy ?? true,
+        })),
+        options.routing !== undefined,
+      ),
+      ...(options.routing === undefined ? {} : { routing: options.routing }),
       listeners: [{ cluster: 0 }],
       timeouts: { ...DEFAULT_TIMEOUTS, lingerMs: 200, ...options.timeouts },
       limits: { ...DEFAULT_LIMITS, ...options.limits },
@@ -252,4 +256,9 @@ export class Stage extends Changing {
       `(${count(Counter.originsIdle)} idle), tunnels ${count(Counter.tunnelsOpen)}`
     );
   }
+}
+
+function clustersOf(endpoints: readonly Endpoint[], areApart: boolean): Cluster[] {
+  if (!areApart) return [{ name: "main", endpoints }];
+  return endpoints.map((endpoint, i) => ({ name: `cluster-${i}`, endpoints: [endpoint] }));
 }

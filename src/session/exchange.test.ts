@@ -1,8 +1,7 @@
 /** What a notice says was going on when an exchange ended. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Exchange } from "./exchange.ts";
-import { phaseOf } from "./exchanges.ts";
+import { Exchange, phaseOf } from "./exchange.ts";
 import { ClientLeg, ClientState, OriginLeg, OriginState } from "./legs.ts";
 
 interface Situation {

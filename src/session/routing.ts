@@ -1,0 +1,257 @@
+/**
+ * Routes in the data plane: which plan a request has, what the plan writes into its head and, later, into that of
+ * its response. Exists only where the snapshot has routes.
+ *
+ * @hot
+ */
+import { equalsIgnoreCase } from "../base/ascii.ts";
+import { SMALL_SLOT_BYTES } from "../base/buffer-pool.ts";
+import { asciiBytes, copy, textOf } from "../base/bytes.ts";
+import { parseIp } from "../base/ip-address.ts";
+import type { Routing } from "../contract/routing.ts";
+import { type MessageHead, Method } from "../http1/message-head.ts";
+import { isInAny } from "../route/conditions.ts";
+import type { FieldEdits } from "../route/field-edits.ts";
+import type { Rewriting } from "../route/rewriting.ts";
+import { type ReadyPages, RoutePlan, readyPages } from "../route/route-plan.ts";
+import { NO_ROUTE, RouteTable } from "../route/route-table.ts";
+import { TemplateSource } from "../route/template.ts";
+import { askedBy } from "./asked.ts";
+import type { Exchange } from "./exchange.ts";
+import { type Failure, Failures } from "./failure.ts";
+import type { ClientLeg } from "./legs.ts";
+import type { Plane } from "./plane.ts";
+import type { ResponseWriter } from "./response-writer.ts";
+
+const CR = 0x0d;
+const LF = 0x0a;
+const SP = 0x20;
+const COLON = 0x3a;
+const NO_ROOM = -1;
+const REQUEST_ID = asciiBytes("x-request-id");
+/** Of a peer that has none, as a unix socket. */
+const NO_ADDRESS = new Uint8Array(0);
+
+export class Router {
+  /** After `find`: the route of the request, if one matches. */
+  plan: RoutePlan | null = null;
+  /** After `find`: why the request goes nowhere; null where it does, or its route answers it. */
+  failure: Failure | null = null;
+  /** Where the values of the request lie that `find` was last called for. */
+  readonly source = new TemplateSource();
+  /** Error pages of requests without a route. */
+  readonly pages: ReadyPages;
+  readonly #plane: Plane;
+  readonly #table: RouteTable;
+  readonly #plans: readonly RoutePlan[];
+  readonly #asksAddress: boolean;
+
+  /** `seed`: a number that no other worker has. */
+  constructor(plane: Plane, { routes, errorPages }: Routing, seed: number) {
+    const pages = readyPages(errorPages);
+    this.pages = pages;
+    this.#plane = plane;
+    this.#table = new RouteTable(routes, seed);
+    this.#plans = routes.map((route) => new RoutePlan(route, pages, seed));
+    this.#asksAddress =
+      routes.some(({ clients }) => clients.length > 0) || this.#plans.some(({ asksAddress }) => asksAddress);
+  }
+
+  /**
+   * Finds the route of the request with `head` from `leg`, whose peer is in memory. `true`: it is forwarded as
+   * `plan` says. `false`: it is answered here, with `failure` or as `plan` says.
+   */
+  find(leg: ClientLeg, head: MessageHead): boolean {
+    const { memory, snapshot } = this.#plane;
+    const address = this.#asksAddress ? this.#addressOf(leg) : null;
+    const index = this.#table.match(memory, head, address);
+    this.failure = null;
+    this.plan = null;
+    if (index === NO_ROUTE) {
+      this.failure = Failures.noRoute;
+      return false;
+    }
+    const plan = this.#plans[index]!;
+    this.plan = plan;
+    if (plan.asksAddress && isRefused(plan, address)) {
+      this.failure = Failures.clientDenied;
+      return false;
+    }
+    this.#read(plan, leg, head);
+    if (plan.targets === null) return false;
+    const bodyBytesMax = bodyBytesMaxOf(plan, snapshot.limits.requestBodyBytesMax);
+    if (bodyBytesMax > 0 && head.contentLength > bodyBytesMax) {
+      this.failure = Failures.bodyTooLarge;
+      return false;
+    }
+    return true;
+  }
+
+  /**
+   * Answers the request that `find` was just called for and that is forwarded to nobody. `false`: out of slots;
+   * then the connection must end.
+   */
+  answer(responses: ResponseWriter, leg: ClientLeg, head: MessageHead, close: boolean): boolean {
+    const { failure, plan } = this;
+    if (failure === null) {
+      return responses.answerRoute(leg, plan!, this.source, head.method === Method.HEAD, close);
+    }
+    return responses.answerFailure(leg, failure, askedBy(this.#plane.memory, head), close, plan?.pages);
+  }
+
+  /**
+   * Does to the rendered request of `exchange` what its plan says, and writes the lines that its response gets.
+   * `find` was called for it just now. `false`: out of slots.
+   */
+  edit(exchange: Exchange): boolean {
+    const { buffers } = this.#plane;
+    const { rewriting, requestEdits, responseEdits, usesRequestId } = exchange.plan!;
+    let idSlot = -1;
+    if (usesRequestId) {
+      // The lines are about to move.
+      idSlot = buffers.acquireSmall();
+      if (idSlot < 0) return false;
+      this.#keepRequestId(exchange, idSlot);
+    }
+    let isDone = requestEdits === null || this.#apply(exchange, requestEdits);
+    if (isDone && rewriting !== null) isDone = this.#apply(exchange, rewriting);
+    if (isDone && responseEdits !== null && !responseEdits.isConstant) {
+      isDone = this.#writeLines(exchange, responseEdits);
+    }
+    if (idSlot >= 0) buffers.release(idSlot);
+    return isDone;
+  }
+
+  /** Does `edit` to the rendered request, in a large slot if it must be. `false`: there is no room. */
+  #apply(exchange: Exchange, edit: FieldEdits | Rewriting): boolean {
+    const { buffers, memory, view } = this.#plane;
+    for (;;) {
+      const { requestStart, requestEnd } = exchange;
+      const limit = buffers.slotEnd(requestStart);
+      const end = edit.apply(memory, view, requestStart, requestEnd, limit, this.source);
+      if (end !== NO_ROOM) {
+        exchange.requestEnd = end;
+        return true;
+      }
+      if (!this.#enlarge(exchange)) return false;
+    }
+  }
+
+  /** Where the values of the request lie. */
+  #read(plan: RoutePlan, leg: ClientLeg, head: MessageHead): void {
+    const source = this.source;
+    source.view = this.#table.view;
+    source.head = head;
+    source.peerStart = leg.peerStart;
+    source.peerEnd = leg.peerEnd;
+    source.captures = plan.captures;
+    source.requestIdStart = 0;
+    source.requestIdEnd = 0;
+    const { pathStart, pathEnd } = source.view;
+    if (plan.captures !== null && pathStart >= 0)
+      plan.captures.locate(this.#plane.memory, pathStart, pathEnd);
+  }
+
+  /** Copies the value of X-Request-Id as it is sent, up to what fits, to `slot`. */
+  #keepRequestId(exchange: Exchange, slot: number): void {
+    const { memory, view } = this.#plane;
+    const source = this.source;
+    let line = exchange.requestStart;
+    while (line < exchange.requestEnd && memory[line] !== CR) {
+      let lineEnd = line;
+      while (memory[lineEnd] !== LF) lineEnd++;
+      const nameEnd = line + REQUEST_ID.length;
+      if (
+        nameEnd < lineEnd &&
+        equalsIgnoreCase(memory, line, nameEnd, REQUEST_ID) &&
+        memory[nameEnd] === COLON
+      ) {
+        let start = nameEnd + 1;
+        while (memory[start] === SP) start++;
+        const end = Math.min(lineEnd - 1, start + SMALL_SLOT_BYTES);
+        source.requestIdStart = slot;
+        source.requestIdEnd = copy(view, memory, start, Math.max(start, end), slot);
+        return;
+      }
+      line = lineEnd + 1;
+    }
+  }
+
+  /** Moves the rendered request to a large slot. `false`: it lies in one, or there is none. */
+  #enlarge(exchange: Exchange): boolean {
+    const { buffers, memory, view } = this.#plane;
+    const { requestStart, requestEnd } = exchange;
+    if (buffers.slotEnd(requestStart) - requestStart > SMALL_SLOT_BYTES) return false;
+    const slot = buffers.acquireLarge();
+    if (slot < 0) return false;
+    exchange.requestEnd = copy(view, memory, requestStart, requestEnd, slot);
+    exchange.requestStart = slot;
+    buffers.release(requestStart);
+    return true;
+  }
+
+  #writeLines(exchange: Exchange, edits: FieldEdits): boolean {
+    const { buffers, memory, view } = this.#plane;
+    const bytes = edits.addedLength(this.source);
+    const slot = bytes <= SMALL_SLOT_BYTES ? buffers.acquireSmall() : buffers.acquireLarge();
+    if (slot < 0) return false;
+    exchange.linesStart = slot;
+    if (slot + bytes > buffers.slotEnd(slot)) return false;
+    exchange.linesEnd = edits.writeAdded(memory, view, slot, this.source);
+    return true;
+  }
+
+  /** The 16 bytes of the peer's address, or null. Read once for a connection. */
+  #addressOf(leg: ClientLeg): Uint8Array | null {
+    if (leg.address === null) leg.address = addressIn(this.#plane, leg);
+    return leg.address.length === 0 ? null : leg.address;
+  }
+}
+
+/** The limit of a request body, in bytes; 0: none. */
+export function bodyBytesMaxOf(plan: RoutePlan | null, otherwise: number): number {
+  return plan === null || plan.requestBodyBytesMax < 0 ? otherwise : plan.requestBodyBytesMax;
+}
+
+/**
+ * Does to the response head in the slot of `exchange` what its plan says. `false`: out of slots.
+ */
+export function editResponse({ buffers, memory, view }: Plane, exchange: Exchange): boolean {
+  const edits = exchange.plan!.responseEdits;
+  if (edits === null) return true;
+  const isConstant = edits.isConstant;
+  const bytes = isConstant ? edits.addedLength(NO_SOURCE) : exchange.linesEnd - exchange.linesStart;
+  const start = exchange.slotStart;
+  if (exchange.slotAt + bytes > exchange.slotLimit) {
+    const slot = buffers.acquireLarge();
+    if (slot < 0 || slot + exchange.slotAt - start + bytes > buffers.slotEnd(slot)) {
+      if (slot >= 0) buffers.release(slot);
+      return false;
+    }
+    exchange.slotAt = copy(view, memory, start, exchange.slotAt, slot);
+    exchange.slotStart = slot;
+    exchange.slotLimit = buffers.slotEnd(slot);
+    buffers.release(start);
+  }
+  let at = edits.remove(memory, exchange.slotStart, exchange.slotAt) - 2;
+  if (isConstant) at = edits.writeAdded(memory, view, at, NO_SOURCE);
+  else at = copy(view, memory, exchange.linesStart, exchange.linesEnd, at);
+  memory[at] = CR;
+  memory[at + 1] = LF;
+  exchange.slotAt = at + 2;
+  return true;
+}
+
+const NO_SOURCE = new TemplateSource();
+
+function isRefused({ allow, deny }: RoutePlan, address: Uint8Array | null): boolean {
+  if (isInAny(deny, address)) return true;
+  return allow.length > 0 && !isInAny(allow, address);
+}
+
+/** @cold */
+function addressIn({ memory }: Plane, { peerStart, peerEnd }: ClientLeg): Uint8Array {
+  const text = textOf(memory, peerStart, peerEnd);
+  const zone = text.indexOf("%");
+  return parseIp(zone < 0 ? text : text.slice(0, zone)) ?? NO_ADDRESS;
+}

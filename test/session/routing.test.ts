@@ -1,0 +1,325 @@
+/** Routes over real connections: where a request arrives, what became of it on the way, and what is answered here. */
+import assert from "node:assert/strict";
+import type { Route, Routing } from "../../src/contract/routing.ts";
+import { DEFAULT_TIMEOUTS } from "../../src/contract/snapshot.ts";
+import { conditionOf, route } from "../route/asking.ts";
+import { onEachEngine, type Stage } from "./stage.ts";
+
+const OK = "HTTP/1.1 200 OK\r\nServer: s\r\nX-Old: 1\r\nContent-Length: 2\r\n\r\nok";
+const GET = "GET / HTTP/1.1";
+const HOST = "Host: h.example:81";
+
+const to = (...clusters: number[]): Route["action"] => ({
+  kind: "forward",
+  targets: clusters.map((cluster) => ({ cluster, weight: 1 })),
+});
+const routing = (...routes: Route[]): Routing => ({ routes, errorPages: [] });
+const text = (lines: readonly string[]) => `${lines.join("\r\n")}\r\n\r\n`;
+
+/** Sends a request, answers it at backend `index`, and returns what that saw and what the client got. */
+async function exchange(
+  stage: Stage,
+  index: number,
+  lines: readonly string[],
+): Promise<{ seen: string; got: string }> {
+  const client = stage.client();
+  client.write(text(lines));
+  const backend = await stage.backends[index]!.next();
+  const seen = await backend.head();
+  backend.write(OK);
+  const { head } = await client.message();
+  client.close();
+  return { seen, got: head };
+}
+
+onEachEngine(
+  "routes: a request goes to the cluster of its route",
+  {
+    backends: 3,
+    routing: routing(
+      route("", { action: to(0) }),
+      route("prefix /api", { action: to(1) }),
+      route("prefix /api", { action: to(2), fields: [conditionOf("x-canary=yes")] }),
+    ),
+  },
+  async (stage) => {
+    await exchange(stage, 0, [GET, HOST]);
+    await exchange(stage, 1, ["GET /api/x HTTP/1.1", HOST]);
+    await exchange(stage, 2, ["GET /api/x HTTP/1.1", HOST, "X-Canary: yes"]);
+  },
+);
+
+interface Edited {
+  readonly name: string;
+  readonly route: Route;
+  readonly request: readonly string[];
+  readonly target?: string;
+  /** Lines that the backend sees, and that it does not see. */
+  readonly sees?: readonly string[];
+  readonly seesNot?: readonly RegExp[];
+  readonly gets?: readonly string[];
+  readonly getsNot?: readonly RegExp[];
+}
+
+const EDITED: readonly Edited[] = [
+  {
+    name: "a prefix is taken off, its query stays",
+    route: route("prefix /api", { rewrite: { kind: "prefix", from: "/api", to: "" } }),
+    request: ["GET /api/x/y?q=1 HTTP/1.1", HOST],
+    target: "/x/y?q=1",
+  },
+  {
+    name: "a prefix that is the whole path leaves /",
+    route: route("prefix /api", { rewrite: { kind: "prefix", from: "/api", to: "" } }),
+    request: ["GET /api?q HTTP/1.1", HOST],
+    target: "/?q",
+  },
+  {
+    name: "a prefix is replaced by a longer one, in absolute-form too",
+    route: route("prefix /a", { rewrite: { kind: "prefix", from: "/a", to: "/somewhere/else" } }),
+    request: ["GET http://h.example/a/b HTTP/1.1", HOST],
+    target: "/somewhere/else/b",
+  },
+  {
+    name: "a prefix that is not there changes nothing",
+    route: route("", { rewrite: { kind: "prefix", from: "/api", to: "/x" } }),
+    request: ["GET /apis HTTP/1.1", HOST],
+    target: "/apis",
+  },
+  {
+    name: "a template with parts of the path",
+    route: route("/users/:id/*rest", { rewrite: { kind: "template", text: `/u/$rest/of/$${"{id}"}` } }),
+    request: ["GET /users/7/a/b?q HTTP/1.1", HOST],
+    target: "/u/a/b/of/7?q",
+  },
+  {
+    name: "a template of a regular expression, with a query of its own",
+    route: route("regex /(?<lang>en|de)/(.*)", { rewrite: { kind: "template", text: "/$2?lang=$lang" } }),
+    request: ["GET /en/a/b?q HTTP/1.1", HOST],
+    target: "/a/b?lang=en",
+  },
+  {
+    name: "a target of * stays",
+    route: route("", { rewrite: { kind: "template", text: "/x" } }),
+    request: ["OPTIONS * HTTP/1.1", HOST],
+    target: "*",
+  },
+  {
+    name: "request fields are set, added and removed, with variables",
+    route: route("/a/:id", {
+      requestFields: [
+        { kind: "set", name: "Host", value: "inner.example" },
+        { kind: "set", name: "X-User", value: "$id@$host" },
+        { kind: "add", name: "X-Tag", value: "b" },
+        { kind: "remove", name: "Cookie", value: "" },
+        { kind: "set", name: "X-All", value: "$method $scheme://$authority$target $client_address$$" },
+        { kind: "set", name: "X-Query", value: "$query" },
+      ],
+    }),
+    request: [
+      "GET /a/7 HTTP/1.1",
+      HOST,
+      "Cookie: a",
+      "x-user: evil",
+      "X-Tag: a",
+      "COOKIE: b",
+      "X-Query: evil",
+    ],
+    target: "/a/7",
+    sees: [
+      "Host: inner.example",
+      "X-User: 7@h.example",
+      "X-Tag: a",
+      "X-Tag: b",
+      "X-All: GET http://h.example:81/a/7 127.0.0.1$",
+      "X-Forwarded-Host: h.example:81",
+    ],
+    seesNot: [/cookie/i, /evil/, /x-query/i, /^host: h\.example/im],
+  },
+  {
+    name: "response fields are set, added and removed",
+    route: route("", {
+      responseFields: [
+        { kind: "remove", name: "server", value: "" },
+        { kind: "set", name: "X-Old", value: "2" },
+        { kind: "add", name: "X-New", value: "3" },
+      ],
+    }),
+    request: [GET, HOST],
+    gets: ["X-Old: 2", "X-New: 3", "Content-Length: 2"],
+    getsNot: [/server:/i, /X-Old: 1/],
+  },
+  {
+    name: "response fields with variables of the request",
+    route: route("/a/:id", { responseFields: [{ kind: "set", name: "X-For", value: "$id $path $host" }] }),
+    request: ["GET /a/9?q HTTP/1.1", HOST],
+    gets: ["X-For: 9 /a/9 h.example"],
+  },
+  {
+    name: "a long value needs a larger buffer",
+    route: route("/a/*rest", {
+      requestFields: [{ kind: "set", name: "X-Rest", value: "$rest" }],
+      responseFields: [{ kind: "set", name: "X-Rest", value: "$rest" }],
+      rewrite: { kind: "template", text: "/$rest/$rest" },
+    }),
+    request: [`GET /a/${"z".repeat(3500)} HTTP/1.1`, HOST],
+    target: `/${"z".repeat(3500)}/${"z".repeat(3500)}`,
+    sees: [`X-Rest: ${"z".repeat(3500)}`],
+    gets: [`X-Rest: ${"z".repeat(3500)}`],
+  },
+];
+
+for (const { name, request, target, sees = [], seesNot = [], gets = [], getsNot = [], ...row } of EDITED) {
+  onEachEngine(`routes: ${name}`, { routing: routing(row.route) }, async (stage) => {
+    const { seen, got } = await exchange(stage, 0, request);
+    const [method] = request[0]!.split(" ");
+    if (target !== undefined) assert.equal(seen.split("\r\n")[0], `${method} ${target} HTTP/1.1`);
+    for (const line of sees) assert.ok(seen.includes(`\r\n${line}\r\n`), `${line} in ${seen}`);
+    for (const pattern of seesNot) assert.doesNotMatch(seen, pattern);
+    for (const line of gets) assert.ok(got.includes(`\r\n${line}\r\n`), `${line} in ${got}`);
+    for (const pattern of getsNot) assert.doesNotMatch(got, pattern);
+  });
+}
+
+onEachEngine(
+  "routes: the request id that the backend gets is known to edits",
+  {
+    policy: { requestId: "generate" },
+    routing: routing(
+      route("", {
+        requestFields: [
+          { kind: "remove", name: "Accept", value: "" },
+          { kind: "add", name: "X-Trace", value: "t-$request_id" },
+        ],
+        responseFields: [{ kind: "set", name: "X-Request-Id", value: "$request_id" }],
+      }),
+    ),
+  },
+  async (stage) => {
+    const { seen, got } = await exchange(stage, 0, [GET, HOST, "Accept: x"]);
+    const id = /\r\nX-Request-Id: (\w{32})\r\n/.exec(seen)?.[1];
+    assert.ok(id !== undefined && seen.includes(`\r\nX-Trace: t-${id}\r\n`), seen);
+    assert.ok(got.includes(`\r\nX-Request-Id: ${id}\r\n`), got);
+  },
+);
+
+onEachEngine(
+  "routes: a rewritten request takes its body along, small and in pieces",
+  {
+    routing: routing(
+      route("prefix /a", { rewrite: { kind: "prefix", from: "/a", to: "/longer/than/before" } }),
+    ),
+  },
+  async (stage) => {
+    const client = stage.client();
+    client.write(`${text(["POST /a/x HTTP/1.1", HOST, "Content-Length: 5"])}12345`);
+    const backend = await stage.backend.next();
+    const small = await backend.message();
+    assert.match(small.head, /^POST \/longer\/than\/before\/x HTTP/);
+    assert.equal(small.body, "12345");
+    backend.write(OK);
+    await client.message();
+    client.write(text(["POST /a HTTP/1.1", HOST, "Content-Length: 6"]));
+    await backend.head();
+    client.write("abcdef");
+    assert.equal((await backend.bytes(6)).toString(), "abcdef");
+    backend.write(OK);
+    await client.message();
+  },
+);
+
+onEachEngine(
+  "routes: clusters are chosen by weight",
+  {
+    backends: 2,
+    routing: routing(
+      route("", {
+        action: {
+          kind: "forward",
+          targets: [
+            { cluster: 0, weight: 3 },
+            { cluster: 1, weight: 1 },
+          ],
+        },
+      }),
+    ),
+  },
+  async (stage) => {
+    const counts = [0, 0];
+    for (const [index, backend] of stage.backends.entries()) {
+      backend.onPeer = (peer) => {
+        peer.onBytes = () => {
+          counts[index]!++;
+          peer.write(OK);
+        };
+      };
+    }
+    const client = stage.client();
+    for (let i = 0; i < 8; i++) {
+      client.write(text([GET, HOST]));
+      await client.message();
+    }
+    assert.deepEqual(counts, [6, 2]);
+  },
+);
+
+onEachEngine(
+  "routes: a route has its own timeouts, body limit and error pages",
+  {
+    backends: 1,
+    limits: { requestBodyBytesMax: 2 },
+    routing: routing(
+      route("/slow", {
+        timeouts: { ...DEFAULT_TIMEOUTS, responseHeadMs: 30 },
+        errorPages: [{ status: 504, contentType: "text/plain", body: "late" }],
+      }),
+      route("/deadline", { timeouts: { ...DEFAULT_TIMEOUTS, requestMs: 40 } }),
+      route("/large", { requestBodyBytesMax: 5 }),
+      route("/small"),
+    ),
+  },
+  async (stage) => {
+    const client = stage.client();
+    client.write(text(["GET /slow HTTP/1.1", HOST]));
+    const late = await client.message();
+    assert.match(late.head, /^HTTP\/1.1 504 /);
+    assert.equal(late.body, "late");
+    client.write(text(["GET /deadline HTTP/1.1", HOST]));
+    assert.match((await client.message()).head, /^HTTP\/1.1 504 /);
+    assert.deepEqual(stage.reasons, ["response_timeout", "request_deadline"]);
+    stage.backend.onPeer = (peer) => {
+      peer.onBytes = () => peer.write(OK);
+    };
+    const fits = stage.client();
+    fits.write(`${text(["POST /large HTTP/1.1", HOST, "Content-Length: 5"])}12345`);
+    assert.match((await fits.message()).head, /^HTTP\/1.1 200 /);
+    for (const [path, length] of [
+      ["/large", 6],
+      ["/small", 3],
+    ] as const) {
+      const refused = stage.client();
+      refused.write(text([`POST ${path} HTTP/1.1`, HOST, `Content-Length: ${length}`]));
+      assert.match(await refused.rest(), /^HTTP\/1.1 413 /);
+    }
+  },
+);
+
+onEachEngine(
+  "routes: a new snapshot brings new routes, and takes them away",
+  { backends: 2, routing: routing(route("", { action: to(0) })) },
+  async (stage) => {
+    await exchange(stage, 0, [GET, HOST]);
+    stage.replace({ routing: routing(route("", { action: to(1) })) });
+    await exchange(stage, 1, [GET, HOST]);
+    const { routing: _gone, ...without } = stage.snapshot;
+    stage.snapshot = without;
+    stage.replace({});
+    const client = stage.client();
+    client.write(text([GET, HOST]));
+    // The connection of the first request is idle.
+    const [backend] = stage.backend.peers;
+    await backend!.head();
+    backend!.write(OK);
+    await client.message();
+  },
+);
