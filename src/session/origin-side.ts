@@ -182,8 +182,8 @@ export class OriginSide implements OriginProtocol {
   sendBody(exchange: Exchange, start: number, end: number, done: boolean): void {
     const plane = this.#plane;
     const leg = exchange.origin!;
+    if (start < end || done) exchange.bodySent = true;
     if (start < end) {
-      exchange.bodySent = true;
       plane.buffers.retain(start);
       const housed = plane.housePiece(start, end);
       plane.port.send(leg.connection, housed, housed + end - start);

@@ -221,7 +221,9 @@ export class Client extends Actor implements MessageSink {
     this.#bodyBytes += end - start;
     if (!plan.isServed || plan.isPoisoned) return;
     const { id, responseBytes } = plan;
-    if (this.#bodyBytes > responseBytes || !isPieceOf(id, Way.response, at, bytes, start, end)) {
+    // What a backend says unasked may fall into the answer that it is giving.
+    if (this.#stage.unruly.has(id)) plan.isPoisoned = true;
+    else if (this.#bodyBytes > responseBytes || !isPieceOf(id, Way.response, at, bytes, start, end)) {
       this.#broken(`answer ${id}: bytes ${at} to ${this.#bodyBytes} of its body are its own`);
     }
   }

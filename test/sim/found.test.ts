@@ -119,3 +119,13 @@ test("found: a failure that cannot be told ends the connection, and nothing answ
   assert.equal(theatre.client.isOver, true);
   assert.equal(theatre.backends.length, 1, "the second request is not sent");
 });
+
+test("found: a chunked body without a byte is sent once: what is repeated would wait for it for ever", () => {
+  const theatre = new Theatre();
+  theatre.client.say("PUT / HTTP/1.1\r\nHost: sim\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n");
+  theatre.wait();
+  assert.match(theatre.backends[0]!.text, /\r\n\r\n0\r\n\r\n$/);
+  theatre.backends[0]!.close();
+  theatre.wait();
+  assert.match(theatre.client.text, /^HTTP\/1\.1 502 /);
+});
