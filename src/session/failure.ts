@@ -270,6 +270,15 @@ export const Failures = {
     "http_request_denied",
     "This client may not come here.",
   ),
+  traceBody: failure(
+    "trace_body",
+    "client",
+    "request-head",
+    400,
+    Counter.errorBadRequest,
+    "http_request_denied",
+    "A TRACE request has no body.",
+  ),
   connectBody: failure(
     "connect_body",
     "client",

@@ -72,7 +72,9 @@ export class HeadRules {
   /** Why a TRACE or CONNECT is refused, or null. */
   #methodRefusal(head: MessageHead): Failure | null {
     if (head.method === TRACE) {
-      return this.#rejectsTrace || head.maxForwards === 0 ? Failures.traceMethod : null;
+      if (this.#rejectsTrace || head.maxForwards === 0) return Failures.traceMethod;
+      // RFC 9110 §9.3.8: we are the client of a backend, and a client sends no content in it.
+      return head.contentLength <= 0 && head.transferCoding === NO_CODING ? null : Failures.traceBody;
     }
     if (this.#rejectsConnect) return Failures.connectMethod;
     // RFC 9110 §9.3.6: a body has no meaning here; who sends one means the bytes behind it to be a request.
