@@ -84,7 +84,7 @@ export class BackendConnection extends Actor implements MessageSink {
   }
 
   trailers(text: string): void {
-    if (!this.#stage.mayPassTrailers || text !== TRAILER)
+    if (this.#stage.snapshot.policy.trailers === "drop" || text !== TRAILER)
       this.#stage.broken(`trailers reach a backend: ${JSON.stringify(text)}`);
   }
 

@@ -39,6 +39,7 @@ export class Client extends Actor implements MessageSink {
   /** It has read 100 for the request whose answer comes next. */
   #isInvited = false;
   #bodyBytes = 0;
+  #hasTrailers = false;
   #tunnel: Tunnel | null = null;
   /** What comes now comes through it. */
   #isTunnelling = false;
@@ -83,7 +84,7 @@ export class Client extends Actor implements MessageSink {
     } while (this.manner.pipelines && this.#askedCount < this.plans.length);
     this.#abandonHalf();
     const isAllAsked = this.#askedCount === this.plans.length;
-    if (isAllAsked && this.manner.ending === "end" && this.#tunnel === null) this.end();
+    if (isAllAsked && this.manner.ending === "end" && !this.plans.at(-1)!.isTunnel) this.end();
   }
 
   #writeOwedBody(plan: Plan): void {
@@ -136,6 +137,7 @@ export class Client extends Actor implements MessageSink {
     }
     plan.answeredStatus = status;
     this.#bodyBytes = 0;
+    this.#hasTrailers = false;
     this.#isClosing = /\r\nConnection: (?:[^\r]*, *)?close\r\n/i.test(text);
     plan.isServed = /\r\nX-Id: /.test(text);
     if (plan.isServed) this.#checkServed(plan, status, text);
@@ -229,7 +231,8 @@ export class Client extends Actor implements MessageSink {
   }
 
   trailers(text: string): void {
-    if (!this.#stage.mayPassTrailers || text !== TRAILER)
+    this.#hasTrailers = true;
+    if (this.#stage.snapshot.policy.trailers === "drop" || text !== TRAILER)
       this.#broken(`trailers reach a client: ${JSON.stringify(text)}`);
   }
 
@@ -270,9 +273,18 @@ export class Client extends Actor implements MessageSink {
   #checkWhole(plan: Plan): void {
     const { id, lie, responseFraming, responseBytes, method } = plan;
     const expected = method === "HEAD" ? 0 : responseBytes;
+    const areTrailersDue =
+      plan.hasTrailers &&
+      responseFraming === "chunked" &&
+      method !== "HEAD" &&
+      !plan.isOld &&
+      !plan.isOldResponse;
+    if (areTrailersDue && this.#stage.snapshot.policy.trailers === "pass" && !this.#hasTrailers) {
+      this.#broken(`answer ${id} has its trailers`);
+    }
     if (this.#bodyBytes === expected && lie !== "bad-chunk") return;
-    // Nothing tells such a cut from an end (RFC 9112 §8).
-    if (lie === "cut" && responseFraming === "close") return;
+    // Nothing tells such a cut from an end (RFC 9112 §8). Who stalls may be closed all the same.
+    if ((lie === "cut" || lie === "stalled-body") && responseFraming === "close") return;
     this.#broken(`answer ${id} has its body: ${this.#bodyBytes} of ${expected} bytes, ${lie}`);
   }
 

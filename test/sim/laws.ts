@@ -69,6 +69,21 @@ export function checkRest(played: Played, waitMs: number): void {
   }
 }
 
+/** Bounds that were in force all the time are kept. */
+export function checkLimits(played: Played): void {
+  const { scenario, snapshot, clients } = played;
+  if (scenario.replacements > 0) return;
+  const { requestBodyBytesMax, requestsPerClientMax } = snapshot.limits;
+  for (const { name, plans } of clients) {
+    const isTooLarge = ({ metWholeCount, requestBytes }: Plan): boolean =>
+      requestBodyBytesMax > 0 && metWholeCount > 0 && requestBytes > requestBodyBytesMax;
+    if (plans.some(isTooLarge)) played.broken(`${name}: no body is larger than ${requestBodyBytesMax}`);
+    const servedCount = plans.filter(({ isServed }) => isServed).length;
+    const isGreedy = requestsPerClientMax > 0 && servedCount > requestsPerClientMax;
+    if (isGreedy) played.broken(`${name} is served ${requestsPerClientMax} times: ${servedCount}`);
+  }
+}
+
 /** Who behaves is served. */
 export function checkPromises(played: Played): void {
   if (played.mood === "wild") return;

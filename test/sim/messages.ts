@@ -51,7 +51,10 @@ export function requestBody(plan: Plan): Buffer[] {
   const half = cut(pieces, cutAt);
   if (fault === "half-a-body") return half;
   // At the end of a chunk, or inside its data, where it is no fault: so the body begins anew with a bad one.
-  const bad = { "bad-chunk-size": "0x5\r\nhello\r\n", "bad-chunk-end": "5\r\nhello!\r\n" }[fault as string];
+  const bad = {
+    "bad-chunk-size": "0x5\r\nhello\r\n",
+    "bad-chunk-end": `5\r\n${body.toString("latin1", 0, 5)}!\r\n`,
+  }[fault as string];
   return [Buffer.from((bad ?? "fffffffffffffffff\r\n") + TRAP, "latin1")];
 }
 

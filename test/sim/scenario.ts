@@ -34,6 +34,9 @@ export interface Scenario {
   /** How often, and how the snapshot changes. */
   readonly replacements: number;
   readonly drains: boolean;
+  /** Of every snapshot: what they promise can be held against the proxy. */
+  readonly trailers: Policy["trailers"];
+  readonly halfClosedClients: Policy["halfClosedClients"];
 }
 
 export function drawScenario(prng: Prng): Scenario {
@@ -69,6 +72,8 @@ export function drawScenario(prng: Prng): Scenario {
     arrivalMs: oneOf(prng, [0, 5, 50]),
     replacements: prng.oneIn(3) ? prng.between(1, 4) : 0,
     drains: isWild && prng.oneIn(5),
+    trailers: oneOf(prng, ["drop", "pass"]),
+    halfClosedClients: oneOf(prng, ["abort", "serve"]),
   };
 }
 
@@ -132,7 +137,10 @@ export function drawLimits(prng: Prng, mood: Mood): Limits {
   };
 }
 
-export function drawPolicy(prng: Prng, mood: Mood): Policy {
+export function drawPolicy(
+  prng: Prng,
+  { mood, trailers, halfClosedClients }: Pick<Scenario, "mood" | "trailers" | "halfClosedClients">,
+): Policy {
   const isWild = mood === "wild";
   const isStrict = isWild && prng.oneIn(3);
   return {
@@ -143,7 +151,7 @@ export function drawPolicy(prng: Prng, mood: Mood): Policy {
     connectMethod: prng.oneIn(2) ? "pass" : "reject",
     requestId: oneOf(prng, ["off", "keep", "generate"]),
     forwarded: prng.oneIn(2),
-    trailers: oneOf(prng, ["drop", "pass"]),
-    halfClosedClients: oneOf(prng, ["abort", "serve"]),
+    trailers,
+    halfClosedClients,
   };
 }

@@ -24,7 +24,7 @@ import { createRelaySession } from "../../src/session/relay-session.ts";
 import type { Session } from "../../src/session/session.ts";
 import { BackendConnection } from "./backend.ts";
 import { Client } from "./client.ts";
-import { checkPromises, checkRest } from "./laws.ts";
+import { checkLimits, checkPromises, checkRest } from "./laws.ts";
 import { drawPlan, isLast, type Plan } from "./plan.ts";
 import { RelayedBackend, RelayedClient } from "./relayed.ts";
 import {
@@ -87,7 +87,6 @@ class Simulation implements Stage {
   readonly relayed: RelayedClient[] = [];
   readonly backends: (BackendConnection | RelayedBackend)[] = [];
   readonly notices: FailureNotice[] = [];
-  mayPassTrailers = false;
   readonly unruly = new Set<number>();
   unaskedMs = -Infinity;
   drainedCount = 0;
@@ -138,6 +137,7 @@ class Simulation implements Stage {
       for (const client of this.clients) client.listen();
       this.#runToRest();
       checkRest(this, watch.waitMs);
+      checkLimits(this);
       checkPromises(this);
     } catch (error) {
       this.broken(`an exception: ${error instanceof Error ? error.stack : String(error)}`);
@@ -189,8 +189,6 @@ class Simulation implements Stage {
 
   #drawSnapshot(version: number): Snapshot {
     const { prng, mood } = this;
-    const policy = drawPolicy(prng, mood);
-    if (policy.trailers === "pass") this.mayPassTrailers = true;
     const addresses = this.#listeners.map(({ address }) => address);
     // Endpoints come and go; one stays, so that there is somebody to answer.
     const listed = addresses.filter((_, i) => i === 0 || !prng.oneIn(4));
@@ -211,7 +209,7 @@ class Simulation implements Stage {
       listeners: [{ cluster: 0 }],
       timeouts: drawTimeouts(prng, mood),
       limits: drawLimits(prng, mood),
-      policy,
+      policy: drawPolicy(prng, this.scenario),
     };
   }
 
@@ -269,7 +267,7 @@ class Simulation implements Stage {
       });
       return;
     }
-    const manner = drawManner(prng, scenario.mood, false);
+    const manner = drawManner(prng, scenario.mood, scenario.halfClosedClients === "serve");
     const client = new Client(this, name, pace, manner, this.#drawPlans(prng.between(1, scenario.plansMax)));
     this.clients.push(client);
     world.after(atMs, () => {

@@ -14,8 +14,6 @@ export interface Stage {
   readonly plans: Map<number, Plan>;
   /** The one in force. */
   readonly snapshot: Snapshot;
-  /** A snapshot that is or was in force lets them pass. */
-  readonly mayPassTrailers: boolean;
   /** Exchanges answered on a connection on which its backend has spoken unasked: whose answers, nobody knows. */
   readonly unruly: Set<number>;
   /** When a backend last said something unasked. */

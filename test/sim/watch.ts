@@ -14,6 +14,8 @@ export class Watch implements Handler {
   readonly #engine: SimEngine;
   readonly #stage: Stage;
   readonly #counters: Float64Array;
+  /** Of the first snapshot: a later bound is not held against what was begun under an earlier one. */
+  readonly #version: number;
   /** The largest that was in force: what is open stays open when a bound falls. */
   #clientsMax = 0;
   /** What the session asked for last: -1 when it waits for nothing. */
@@ -24,6 +26,7 @@ export class Watch implements Handler {
     this.#engine = engine;
     this.#stage = stage;
     this.#counters = counters;
+    this.#version = stage.snapshot.version;
   }
 
   begin(nowMs: number): void {
@@ -71,6 +74,10 @@ export class Watch implements Handler {
     if (open !== this.#engine.openCount)
       this.#stage.broken(`${this.#engine.openCount} connections are open: ${open}`);
     if (counters[Counter.clientsOpen]! > this.#clientsMax) this.#stage.broken("clientsMax is kept");
+    const { requestsInFlightMax } = this.#stage.snapshot.limits;
+    const isBusy = requestsInFlightMax > 0 && counters[Counter.requestsInFlight]! > requestsInFlightMax;
+    if (isBusy && this.#stage.snapshot.version === this.#version)
+      this.#stage.broken("requestsInFlightMax is kept");
     if (counters[Counter.originsIdle]! > counters[Counter.originsOpen]!)
       this.#stage.broken("the idle are open");
     return this.waitMs;

@@ -73,7 +73,7 @@ class VirtualEngine implements SimEngine, WireOwner, ListenerOwner {
   readonly name = "sim";
   readonly buffers: BufferPool;
   readonly connectionsMax: number;
-  readonly listenerAddresses: readonly string[];
+  readonly listenerAddresses: string[];
   acceptedCount = 0;
   connectedCount = 0;
   sentBytes = 0;
@@ -81,7 +81,8 @@ class VirtualEngine implements SimEngine, WireOwner, ListenerOwner {
   queuedBytesPeak = 0;
   queuedRangesPeak = 0;
   readonly #world: World;
-  readonly #listeners: WireListener[];
+  /** By number; null: not in use. */
+  readonly #listeners: (WireListener | null)[];
   readonly #connections: (SimConnection | null)[];
   readonly #byEnd = new Map<WireEnd, SimConnection>();
   #handler: Handler | null = null;
@@ -93,6 +94,8 @@ class VirtualEngine implements SimEngine, WireOwner, ListenerOwner {
   #starvedPollMs = STARVED_POLL_MS;
   /** Counts deadlines: an older one that comes up is not the handler's any more. */
   #deadline = 0;
+  /** Who waits for the end of a listener, by its number. */
+  readonly #leaving = new Map<number, () => void>();
 
   constructor(world: World, options: EngineOptions, region: Uint8Array = new Uint8Array(0)) {
     this.#world = world;
@@ -101,16 +104,15 @@ class VirtualEngine implements SimEngine, WireOwner, ListenerOwner {
     this.buffers = new BufferPool(memory, options.smallSlots, options.largeSlots);
     this.connectionsMax = options.connectionsMax;
     this.#connections = new Array<SimConnection | null>(options.connectionsMax).fill(null);
-    this.#listeners = options.listeners.map((source) => this.#listen(source));
-    this.listenerAddresses = this.#listeners.map((listener) => listener.address);
+    this.#listeners = options.listeners.map((source) => (source === null ? null : this.#listen(source)));
+    this.listenerAddresses = this.#listeners.map((listener) => listener?.address ?? "");
   }
 
   get openCount(): number {
     return this.#connections.reduce((count, connection) => count + (connection === null ? 0 : 1), 0);
   }
 
-  // ── Port
-  // ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+  // Port.
 
   connect(address: string): number {
     if (parseConnectAddress(address) === null) return Errno.EINVAL;
@@ -182,8 +184,7 @@ class VirtualEngine implements SimEngine, WireOwner, ListenerOwner {
     return offset + text.length;
   }
 
-  // ── Engine
-  // ────────────────────────────────────────────────────────────────────────────────────────────────────────
+  // Engine.
 
   start(handler: Handler): void {
     assert(this.#handler === null, "an engine is started once");
@@ -192,7 +193,25 @@ class VirtualEngine implements SimEngine, WireOwner, ListenerOwner {
   }
 
   stopAccepting(): void {
-    for (const listener of this.#listeners) this.#world.refuse(listener);
+    for (const listener of this.#listeners) if (listener !== null) this.#world.refuse(listener);
+  }
+
+  async addListener(number: number, source: ListenerSource): Promise<string> {
+    assert((this.#listeners[number] ?? null) === null, "a number has one listener");
+    const listener = this.#listen(source);
+    assert(number <= this.#listeners.length, "numbers have no gap");
+    this.#listeners[number] = listener;
+    this.listenerAddresses[number] = listener.address;
+    return listener.address;
+  }
+
+  removeListener(number: number): Promise<void> {
+    const listener = this.#listeners[number] ?? null;
+    if (listener === null) return Promise.resolve();
+    this.#world.refuse(listener);
+    this.listenerAddresses[number] = "";
+    this.#planBatch();
+    return new Promise((resolve) => this.#leaving.set(number, resolve));
   }
 
   wake(): void {
@@ -203,12 +222,12 @@ class VirtualEngine implements SimEngine, WireOwner, ListenerOwner {
     if (this.#isStopped) return;
     this.#isStopped = true;
     this.stopAccepting();
-    for (const { queue } of this.#listeners) for (const end of queue.splice(0)) end.reset();
+    for (const listener of this.#listeners) for (const end of listener?.queue.splice(0) ?? []) end.reset();
+    for (const [number, resolve] of this.#leaving) this.#left(number, resolve);
     for (const connection of this.#connections) if (connection !== null) this.close(connection.number);
   }
 
-  // ── What the wire tells
-  // ───────────────────────────────────────────────────────────────────────────────────────────
+  // What the wire tells.
 
   wireIncoming(): void {
     this.#planBatch();
@@ -226,8 +245,7 @@ class VirtualEngine implements SimEngine, WireOwner, ListenerOwner {
     this.#makeEndReady(end);
   }
 
-  // ── Batches
-  // ───────────────────────────────────────────────────────────────────────────────────────────────────────
+  // Batches.
 
   #planBatch(): void {
     if (this.#isBatchPlanned || this.#isStopped || this.#handler === null) return;
@@ -244,6 +262,8 @@ class VirtualEngine implements SimEngine, WireOwner, ListenerOwner {
     this.#ready = [];
     handler.begin(this.#world.nowMs);
     for (const connection of ready) connection.isReady = false;
+    // What was sent in an earlier batch; what is sent in this one leaves behind it, in one go.
+    for (const connection of ready) if (!connection.isGivenUp) this.#write(connection);
     for (const connection of ready) this.#serve(connection, handler);
     this.#acceptWaiting(handler);
     const waitMs = handler.end();
@@ -296,7 +316,6 @@ class VirtualEngine implements SimEngine, WireOwner, ListenerOwner {
         return;
       }
     }
-    this.#write(connection);
     this.#read(connection, handler);
     if (connection.isGivenUp || connection.hasFailed) return;
     // Reading finds what broke the connection, behind the bytes that came before; where nothing is read,
@@ -345,6 +364,7 @@ class VirtualEngine implements SimEngine, WireOwner, ListenerOwner {
 
   #acceptWaiting(handler: Handler): void {
     for (const [index, listener] of this.#listeners.entries()) {
+      if (listener === null) continue;
       while (listener.queue.length > 0) {
         const number = this.#freeNumber();
         if (number < 0) return;
@@ -355,11 +375,18 @@ class VirtualEngine implements SimEngine, WireOwner, ListenerOwner {
         this.acceptedCount++;
         handler.accepted(number, index);
       }
+      const resolve = this.#leaving.get(index);
+      if (resolve !== undefined) this.#left(index, resolve);
     }
   }
 
-  // ── Connections
-  // ───────────────────────────────────────────────────────────────────────────────────────────────────
+  #left(number: number, resolve: () => void): void {
+    this.#leaving.delete(number);
+    this.#listeners[number] = null;
+    resolve();
+  }
+
+  // Connections.
 
   #listen(source: ListenerSource): WireListener {
     if ("fd" in source) throw new EngineUnavailable("a simulated engine inherits no descriptors");
