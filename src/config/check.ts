@@ -15,6 +15,7 @@ import {
   placeText,
   plainOf,
 } from "./located.ts";
+import { checkRoutes, routeTargets } from "./routes-check.ts";
 import { type Document, documentSchema } from "./schema.ts";
 import type { Backend } from "./values.ts";
 
@@ -148,6 +149,7 @@ function contradictions(good: Partial<Document>, root: Located): Found[] {
   const clusters = clustersOf(good);
   checkBackends(good, clusters, root, complain);
   checkListeners(good, clusters, root, complain);
+  checkRouting(good, clusters, root, complain);
   checkHealth(good, complain);
   const { target, head } = good.limits ?? { target: 0, head: 0 };
   if (target > head) {
@@ -218,10 +220,12 @@ function checkListeners(
   if (!known || clusters.length === 0) return;
   const names = clusters.map(({ name }) => name);
   const used = new Set<number>();
+  const isRouted = at(root, ["routes"]) !== undefined;
+  for (const name of (good.routes ?? []).flatMap(routeTargets)) used.add(clusterIndex(clusters, name));
   for (const [index, { cluster }] of (listen ?? [{ cluster: undefined }]).entries()) {
     const chosen = clusterIndex(clusters, cluster);
-    used.add(chosen);
-    if (chosen >= 0) continue;
+    if (!isRouted) used.add(chosen);
+    if (chosen >= 0 || (cluster === undefined && isRouted)) continue;
     if (cluster === undefined) {
       const remedy = `write one, like {address: ":8080", cluster: ${names[0]}}: there are ${andList(names)}`;
       complain(pathOf(index), "names no cluster", remedy);
@@ -231,15 +235,33 @@ function checkListeners(
       complain([...pathOf(index), "cluster"], "is not a cluster", remedy, cluster);
     }
   }
+  // What is wrong with the routes is told of them.
+  if (isRouted && good.routes === undefined) return;
   if (used.has(-1) || (listen === undefined && at(root, ["listen"]) !== undefined)) return;
   for (const [index, { name, path }] of clusters.entries()) {
     if (!used.has(index) && names.indexOf(name) === index)
       complain(
         path,
-        `belongs to cluster ${name}, which no listener uses`,
-        "name it in a listener, or leave it out",
+        `belongs to cluster ${name}, which ${isRouted ? "no route" : "no listener"} uses`,
+        `name it in a ${isRouted ? "route" : "listener"}, or leave it out`,
       );
   }
+}
+
+function checkRouting(
+  { routes, mode }: Partial<Document>,
+  clusters: readonly DocumentCluster[],
+  root: Located,
+  complain: Complain,
+): void {
+  if (mode === "tcp") {
+    for (const key of ["routes", "errorPages"]) {
+      if (at(root, [key]) !== undefined)
+        complain([key], "has no meaning in mode tcp", "leave it out, or write mode: http");
+    }
+  }
+  const names = clusters.map(({ name }) => name);
+  if (routes !== undefined) checkRoutes(routes, names, (name) => clusterIndex(clusters, name), complain);
 }
 
 function checkHealth(good: Partial<Document>, complain: Complain): void {

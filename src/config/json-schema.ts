@@ -17,7 +17,7 @@ export function configJsonSchema(): JsonSchema {
       }
       if (key === undefined) return;
       for (const name of Object.keys(jsonSchema)) delete jsonSchema[name];
-      const json = section === undefined ? key.json : listOrOne(section.shape);
+      const json = section === undefined ? key.json : listOf(section.shape, key.json);
       Object.assign(jsonSchema, described(key, json));
     },
   });
@@ -32,18 +32,16 @@ function described({ text, danger, initial }: KeyText, json: JsonSchema): JsonSc
   return { ...common, default: /^\d+$/.test(initial) ? Number(initial) : initial };
 }
 
-/** A text, a number or an object with the keys of `shape`, or a list of such. */
-function listOrOne(shape: Readonly<Record<string, object>>): JsonSchema {
+/** A list of objects with the keys of `shape`; unless `json` wants a list, one of them, or its short form, too. */
+function listOf(shape: Readonly<Record<string, object>>, json: JsonSchema): JsonSchema {
   const properties = Object.fromEntries(
     Object.entries(shape).map(([name, schema]) => {
       const key = keyTexts.get(schema)!;
       return [name, described(key, key.json)];
     }),
   );
-  const one = [
-    { type: "string" },
-    { type: "integer" },
-    { type: "object", properties, additionalProperties: false },
-  ];
+  const items = { type: "object", properties, additionalProperties: false };
+  if (json.type === "array") return { ...json, items };
+  const one = [{ type: "string" }, { type: "integer" }, items];
   return { anyOf: [...one, { type: "array", items: { anyOf: one } }] };
 }

@@ -100,13 +100,12 @@ export function duration(words: KeyWords, initialMs: number, min = 1, max = DAY_
   return { schema, words: { ...words, value: "TIME", initial, json } };
 }
 
-export function bytes(words: KeyWords, initialBytes: number, min: number, max: number) {
+export function bytes(words: KeyWords, initialBytes: number | undefined, min: number, max: number) {
   const refused = new Problem(
     "is not a size",
     "write a number of bytes, or one with KiB, MiB or GiB, like 64KiB",
   );
   const schema = kind<Size, number>(text((written) => readBytes(written, min, max), refused));
-  const initial = bytesText(initialBytes);
   const pattern = "^\\d+(B|KiB|MiB|GiB)?$";
   const json = {
     anyOf: [
@@ -114,7 +113,11 @@ export function bytes(words: KeyWords, initialBytes: number, min: number, max: n
       { type: "string", pattern: orVariable(pattern) },
     ],
   };
-  return { schema, words: { ...words, value: "SIZE", initial, json } };
+  const common = { ...words, value: "SIZE", json };
+  return {
+    schema,
+    words: initialBytes === undefined ? common : { ...common, initial: bytesText(initialBytes) },
+  };
 }
 
 export function integer(words: KeyWords, initialCount: number | undefined, min: number, max: number) {

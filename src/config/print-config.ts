@@ -46,13 +46,15 @@ function listenersShown(written: Located, document: Document): Shown {
     const host = isIpv6 ? `[${listener.host}]` : (listener?.host ?? "");
     const value = `${host}:${listener?.port ?? 8080}`;
     const named = node === undefined || !isMap(node.content) ? undefined : node.content.get("cluster");
-    const cluster = clusters[clusterIndex(clusters, listener?.cluster)]!.name;
+    const address: [string, Shown] = ["address", { kind: "value", value, source }];
+    const cluster = clusters[clusterIndex(clusters, listener?.cluster)]?.name;
+    // Where routes decide, a listener may have none.
+    if (cluster === undefined) return { kind: "map", entries: [address] };
     const clusterSource = named === undefined ? DEFAULT : placeText(named.place);
-    const entries: [string, Shown][] = [
-      ["address", { kind: "value", value, source }],
-      ["cluster", { kind: "value", value: cluster, source: clusterSource }],
-    ];
-    return { kind: "map", entries };
+    return {
+      kind: "map",
+      entries: [address, ["cluster", { kind: "value", value: cluster, source: clusterSource }]],
+    };
   });
   return { kind: "list", items };
 }
@@ -89,7 +91,15 @@ function keyShown(written: Located, paths: readonly Path[], text: KeyText): Show
     return isSilent ? undefined : { kind: "value", value: typed(text.initial, text), source: DEFAULT };
   }
   if (text.list === true) return listShown(node);
+  if (isMap(node.content) || isList(node.content)) return treeShown(node);
   return { kind: "value", value: typed(plainOf(node), text), source: placeText(node.place) };
+}
+
+/** What is written there, whatever it is. */
+function treeShown({ content, place }: Located): Shown {
+  if (isList(content)) return { kind: "list", items: content.map(treeShown) };
+  if (!isMap(content)) return { kind: "value", value: content.value, source: placeText(place) };
+  return { kind: "map", entries: [...content].map(([name, node]) => [name, treeShown(node)]) };
 }
 
 /** Numbers as numbers, also those of flags and variables. */
@@ -128,6 +138,7 @@ export function shownYaml(shown: Shown, indent = ""): string {
     const items = shown.items.map((item) => `${indent}- ${shownYaml(item, `${indent}  `).trimStart()}`);
     return items.join("");
   }
+  if (shown.entries.length === 0) return `${indent}{}\n`;
   const lines = shown.entries.map(([name, each]) => {
     const key = `${indent}${nameYaml(name)}:`;
     if (each.kind === "value") return `${key} ${shownYaml(each)}`;

@@ -20,6 +20,7 @@ import {
   required,
   word,
 } from "./kinds.ts";
+import { errorPages, ROUTE, routes } from "./routes-schema.ts";
 import { LIMITS, POLICY, TIMEOUTS } from "./schema-sections.ts";
 import { Problem, readBackend, readInteger, readListenAddress } from "./values.ts";
 
@@ -302,6 +303,12 @@ export const documentSchema = z.strictObject({
     each: "NAME",
     text: "Backends that can answer the same requests, by a name of your choice",
   }),
+  routes: grouped(routes, {
+    shape: ROUTE,
+    each: "[]",
+    text: "Which request goes where, and what becomes of it",
+  }),
+  errorPages: errorPages("Contents of answers of the proxy's own, by status: a text, or {body, contentType}"),
   workers: filled({
     schema: kind<"auto" | Count, number | "auto">(readWorkers),
     words: {

@@ -9,8 +9,6 @@ import type { Timeouts } from "./snapshot.ts";
 export interface Routing {
   /** In the order of the file. */
   readonly routes: readonly Route[];
-  /** Contents of the answers that the proxy gives itself, where the route has none for that status. */
-  readonly errorPages: readonly ErrorPage[];
 }
 
 /** All conditions must hold; an empty list is no condition. */
@@ -42,6 +40,7 @@ export interface Route {
   readonly timeouts: Timeouts | null;
   /** As in `Limits`; -1: that of the snapshot. */
   readonly requestBodyBytesMax: number;
+  /** Before those of the snapshot. */
   readonly errorPages: readonly ErrorPage[];
 }
 

@@ -4,7 +4,7 @@
  * the data plane trusts it.
  */
 import type { Network } from "../base/ip-address.ts";
-import type { Routing } from "./routing.ts";
+import type { ErrorPage, Routing } from "./routing.ts";
 
 export interface Snapshot {
   /** Grows by one with each replacement. */
@@ -20,6 +20,8 @@ export interface Snapshot {
   readonly viaName: string;
   /** Which request goes where; where there is none, all go to their listener's cluster. */
   readonly routing?: Routing;
+  /** Contents of the answers that the proxy gives itself, where the route has none for that status. */
+  readonly errorPages?: readonly ErrorPage[];
 }
 
 export interface Listener {

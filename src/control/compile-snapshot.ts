@@ -20,5 +20,7 @@ export function compileSnapshot(
     limits,
     policy: configuration.policy,
     viaName: configuration.viaName,
+    ...(configuration.routes === null ? {} : { routing: { routes: configuration.routes } }),
+    errorPages: configuration.errorPages,
   };
 }

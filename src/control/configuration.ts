@@ -5,6 +5,7 @@
 import type { Document } from "../config/schema.ts";
 import type { Backend } from "../config/values.ts";
 import type { EngineName } from "../contract/port.ts";
+import type { ErrorPage, Route } from "../contract/routing.ts";
 import type { Limits, Policy, Timeouts } from "../contract/snapshot.ts";
 
 export interface Configuration {
@@ -19,6 +20,9 @@ export interface Configuration {
   readonly limits: Limits;
   readonly policy: Policy;
   readonly viaName: string;
+  /** Null: requests go to the cluster of their listener. */
+  readonly routes: readonly Route[] | null;
+  readonly errorPages: readonly ErrorPage[];
   /** What is still in flight so long after SIGTERM is cut. */
   readonly drainTimeoutMs: number;
   /** Time between two lines of figures on standard output; 0: none. */

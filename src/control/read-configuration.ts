@@ -2,8 +2,9 @@
 import { checkDocument, clusterIndex, clustersOf, DEFAULT_CLUSTER } from "../config/check.ts";
 import type { ConfigError } from "../config/config-error.ts";
 import { at, type Located, overlay, withAt, withoutAt } from "../config/located.ts";
+import { compileRoutes } from "../config/routes-compile.ts";
 import { type Document, HEALTH_DEFAULTS } from "../config/schema.ts";
-import { DEFAULT_LIMITS, DEFAULT_TIMEOUTS } from "../contract/snapshot.ts";
+import { DEFAULT_LIMITS, DEFAULT_TIMEOUTS, type Timeouts } from "../contract/snapshot.ts";
 import type { Arguments, KnownFlags } from "./arguments.ts";
 import type { Configuration, HealthConfiguration } from "./configuration.ts";
 import { type Environment, flagOf, OPTIONS, optionsDocument } from "./options.ts";
@@ -59,7 +60,8 @@ function withServiceLink(error: ConfigError): ConfigError {
 }
 
 function compile(document: Document): Configuration {
-  const { timeouts, limits } = document;
+  const { limits } = document;
+  const timeouts = timeoutsOf(document);
   const { rejectPaths, ...policy } = document.policy;
   const clusters = clustersOf(document);
   const listeners = document.listen ?? [{ host: "", port: 8080, cluster: undefined }];
@@ -68,7 +70,8 @@ function compile(document: Document): Configuration {
     listeners: listeners.map(({ host, port, cluster }) => ({
       host,
       port,
-      cluster: clusterIndex(clusters, cluster),
+      // Where routes decide, a listener needs none.
+      cluster: Math.max(0, clusterIndex(clusters, cluster)),
     })),
     clusters: clusters.map(({ name, backends, health }) => ({
       name,
@@ -78,20 +81,7 @@ function compile(document: Document): Configuration {
     workers: document.workers,
     engine: document.engine,
     affinity: document.affinity,
-    timeouts: {
-      ...DEFAULT_TIMEOUTS,
-      connectMs: timeouts.connect,
-      responseHeadMs: timeouts.response,
-      responseBodyIdleMs: timeouts.responseIdle,
-      requestHeadMs: timeouts.requestHead,
-      requestBodyIdleMs: timeouts.requestIdle,
-      clientSendIdleMs: timeouts.send,
-      clientIdleMs: timeouts.clientIdle,
-      originIdleMs: timeouts.poolIdle,
-      originAgeMs: timeouts.poolMaxAge,
-      tunnelIdleMs: timeouts.tunnel,
-      requestMs: timeouts.request,
-    },
+    timeouts,
     limits: {
       ...DEFAULT_LIMITS,
       poolSizePerEndpoint: limits.poolSize,
@@ -113,10 +103,32 @@ function compile(document: Document): Configuration {
       rejectEncodedNul: rejectPaths.includes("nul"),
     },
     viaName: document.viaName,
+    routes:
+      document.routes === undefined
+        ? null
+        : compileRoutes(document.routes, (name) => clusterIndex(clusters, name), timeouts),
+    errorPages: document.errorPages ?? [],
     drainTimeoutMs: document.drainTimeout,
     statsIntervalMs: document.statsInterval,
     log: document.log,
     controlPath: document.control ?? "",
+  };
+}
+
+function timeoutsOf({ timeouts }: Document): Timeouts {
+  return {
+    ...DEFAULT_TIMEOUTS,
+    connectMs: timeouts.connect,
+    responseHeadMs: timeouts.response,
+    responseBodyIdleMs: timeouts.responseIdle,
+    requestHeadMs: timeouts.requestHead,
+    requestBodyIdleMs: timeouts.requestIdle,
+    clientSendIdleMs: timeouts.send,
+    clientIdleMs: timeouts.clientIdle,
+    originIdleMs: timeouts.poolIdle,
+    originAgeMs: timeouts.poolMaxAge,
+    tunnelIdleMs: timeouts.tunnel,
+    requestMs: timeouts.request,
   };
 }
 

@@ -5,12 +5,11 @@
  * @hot
  */
 import { EndpointRegistry } from "../balance/endpoint-registry.ts";
-import { asciiBytes } from "../base/bytes.ts";
 import { SEED_BYTES } from "../base/unguessable-ids.ts";
 import type { Notices } from "../contract/notices.ts";
 import type { Port } from "../contract/port.ts";
-import type { Routing } from "../contract/routing.ts";
 import type { Snapshot } from "../contract/snapshot.ts";
+import { readyPages } from "../route/route-plan.ts";
 import { ClientSide } from "./client-side.ts";
 import { Exchanges } from "./exchanges.ts";
 import { Failures } from "./failure.ts";
@@ -53,14 +52,15 @@ class HttpSession implements Session {
   readonly #responses: ResponseWriter;
   readonly #seed: number;
   #router: Router | null = null;
-  /** What `#router` was made of. */
+  /** What `#router` and the error pages were made of. */
   #routingText = "";
   /** `drain` was called, and waits for a batch: outside of one the clock stands still. */
   #drainPending = false;
+  /** Listeners whose clients are ended with the next batch. */
+  readonly #cutPending = new Set<number>();
 
   constructor(plane: Plane, seed: Uint8Array) {
-    const via = asciiBytes(`Via: 1.1 ${plane.snapshot.viaName}\r\n`);
-    const responses = new ResponseWriter(plane, via);
+    const responses = new ResponseWriter(plane);
     this.#plane = plane;
     this.#responses = responses;
     this.#seed = new DataView(seed.buffer, seed.byteOffset).getInt32(0, true);
@@ -81,17 +81,19 @@ class HttpSession implements Session {
     for (const endpoint of removed) this.#origins.closeIdleOf(endpoint);
     for (const endpoint of listed) this.#origins.closeSurplusOf(endpoint);
     this.#plane.follow(snapshot);
-    this.#followRouting(snapshot.routing);
+    this.#responses.useName(snapshot.viaName);
+    this.#followRouting(snapshot);
     this.#exchanges.useClusters(clusters, this.#router);
   }
 
   /** Routes that stay keep their tables: most snapshots are about the health of backends. @cold */
-  #followRouting(routing: Routing | undefined): void {
-    const text = routing === undefined ? "" : JSON.stringify(routing);
+  #followRouting({ routing, errorPages = [] }: Snapshot): void {
+    const text = JSON.stringify([routing, errorPages]);
     if (text === this.#routingText) return;
     this.#routingText = text;
-    this.#router = routing === undefined ? null : new Router(this.#plane, routing, this.#seed);
-    this.#responses.usePages(this.#router?.pages ?? null);
+    const pages = readyPages(errorPages);
+    this.#router = routing === undefined ? null : new Router(this.#plane, routing, pages, this.#seed);
+    this.#responses.usePages(pages);
   }
 
   followClock(epochOffsetMs: number): void {
@@ -103,8 +105,38 @@ class HttpSession implements Session {
     this.#drainPending = true;
   }
 
+  /** @cold */
+  drainListener(listener: number): void {
+    this.#plane.setLeaving(listener, true);
+    this.#drainPending = true;
+  }
+
+  /** @cold */
+  cutListener(listener: number): void {
+    this.#cutPending.add(listener);
+  }
+
+  /** @cold */
+  openListener(listener: number): void {
+    this.#plane.setLeaving(listener, false);
+    this.#cutPending.delete(listener);
+  }
+
+  /** @cold */
+  #cut(): void {
+    const { kinds, listenerOf } = this.#plane;
+    for (let connection = 0; connection < kinds.length; connection++) {
+      if (!this.#cutPending.has(listenerOf[connection]!)) continue;
+      if (kinds[connection] === CLIENT) this.#clients.cutLate(this.#clients.legOf(connection));
+      else if (kinds[connection] === RELAY && this.#relays.isClient(connection))
+        this.#relays.cutLate(connection);
+    }
+    this.#cutPending.clear();
+  }
+
   begin(nowMs: number): void {
     this.#plane.advance(nowMs);
+    if (this.#cutPending.size > 0) this.#cut();
     if (!this.#drainPending) return;
     this.#drainPending = false;
     this.#clients.drain();

@@ -40,18 +40,34 @@ const CLOSE_LINE = asciiBytes("Connection: close\r\n");
 /** Date, Connection and the empty line of an answer of our own. */
 const ANSWER_OWN_BYTES_MAX = 64;
 
+/** @cold */
+function policyNamed(viaName: string): ResponsePolicy {
+  return new ResponsePolicy(asciiBytes(`Via: 1.1 ${viaName}\r\n`));
+}
+
 export class ResponseWriter {
   readonly #plane: Plane;
-  readonly #answers: Answers;
-  readonly #policy: ResponsePolicy;
+  #viaName: string;
+  #answers: Answers;
+  #policy: ResponsePolicy;
   readonly #date = new DateLine();
-  /** Error pages of what has no route; null: none. */
-  #pages: ReadyPages | null = null;
+  /** Error pages of what has no route. */
+  #pages: ReadyPages = new Map();
 
-  constructor(plane: Plane, viaLine: Uint8Array) {
+  constructor(plane: Plane) {
+    const { viaName } = plane.snapshot;
     this.#plane = plane;
-    this.#policy = new ResponsePolicy(viaLine);
-    this.#answers = new Answers(plane.snapshot.viaName);
+    this.#viaName = viaName;
+    this.#policy = policyNamed(viaName);
+    this.#answers = new Answers(viaName);
+  }
+
+  /** Heads and answers from now on say `viaName`. @cold */
+  useName(viaName: string): void {
+    if (viaName === this.#viaName) return;
+    this.#viaName = viaName;
+    this.#policy = policyNamed(viaName);
+    this.#answers = new Answers(viaName);
   }
 
   /** Passes an interim response on (RFC 9110 §15.2); 101 too, when `upgrade`. `false`: out of slots. */
@@ -104,7 +120,11 @@ export class ResponseWriter {
     else exchange.outgoing = plain;
     // An answer that overtakes its request's body ends the connection: the rest of the body is not worth
     // reading (RFC 9112 §9.6).
-    if (exchange.outgoing === untilClose || client.state === ClientState.body || plane.draining) {
+    if (
+      exchange.outgoing === untilClose ||
+      client.state === ClientState.body ||
+      plane.isLeaving(client.listener)
+    ) {
       exchange.keepAlive = false;
     }
     const policy = this.#policy;
@@ -187,8 +207,8 @@ export class ResponseWriter {
     exchange.slotStart = -1;
   }
 
-  /** Answers of our own have these for content from now on; null: none. @cold */
-  usePages(pages: ReadyPages | null): void {
+  /** Answers of our own have these for content from now on. @cold */
+  usePages(pages: ReadyPages): void {
     this.#pages = pages;
   }
 
@@ -203,13 +223,13 @@ export class ResponseWriter {
     close: boolean,
     pages = this.#pages,
   ): boolean {
-    const page = pages?.get(failure.status);
+    const page = pages.get(failure.status);
     return this.#answer(leg, this.#answers.ofFailure(failure, asked.json, close, page), asked.headOnly);
   }
 
   /** Sends the local answer to a message that could not be read. */
   answerFault(leg: ClientLeg, fault: Fault, asked: Asked): void {
-    const page = this.#pages?.get(FAULTS[fault].status);
+    const page = this.#pages.get(FAULTS[fault].status);
     this.#answer(leg, this.#answers.ofFault(fault, asked.json, page), asked.headOnly);
   }
 

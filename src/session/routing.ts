@@ -13,7 +13,7 @@ import { type MessageHead, Method } from "../http1/message-head.ts";
 import { isInAny } from "../route/conditions.ts";
 import type { FieldEdits } from "../route/field-edits.ts";
 import type { Rewriting } from "../route/rewriting.ts";
-import { type ReadyPages, RoutePlan, readyPages } from "../route/route-plan.ts";
+import { type ReadyPages, RoutePlan } from "../route/route-plan.ts";
 import { NO_ROUTE, RouteTable } from "../route/route-table.ts";
 import { TemplateSource } from "../route/template.ts";
 import { askedBy } from "./asked.ts";
@@ -39,17 +39,13 @@ export class Router {
   failure: Failure | null = null;
   /** Where the values of the request lie that `find` was last called for. */
   readonly source = new TemplateSource();
-  /** Error pages of requests without a route. */
-  readonly pages: ReadyPages;
   readonly #plane: Plane;
   readonly #table: RouteTable;
   readonly #plans: readonly RoutePlan[];
   readonly #asksAddress: boolean;
 
-  /** `seed`: a number that no other worker has. */
-  constructor(plane: Plane, { routes, errorPages }: Routing, seed: number) {
-    const pages = readyPages(errorPages);
-    this.pages = pages;
+  /** `pages` are those of every route; `seed` is a number that no other worker has. */
+  constructor(plane: Plane, { routes }: Routing, pages: ReadyPages, seed: number) {
     this.#plane = plane;
     this.#table = new RouteTable(routes, seed);
     this.#plans = routes.map((route) => new RoutePlan(route, pages, seed));

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { parseNetwork } from "../../src/base/ip-address.ts";
 import { Counter } from "../../src/contract/counters.ts";
-import type { Route, Routing } from "../../src/contract/routing.ts";
+import type { ErrorPage, Route, Routing } from "../../src/contract/routing.ts";
 import { route } from "../route/asking.ts";
 import { onEachEngine } from "./stage.ts";
 
@@ -11,12 +11,13 @@ const HOST = "Host: h.example:81";
 const LOOPBACK = parseNetwork("127.0.0.0/8")!;
 const ELSEWHERE = parseNetwork("10.0.0.0/8")!;
 
-const routing = (...routes: Route[]): Routing => ({ routes, errorPages: [] });
+const routing = (...routes: Route[]): Routing => ({ routes });
 const text = (lines: readonly string[]) => `${lines.join("\r\n")}\r\n\r\n`;
 
 interface Answered {
   readonly name: string;
   readonly routing: Routing;
+  readonly errorPages?: readonly ErrorPage[];
   readonly request: readonly string[];
   readonly status: number;
   readonly gets?: readonly string[];
@@ -136,7 +137,8 @@ const ANSWERED: readonly Answered[] = [
   },
   {
     name: "a page for what has no route",
-    routing: { routes: [], errorPages: [{ status: 404, contentType: "text/html", body: "<p>gone" }] },
+    routing: routing(),
+    errorPages: [{ status: 404, contentType: "text/html", body: "<p>gone" }],
     request: [GET, HOST, "Accept: application/json"],
     status: 404,
     gets: ["Content-Type: text/html"],
@@ -146,7 +148,7 @@ const ANSWERED: readonly Answered[] = [
 ];
 
 for (const { name, request, status, gets = [], getsNot, body, reason, counter, ...row } of ANSWERED) {
-  onEachEngine(`routes: ${name}`, { routing: row.routing }, async (stage) => {
+  onEachEngine(`routes: ${name}`, row, async (stage) => {
     const client = stage.client();
     // Twice: the connection goes on behind an answer of ours.
     for (let i = 0; i < 2; i++) {

@@ -13,7 +13,7 @@ const to = (...clusters: number[]): Route["action"] => ({
   kind: "forward",
   targets: clusters.map((cluster) => ({ cluster, weight: 1 })),
 });
-const routing = (...routes: Route[]): Routing => ({ routes, errorPages: [] });
+const routing = (...routes: Route[]): Routing => ({ routes });
 const text = (lines: readonly string[]) => `${lines.join("\r\n")}\r\n\r\n`;
 
 /** Sends a request, answers it at backend `index`, and returns what that saw and what the client got. */

@@ -11,7 +11,7 @@ import { test } from "node:test";
 import { blockOf, Counter, segmentBytes } from "../../src/contract/counters.ts";
 import type { FailureNotice } from "../../src/contract/notices.ts";
 import { type Engine, type EngineOptions, EngineUnavailable } from "../../src/contract/port.ts";
-import type { Routing } from "../../src/contract/routing.ts";
+import type { ErrorPage, Routing } from "../../src/contract/routing.ts";
 import {
   type Cluster,
   DEFAULT_LIMITS,
@@ -49,6 +49,7 @@ export interface StageOptions {
   readonly engine?: Partial<EngineOptions>;
   /** Then each backend is a cluster of its own, by its number. */
   readonly routing?: Routing;
+  readonly errorPages?: readonly ErrorPage[];
 }
 
 export type Run = (stage: Stage) => Promise<void>;
@@ -151,6 +152,7 @@ export class Stage extends Changing {
         options.routing !== undefined,
       ),
       ...(options.routing === undefined ? {} : { routing: options.routing }),
+      errorPages: options.errorPages ?? [],
       listeners: [{ cluster: 0 }],
       timeouts: { ...DEFAULT_TIMEOUTS, lingerMs: 200, ...options.timeouts },
       limits: { ...DEFAULT_LIMITS, ...options.limits },

@@ -1,0 +1,176 @@
+/** What is wrong with routes together, though each of their values is right by itself. */
+import { nearest } from "../base/suggestion.ts";
+import { DEFAULT_TIMEOUTS } from "../contract/snapshot.ts";
+import { entriesInOrder } from "../route/order.ts";
+import { PathCaptures, segmentsOf, shapeOf } from "../route/path-pattern.ts";
+import { Template, TemplateError, VARIABLE_NAMES } from "../route/template.ts";
+import { orList } from "./kinds.ts";
+import type { Path } from "./located.ts";
+import { compileRoutes, pathOf, routeName } from "./routes-compile.ts";
+import type { RouteDocument } from "./routes-schema.ts";
+
+export type Complain = (path: Path, reason: string, remedy: string, value?: string) => void;
+
+/** Numbers of the clusters that `routes` name, where -1 stands for one that there is not. */
+export function routeTargets(route: RouteDocument): (string | undefined)[] {
+  const { to, redirect, respond } = route;
+  if (to !== undefined) return to.map(({ cluster }) => cluster);
+  return redirect === undefined && respond === undefined ? [undefined] : [];
+}
+
+/** `clusterIndex` as for `compileRoutes`, -1 where there is none. */
+export function checkRoutes(
+  routes: readonly RouteDocument[],
+  clusterNames: readonly string[],
+  clusterIndex: (name: string | undefined) => number,
+  complain: Complain,
+): void {
+  for (const [index, route] of routes.entries()) {
+    const at: Path = ["routes", index];
+    checkChoices(route, at, complain);
+    checkTargets(route, at, clusterNames, clusterIndex, complain);
+    checkTemplates(route, at, complain);
+  }
+  checkDoubles(routes, complain);
+}
+
+function checkChoices(route: RouteDocument, at: Path, complain: Complain): void {
+  const { path, prefix, regex, to, redirect, respond, rewrite } = route;
+  const paths = Object.entries({ path, prefix, regex }).filter(([, value]) => value !== undefined);
+  if (paths.length > 1) {
+    const names = paths.map(([name]) => name);
+    complain(
+      [...at, names[1]!],
+      `stands beside ${names[0]}`,
+      "keep one of them: a route has one pattern of paths",
+    );
+  }
+  const actions = Object.entries({ to, redirect, respond }).filter(([, value]) => value !== undefined);
+  if (actions.length > 1) {
+    const names = actions.map(([name]) => name);
+    complain([...at, names[1]!], `stands beside ${names[0]}`, "keep one of them: a route does one thing");
+  }
+  if (rewrite?.kind === "prefix" && rewrite.from === undefined && prefix === undefined)
+    complain(
+      [...at, "rewrite"],
+      "replaces a prefix, and the route has none",
+      "write prefix, or stripPrefix: /the-prefix",
+    );
+  const local = redirect !== undefined ? "redirect" : "respond";
+  if (redirect === undefined && respond === undefined) return;
+  for (const key of ["rewrite", "requestHeaders", "responseHeaders", "timeouts", "maxBody"] as const) {
+    if (route[key] !== undefined)
+      complain([...at, key], `has no use beside ${local}`, "leave it out: nothing goes to a backend");
+  }
+}
+
+function checkTargets(
+  route: RouteDocument,
+  at: Path,
+  names: readonly string[],
+  clusterIndex: (name: string | undefined) => number,
+  complain: Complain,
+): void {
+  if (names.length === 0) return;
+  for (const name of routeTargets(route)) {
+    if (clusterIndex(name) >= 0) continue;
+    if (name === undefined) {
+      complain(at, "says not where requests go", `write to: ${orList(names)}, or redirect or respond`);
+      continue;
+    }
+    const near = nearest(name, names);
+    complain(
+      [...at, "to"],
+      "is not a cluster",
+      near === "" ? `write ${orList(names)}` : `did you mean ${near}?`,
+      name,
+    );
+  }
+}
+
+/** Texts with variables, with the path of each. */
+function templatesOf(route: RouteDocument): (readonly [Path, string])[] {
+  const { redirect, rewrite, requestHeaders = [], responseHeaders = [] } = route;
+  return [
+    ...(redirect === undefined ? [] : [[["redirect"], redirect.location] as const]),
+    ...(rewrite?.kind === "template" ? [[["rewrite"], rewrite.text] as const] : []),
+    ...requestHeaders.map(({ value }) => [["requestHeaders"], value] as const),
+    ...responseHeaders.map(({ value }) => [["responseHeaders"], value] as const),
+  ];
+}
+
+function checkTemplates(route: RouteDocument, at: Path, complain: Complain): void {
+  const { names, count } = new PathCaptures(pathOf(route));
+  for (const [key, text] of templatesOf(route)) {
+    try {
+      new Template(text, names, count);
+    } catch (error) {
+      if (!(error instanceof TemplateError)) throw error;
+      const known = [...names.keys(), ...VARIABLE_NAMES];
+      const written = /^\$\{?(\w+)/.exec(text.slice(error.offset))?.[1] ?? "";
+      const near = nearest(written, known);
+      const remedy = near === "" ? `there are ${known.join(", ")}` : `did you mean ${near}?`;
+      complain([...at, ...key], `${error.message}, at character ${error.offset + 1}`, remedy, text);
+    }
+  }
+}
+
+/** Everything that decides whether a request is for a route. */
+function matchText(route: RouteDocument): string {
+  const { host = [], methods = [], headers = [], query = [], cookies = [], clients = [] } = route;
+  const sorted = (list: readonly unknown[]) => list.map((each) => JSON.stringify(each)).sort();
+  return JSON.stringify([
+    shapeOf(pathOf(route)),
+    ...[host, methods, headers, query, cookies, clients].map(sorted),
+  ]);
+}
+
+function checkDoubles(routes: readonly RouteDocument[], complain: Complain): void {
+  const first = new Map<string, number>();
+  for (const [index, route] of routes.entries()) {
+    const text = matchText(route);
+    const before = first.get(text);
+    if (before === undefined) first.set(text, index);
+    else
+      complain(
+        ["routes", index],
+        `is about the same requests as routes[${before}], which comes first`,
+        "keep one of them, or add a condition",
+      );
+  }
+}
+
+/** A route that no request can reach, and why. */
+export interface RouteWarning {
+  readonly path: Path;
+  readonly text: string;
+}
+
+/** Routes under a host behind one that takes every path of it without conditions. */
+export function routeWarnings(routes: readonly RouteDocument[]): RouteWarning[] {
+  const warnings: RouteWarning[] = [];
+  const compiled = compileRoutes(routes, () => 0, DEFAULT_TIMEOUTS);
+  const taking = new Map<string, number>();
+  const reached = new Set<number>();
+  const shadowed = new Map<number, number>();
+  for (const { route, host, path } of entriesInOrder(compiled)) {
+    const taker = taking.get(host);
+    if (taker === undefined) reached.add(route);
+    else shadowed.set(route, taker);
+    const { methods, fields, query, cookies, clients } = compiled[route]!;
+    const isFree = [methods, fields, query, cookies, clients].every((list) => list.length === 0);
+    if (isFree && taker === undefined && takesEveryPath(path)) taking.set(host, route);
+  }
+  for (const [route, taker] of shadowed) {
+    if (reached.has(route) || pathOf(routes[route]!).kind === "any") continue;
+    const who = `${routeName(routes[route]!)} is never asked`;
+    const why = `routes[${taker}] (${routeName(routes[taker]!)}) takes every path of its host before it`;
+    warnings.push({ path: ["routes", route], text: `${who}: ${why}` });
+  }
+  return warnings;
+}
+
+function takesEveryPath({ kind, text }: { kind: string; text: string }): boolean {
+  if (kind === "prefix") return text === "";
+  return kind === "template" && segmentsOf(text).length === 1 && segmentsOf(text)[0]!.kind === "rest";
+}

@@ -1,0 +1,304 @@
+/** The keys of `routes`: which requests a route is about, and what becomes of them. */
+import * as z from "zod";
+import type { ErrorPage, FieldEdit, StaticAnswer, ValueCondition } from "../contract/routing.ts";
+import {
+  bytes,
+  type Count,
+  type Duration,
+  described,
+  type JsonSchema,
+  kind,
+  list,
+  open,
+  word,
+} from "./kinds.ts";
+import {
+  type ConditionInput,
+  type ErrorPagesInput,
+  type FieldEditsInput,
+  isMap,
+  type MaintenanceInput,
+  type Plain,
+  type RespondInput,
+  readConditions,
+  readErrorPages,
+  readFieldEdits,
+  readHostPattern,
+  readMaintenance,
+  readMethod,
+  readPrefix,
+  readRegex,
+  readRespond,
+  readRoutePath,
+  unknownKey,
+} from "./routes-values.ts";
+import { Problem, readDurationMs, readInteger, readNetwork } from "./values.ts";
+
+const ROUTES = "Routes";
+const ANY_JSON: JsonSchema = {};
+
+function shaped<In, Out>(
+  value: string,
+  text: string,
+  danger: string,
+  read: (written: unknown) => Out | Problem,
+  json: JsonSchema = { type: "object" },
+) {
+  return open({
+    schema: kind<In, Out>((written) => read(written)),
+    words: { group: ROUTES, value, text, danger, json },
+  });
+}
+
+function pattern<T>(value: string, text: string, danger: string, read: (text: string) => T | Problem) {
+  return open(word({ group: ROUTES, value, text, danger }, read));
+}
+
+function conditions(what: string, areFields: boolean) {
+  const more = areFields ? ", {prefix: …} or {regex: …}" : "";
+  return shaped<Readonly<Record<string, ConditionInput>>, ValueCondition[]>(
+    "MAP",
+    `${what} that must be there, by name: a value, true for any${more}`,
+    "Compared byte for byte; nothing is decoded.",
+    (written) => readConditions(written, areFields),
+  );
+}
+
+/** Where requests go: a cluster, or several with the weight of each. */
+export type ToInput = string | Readonly<Record<string, Count>>;
+
+export interface Target {
+  readonly cluster: string;
+  readonly weight: number;
+}
+
+function readTo(written: unknown): Target[] | Problem {
+  const shape = "write the name of a cluster, or names with weights, like {app: 95, canary: 5}";
+  if (typeof written === "string") return [{ cluster: written, weight: 1 }];
+  if (!isMap(written)) return new Problem("is not a cluster", shape);
+  const targets: Target[] = [];
+  for (const [cluster, weight] of Object.entries(written)) {
+    const count = readInteger(String(weight), 0, 1_000_000);
+    if (count instanceof Problem)
+      return new Problem(`has a weight of ${cluster} that ${count.reason}`, count.remedy);
+    if (count > 0) targets.push({ cluster, weight: count });
+  }
+  return targets.length > 0 ? targets : new Problem("has no cluster with a weight", shape);
+}
+
+export type RedirectInput = string | { readonly to: string; readonly status?: Count };
+
+const REDIRECTS = [301, 302, 303, 307, 308];
+
+function readRedirect(written: unknown): { location: string; status: number } | Problem {
+  const map: Plain = isMap(written) ? written : { to: written };
+  const unknown = unknownKey(map, ["to", "status"]);
+  if (unknown !== undefined) return unknown;
+  const status = Number(map.status ?? 308);
+  if (!REDIRECTS.includes(status))
+    return new Problem("has no status of a redirect", `write ${REDIRECTS.join(", ")}`);
+  const { to } = map;
+  if (typeof to === "string" && /^[\x21-\x7e]+$/.test(to)) return { location: to, status };
+  return new Problem("has no place to go", "write a URL or path, like https://$host$target");
+}
+
+export type RewriteInput =
+  | string
+  | { readonly stripPrefix: string | true }
+  | { readonly replacePrefix: string };
+
+/** `from` undefined: the prefix of the route itself. */
+export type RewriteWritten =
+  | { readonly kind: "template"; readonly text: string }
+  | { readonly kind: "prefix"; readonly from: string | undefined; readonly to: string };
+
+function readRewrite(written: unknown): RewriteWritten | Problem {
+  const shape = "write a path, {stripPrefix: /api} or {replacePrefix: /v2}";
+  if (typeof written === "string") {
+    if (/^\/[\x21\x22\x24-\x7e]*$/.test(written) && !written.startsWith("//"))
+      return { kind: "template", text: written };
+    return new Problem("is not a path", "begin with one /, and escape blanks");
+  }
+  if (!isMap(written)) return new Problem("is not a path", shape);
+  const unknown = unknownKey(written, ["stripPrefix", "replacePrefix"]);
+  if (unknown !== undefined) return unknown;
+  const { stripPrefix, replacePrefix } = written;
+  if ((stripPrefix === undefined) === (replacePrefix === undefined))
+    return new Problem("says two things or none", shape);
+  if (stripPrefix === true) return { kind: "prefix", from: undefined, to: "" };
+  const text = readPrefix(String(stripPrefix ?? replacePrefix));
+  if (text instanceof Problem) return new Problem(`has a prefix that ${text.reason}`, text.remedy);
+  if (replacePrefix === undefined) return { kind: "prefix", from: text.text, to: "" };
+  return { kind: "prefix", from: undefined, to: text.text };
+}
+
+const TIMEOUT_KEYS = ["connect", "response", "responseIdle", "request", "requestIdle"] as const;
+type TimeoutKey = (typeof TIMEOUT_KEYS)[number];
+
+function readTimeouts(written: unknown): Partial<Record<TimeoutKey, number>> | Problem {
+  if (!isMap(written))
+    return new Problem("is not a group of keys", `write keys below it: ${TIMEOUT_KEYS.join(", ")}`);
+  const unknown = unknownKey(written, TIMEOUT_KEYS);
+  if (unknown !== undefined) return unknown;
+  const timeouts: Partial<Record<TimeoutKey, number>> = {};
+  for (const key of TIMEOUT_KEYS) {
+    if (written[key] === undefined) continue;
+    const ms = readDurationMs(String(written[key]), key === "request" ? 0 : 1, 86_400_000);
+    if (ms instanceof Problem) return new Problem(`has a ${key} that ${ms.reason}`, ms.remedy);
+    timeouts[key] = ms;
+  }
+  return timeouts;
+}
+
+export function errorPages(text: string) {
+  return shaped<ErrorPagesInput, ErrorPage[]>(
+    "MAP",
+    text,
+    "A page that names internals shows them to everybody.",
+    readErrorPages,
+  );
+}
+
+const FIELD_EDITS_DANGER = "Values from a request are in the client's hands.";
+
+export const ROUTE = {
+  name: pattern("NAME", "What it is called in messages (its host and path)", "None known.", (name) => name),
+  host: open(
+    list(
+      {
+        group: ROUTES,
+        value: "LIST",
+        text: "Hosts that it is about: shop.example.com, or *.example.com for every name below; none: all",
+        danger: "Clients write what they like into Host.",
+      },
+      readHostPattern,
+    ),
+  ),
+  path: pattern(
+    "PATH",
+    "This path, or with parameters these: /users/:id, /files/*rest",
+    "Compared as received: /%61 is not /a.",
+    readRoutePath,
+  ),
+  prefix: pattern(
+    "PATH",
+    "Paths that begin with these segments",
+    "/x/../api does not begin with /api, and a backend may think so: see policy.rejectPaths.",
+    readPrefix,
+  ),
+  regex: pattern(
+    "REGEX",
+    "Paths that match as a whole",
+    "Asked one by one: many of them cost time.",
+    readRegex,
+  ),
+  methods: open(
+    list(
+      { group: ROUTES, value: "LIST", text: "Methods that it is about", danger: "HEAD is not GET." },
+      readMethod,
+    ),
+  ),
+  headers: conditions("Header fields", true),
+  query: conditions("Parameters of the query", false),
+  cookies: conditions("Cookies", false),
+  clients: open(
+    list(
+      {
+        group: ROUTES,
+        value: "CIDR",
+        text: "Networks that its clients are in",
+        danger: "Behind another proxy all clients have its address.",
+      },
+      readNetwork,
+    ),
+  ),
+  to: shaped<ToInput, Target[]>(
+    "NAME",
+    "The cluster that answers; or several by weight: {app: 95, canary: 5}",
+    "Each worker keeps its own turn: small weights need many requests to show.",
+    readTo,
+    ANY_JSON,
+  ),
+  redirect: shaped<RedirectInput, { location: string; status: number }>(
+    "URL",
+    "Instead of `to`: where clients are sent, with variables: https://$host$target; or {to, status} (308)",
+    "308 and 301 are kept by browsers for long. $host is what the client wrote.",
+    readRedirect,
+    ANY_JSON,
+  ),
+  respond: shaped<RespondInput, StaticAnswer>(
+    "MAP",
+    "Instead of `to`: an answer of the proxy's own: status (200), headers, body",
+    "None known.",
+    readRespond,
+  ),
+  maintenance: shaped<boolean | "on" | "off" | MaintenanceInput, StaticAnswer | undefined>(
+    "on|off",
+    "Answers 503 with Retry-After whatever else the route says; or body, contentType and retryAfter (1m)",
+    "Requests under way go on; new ones are turned away at once.",
+    readMaintenance,
+    ANY_JSON,
+  ),
+  rewrite: shaped<RewriteInput, RewriteWritten>(
+    "PATH",
+    "The path that backends get: a text with variables, {stripPrefix: /api} or {replacePrefix: /v2}",
+    "Links in responses still have the old path.",
+    readRewrite,
+    ANY_JSON,
+  ),
+  requestHeaders: shaped<FieldEditsInput, FieldEdit[]>(
+    "MAP",
+    "Header fields of what backends get: set, add, remove",
+    FIELD_EDITS_DANGER,
+    readFieldEdits,
+  ),
+  responseHeaders: shaped<FieldEditsInput, FieldEdit[]>(
+    "MAP",
+    "Header fields of what clients get from backends: set, add, remove",
+    FIELD_EDITS_DANGER,
+    readFieldEdits,
+  ),
+  allow: open(
+    list(
+      {
+        group: ROUTES,
+        value: "CIDR",
+        text: "Only clients of these networks; others get 403",
+        danger: "As for clients.",
+      },
+      readNetwork,
+    ),
+  ),
+  deny: open(
+    list(
+      { group: ROUTES, value: "CIDR", text: "Clients of these networks get 403", danger: "As for clients." },
+      readNetwork,
+    ),
+  ),
+  timeouts: shaped<Partial<Record<TimeoutKey, Duration>>, Partial<Record<TimeoutKey, number>>>(
+    "MAP",
+    `As \`timeouts\`, for this route: ${TIMEOUT_KEYS.join(", ")}`,
+    "As there.",
+    readTimeouts,
+  ),
+  maxBody: open(
+    bytes(
+      { group: ROUTES, text: "As `limits.body`, for this route", danger: "As there." },
+      undefined,
+      0,
+      2 ** 50,
+    ),
+  ),
+  errorPages: errorPages("As `errorPages`, for this route"),
+};
+
+export const routes = described(z.array(z.strictObject(ROUTE)).optional(), {
+  group: ROUTES,
+  value: "LIST",
+  text: "Which request goes where; without it all go to the cluster of their listener",
+  danger: "Where there are routes, what matches none of them is answered 404.",
+  json: { type: "array" },
+});
+
+/** A route as the schema gives it. */
+export type RouteDocument = NonNullable<z.output<typeof routes>>[number];

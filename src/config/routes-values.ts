@@ -1,0 +1,329 @@
+/** Reads the values of a route. Each reader returns the value or a `Problem`. */
+import { nearest } from "../base/suggestion.ts";
+import {
+  ANSWER_BODY_BYTES_MAX,
+  type ErrorPage,
+  type FieldEdit,
+  type PathPattern,
+  type StaticAnswer,
+  type ValueCondition,
+} from "../contract/routing.ts";
+import { isTemplate, segmentsOf } from "../route/path-pattern.ts";
+import { Regex } from "../route/regex.ts";
+import { RegexError } from "../route/regex-syntax.ts";
+import { VARIABLE_NAMES } from "../route/template.ts";
+import { bytesText, Problem, readDurationMs, readInteger } from "./values.ts";
+
+/** A map as people write it. */
+export type Plain = Readonly<Record<string, unknown>>;
+
+export function isMap(value: unknown): value is Plain {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** A `Problem` where `map` has other keys than `known`. */
+export function unknownKey(map: Plain, known: readonly string[]): Problem | undefined {
+  const key = Object.keys(map).find((each) => !known.includes(each));
+  if (key === undefined) return undefined;
+  const near = nearest(key, known);
+  const remedy = near === "" ? `write one of ${known.join(", ")}` : `did you mean ${near}?`;
+  return new Problem(`has a key ${key} that means nothing here`, remedy);
+}
+
+/** Number, boolean or text as text; undefined for anything else. */
+function scalar(value: unknown): string | undefined {
+  if (typeof value === "string") return value;
+  return typeof value === "number" || typeof value === "boolean" ? String(value) : undefined;
+}
+
+const LABELS = /^(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_-]{0,62})(?:\.[a-z0-9_](?:[a-z0-9_-]{0,62}))*$/;
+const LITERAL = /^\[[0-9a-f:.]+\]$/;
+
+export function readHostPattern(text: string): string | Problem {
+  const host = text.trim().toLowerCase();
+  const name = host.startsWith("*.") ? host.slice(2) : host;
+  if (LABELS.test(name) || LITERAL.test(host)) return host;
+  if (host === "*") return new Problem("means every host", "leave host out");
+  if (/:\d+$/.test(host)) return new Problem("has a port", "leave it out: the port does not count");
+  if (host.includes("/")) return new Problem("is a URL", "write the name alone, like shop.example.com");
+  if (host.includes("*"))
+    return new Problem("has a * within", "write *.example.com for every name below example.com");
+  return new Problem("is not a host name", "write a name, like shop.example.com or *.example.com");
+}
+
+const PATH = /^\/[\x21-\x22\x24-\x3e\x40-\x7e]*$/;
+
+function readPathText(text: string): string | Problem {
+  if (PATH.test(text)) return text;
+  if (!text.startsWith("/")) return new Problem("does not begin with /", `write /${text}`);
+  if (text.includes("?")) return new Problem("has a query", "write conditions for it under query");
+  return new Problem("is not a path", "write it as clients send it: blanks and letters beyond ASCII as %XX");
+}
+
+export function readRoutePath(text: string): PathPattern | Problem {
+  const path = readPathText(text);
+  if (path instanceof Problem) return path;
+  if (!isTemplate(path)) return { kind: "exact", text: path };
+  const names: string[] = [];
+  for (const [index, { kind, text: name }] of segmentsOf(path).entries()) {
+    if (kind === "literal") continue;
+    const problem = readName(name, names);
+    if (problem !== undefined) return problem;
+    names.push(name);
+    if (kind === "rest" && index !== segmentsOf(path).length - 1)
+      return new Problem(`has *${name} within`, "what takes all that is left stands at the end");
+  }
+  return { kind: "template", text: path };
+}
+
+function readName(name: string, before: readonly string[]): Problem | undefined {
+  if (!/^[A-Za-z_]\w*$/.test(name))
+    return new Problem("has a parameter without a name", "write letters behind the : or *, like :id");
+  if (before.includes(name)) return new Problem(`has two parameters ${name}`, "name them apart");
+  if (VARIABLE_NAMES.includes(name))
+    return new Problem(`has a parameter ${name}, which is a variable already`, "name it otherwise");
+  return undefined;
+}
+
+export function readPrefix(text: string): PathPattern | Problem {
+  const path = readPathText(text);
+  return path instanceof Problem ? path : { kind: "prefix", text: path.replace(/\/$/, "") };
+}
+
+export function readRegex(text: string): PathPattern | Problem {
+  const regex = tryRegex(text);
+  if (regex instanceof Problem) return regex;
+  for (const name of regex.program.groupNames.keys()) {
+    if (VARIABLE_NAMES.includes(name))
+      return new Problem(`has a group ${name}, which is a variable already`, "name it otherwise");
+  }
+  return { kind: "regex", text };
+}
+
+function tryRegex(text: string): Regex | Problem {
+  try {
+    return new Regex(text);
+  } catch (error) {
+    if (!(error instanceof RegexError)) throw error;
+    return new Problem(
+      `${error.message}, at character ${error.offset + 1}`,
+      "docs/routing.md says what is possible",
+    );
+  }
+}
+
+const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+
+export function readMethod(text: string): string | Problem {
+  const method = text.trim();
+  if (!TOKEN.test(method)) return new Problem("is not a method", "write one, like GET");
+  if (
+    method !== method.toUpperCase() &&
+    /^(get|head|post|put|delete|options|patch|trace|connect)$/i.test(method)
+  )
+    return new Problem("is not the method that clients send", `write ${method.toUpperCase()}`);
+  return method;
+}
+
+/** `true`: it is there. A text: it is this. For fields also `{prefix}` and `{regex}`. */
+export type ConditionInput =
+  | true
+  | string
+  | number
+  | { readonly prefix: string }
+  | { readonly regex: string };
+
+const CONDITIONS = "write name: value, or name: true for any value";
+
+/** Conditions by name. */
+export function readConditions(value: unknown, areFields: boolean): ValueCondition[] | Problem {
+  if (!isMap(value)) return new Problem("is not a map of names", CONDITIONS);
+  const conditions: ValueCondition[] = [];
+  for (const [written, wanted] of Object.entries(value)) {
+    const name = areFields ? written.toLowerCase() : written;
+    if (areFields ? !TOKEN.test(name) : !/^[\x21-\x7e]+$/.test(name) || /[=&;]/.test(name))
+      return new Problem(`has ${JSON.stringify(written)}, which is not a name`, CONDITIONS);
+    const condition = readCondition(name, wanted, areFields);
+    if (condition instanceof Problem) return condition;
+    conditions.push(condition);
+  }
+  return conditions;
+}
+
+function readCondition(name: string, wanted: unknown, areFields: boolean): ValueCondition | Problem {
+  if (wanted === true) return { name, kind: "present", value: "" };
+  const text = typeof wanted === "boolean" ? undefined : scalar(wanted);
+  if (text !== undefined) {
+    return isFieldValue(text) ? { name, kind: "exact", value: text } : badValue(name);
+  }
+  if (areFields && isMap(wanted)) {
+    const { prefix, regex, ...rest } = wanted;
+    if (Object.keys(rest).length === 0 && typeof prefix === "string" && regex === undefined)
+      return isFieldValue(prefix) ? { name, kind: "prefix", value: prefix } : badValue(name);
+    if (Object.keys(rest).length === 0 && typeof regex === "string" && prefix === undefined) {
+      const compiled = tryRegex(regex);
+      if (!(compiled instanceof Problem)) return { name, kind: "regex", value: regex };
+      return new Problem(`has for ${name} an expression that ${compiled.reason}`, compiled.remedy);
+    }
+  }
+  const more = areFields ? ", {prefix: …} or {regex: …}" : "";
+  return new Problem(`has no condition for ${name}`, `${CONDITIONS}${more}`);
+}
+
+function badValue(name: string): Problem {
+  return new Problem(
+    `has for ${name} a value that no request can have`,
+    "write ASCII without control characters",
+  );
+}
+
+function isFieldValue(text: string): boolean {
+  return /^[\t\x20-\x7e]*$/.test(text) && text.trim() === text;
+}
+
+/** Fields that say how a message is framed and where it goes: they are written by the proxy alone. */
+const OWN_FIELDS = [
+  ...["connection", "content-length", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding"],
+  "upgrade",
+];
+
+export interface FieldEditsInput {
+  readonly set?: Readonly<Record<string, string>>;
+  readonly add?: Readonly<Record<string, string>>;
+  readonly remove?: string | readonly string[];
+}
+
+/** What becomes of header fields. */
+export function readFieldEdits(value: unknown): FieldEdit[] | Problem {
+  const shape = "write set: {name: value}, add: {name: value} or remove: [name]";
+  if (!isMap(value)) return new Problem("is not a group of keys", shape);
+  const unknown = unknownKey(value, ["set", "add", "remove"]);
+  if (unknown !== undefined) return unknown;
+  const edits: FieldEdit[] = [];
+  for (const kind of ["set", "add"] as const) {
+    const map = value[kind] ?? {};
+    if (!isMap(map)) return new Problem(`has no names under ${kind}`, shape);
+    for (const [name, written] of Object.entries(map)) {
+      const text = scalar(written);
+      if (text === undefined || !isFieldValue(text))
+        return new Problem(`has no text for ${name}`, "write ASCII without line breaks");
+      edits.push({ kind, name, value: text });
+    }
+  }
+  const removed = typeof value.remove === "string" ? value.remove.split(",") : (value.remove ?? []);
+  if (!Array.isArray(removed)) return new Problem("has no list under remove", shape);
+  for (const name of removed) edits.push({ kind: "remove", name: String(name).trim(), value: "" });
+  for (const { kind, name } of edits) {
+    const problem = fieldProblem(kind, name);
+    if (problem !== undefined) return problem;
+  }
+  return edits;
+}
+
+function fieldProblem(kind: FieldEdit["kind"], name: string): Problem | undefined {
+  if (!TOKEN.test(name))
+    return new Problem(`has ${JSON.stringify(name)}, which is not a field name`, "correct it");
+  const lower = name.toLowerCase();
+  if (OWN_FIELDS.includes(lower))
+    return new Problem(`changes ${name}, on which the framing of messages depends`, "leave it out");
+  if (lower === "host" && kind !== "set")
+    return new Problem(`has Host under ${kind}`, "a request has one: write it under set");
+  return undefined;
+}
+
+/** A text within an answer, small enough to be sent from one buffer. */
+function readBody(value: unknown): string | Problem {
+  const text = scalar(value ?? "");
+  if (text === undefined) return new Problem("has a body that is no text", "write a text");
+  const bytes = Buffer.byteLength(text);
+  if (bytes <= ANSWER_BODY_BYTES_MAX) return text;
+  const most = bytesText(ANSWER_BODY_BYTES_MAX);
+  return new Problem(`has a body of ${bytes} bytes, and ${most} is the most`, "let a backend serve it");
+}
+
+export interface RespondInput {
+  readonly status?: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+export function readRespond(value: unknown): StaticAnswer | Problem {
+  if (!isMap(value)) return new Problem("is not a group of keys", "write status, headers and body");
+  const unknown = unknownKey(value, ["status", "headers", "body"]);
+  if (unknown !== undefined) return unknown;
+  const status = readInteger(String(value.status ?? 200), 200, 599);
+  if (status instanceof Problem) return new Problem(`has a status that ${status.reason}`, status.remedy);
+  const edits = readFieldEdits({ set: value.headers ?? {} });
+  if (edits instanceof Problem) return edits;
+  const body = readBody(value.body);
+  if (body instanceof Problem) return body;
+  if ((status === 204 || status === 304) && body !== "")
+    return new Problem(`has a body, which ${status} cannot have`, "leave it out, or write another status");
+  const fields = edits.map(({ name, value: text }) => ({ name, value: text }));
+  if (body !== "" && !fields.some(({ name }) => name.toLowerCase() === "content-type"))
+    fields.unshift({ name: "Content-Type", value: "text/plain; charset=utf-8" });
+  return { status, fields, body };
+}
+
+export interface MaintenanceInput {
+  readonly body?: string;
+  readonly contentType?: string;
+  readonly retryAfter?: string;
+}
+
+const MAINTENANCE_TEXT = "This service is being worked on. Please come back later.\n";
+
+/** Undefined: it is switched off. */
+export function readMaintenance(value: unknown): StaticAnswer | undefined | Problem {
+  if (value === false || value === "off" || value === "false") return undefined;
+  const isOn = value === true || value === "on" || value === "true";
+  if (!isOn && !isMap(value))
+    return new Problem("is not a switch", "write on, off, or body, contentType and retryAfter");
+  const map: Plain = isMap(value) ? value : {};
+  const unknown = unknownKey(map, ["body", "contentType", "retryAfter"]);
+  if (unknown !== undefined) return unknown;
+  const afterMs = readDurationMs(scalar(map.retryAfter ?? "1m") ?? "", 1000, 31 * 86_400_000);
+  if (afterMs instanceof Problem)
+    return new Problem(`has a retryAfter that ${afterMs.reason}`, afterMs.remedy);
+  const body = readBody(map.body ?? MAINTENANCE_TEXT);
+  if (body instanceof Problem) return body;
+  const type = scalar(map.contentType ?? "text/plain; charset=utf-8") ?? "";
+  if (type === "" || !isFieldValue(type))
+    return new Problem("has no content type", "write one, like text/html");
+  return {
+    status: 503,
+    fields: [
+      { name: "Content-Type", value: type },
+      { name: "Cache-Control", value: "no-store" },
+      { name: "Retry-After", value: String(Math.ceil(afterMs / 1000)) },
+    ],
+    body,
+  };
+}
+
+export type ErrorPagesInput = Readonly<
+  Record<string | number, string | { readonly body: string; readonly contentType?: string }>
+>;
+
+export function readErrorPages(value: unknown): ErrorPage[] | Problem {
+  const shape = "write status: text, or status: {body: text, contentType: type}";
+  if (!isMap(value)) return new Problem("is not a map of statuses", shape);
+  const pages: ErrorPage[] = [];
+  for (const [key, written] of Object.entries(value)) {
+    const status = readInteger(key, 400, 599);
+    if (status instanceof Problem)
+      return new Problem(`has ${key}, which is not a status from 400 to 599`, shape);
+    const map: Plain = isMap(written) ? written : { body: written };
+    const unknown = unknownKey(map, ["body", "contentType"]);
+    if (unknown !== undefined) return unknown;
+    const body = readBody(map.body);
+    if (body instanceof Problem) return body;
+    const type = scalar(
+      map.contentType ?? (/^\s*</.test(body) ? "text/html; charset=utf-8" : "text/plain; charset=utf-8"),
+    );
+    if (type === undefined || !isFieldValue(type))
+      return new Problem(`has no content type for ${key}`, shape);
+    pages.push({ status, contentType: type, body });
+  }
+  return pages;
+}
