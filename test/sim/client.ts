@@ -186,7 +186,12 @@ export class Client extends Actor implements MessageSink {
   }
 
   #checkLocal(plan: Plan, status: number): void {
-    const { mood } = this.#stage;
+    const { mood, unruly } = this.#stage;
+    // Half a head of a backend, and behind it what it says unasked, may be a head without an id.
+    if (unruly.size > 0 && status < 400) {
+      plan.isPoisoned = true;
+      return;
+    }
     if (mood === "calm" || !LOCAL_STATUSES.includes(status))
       this.#broken(`request ${plan.id} is refused: ${status}`);
     const isRefusedHead = isAmong(HEAD_FAULTS, plan.fault);

@@ -35,7 +35,7 @@ type Phase = (typeof Phase)[keyof typeof Phase];
 
 const CRLF = "\r\n";
 const HEAD_BYTES_MAX = 200_000;
-const FIELD_LINE = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+: [^\r\n\0]*$/;
+const FIELD_LINE = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\r\n\0]*$/;
 
 export class MessageReader {
   readonly #sink: MessageSink;

@@ -62,8 +62,8 @@ export function drawScenario(prng: Prng): Scenario {
     engine: {
       listeners: [{ host: "127.0.0.1", port: 0 }],
       connectionsMax: isWild ? oneOf(prng, [4, 8, 64]) : 64,
-      smallSlots: isWild ? oneOf(prng, [4, 24, 128]) : 256,
-      largeSlots: isWild ? oneOf(prng, [2, 6, 32]) : 48,
+      smallSlots: isWild ? oneOf(prng, [4, 24, 128]) : 160,
+      largeSlots: isWild ? oneOf(prng, [2, 6, 32]) : 32,
     },
     sizes: { bodyBytesMax, padBytesMax: segmentBytesMax < 100 ? 40 : 6_000 },
     backendCount: prng.between(1, 3),

@@ -13,6 +13,7 @@
  * Where nothing is made to go wrong, every request is answered as its backend answers it; where others
  * misbehave, those who do not are served all the same.
  */
+import { BufferPool } from "../../src/base/buffer-pool.ts";
 import { Prng } from "../../src/base/prng.ts";
 import { blockOf, Counter, segmentBytes } from "../../src/contract/counters.ts";
 import type { FailureNotice } from "../../src/contract/notices.ts";
@@ -47,7 +48,7 @@ const EVENTS_WITHIN_MS = 120;
 /** For batches, and for backends that write slowly. */
 const REACH_SLACK_MS = 10;
 /** Reused from seed to seed, and cleared before each. */
-const REGION = new Uint8Array(4_800_000);
+const REGION = new Uint8Array(3_000_000);
 
 /** What became of a seed. */
 export interface Outcome {
@@ -104,7 +105,8 @@ class Simulation implements Stage {
     this.scenario = drawScenario(prng);
     this.world = new World(this.scenario.world);
     this.trace = new Trace(this.world, print);
-    REGION.fill(0);
+    const { smallSlots, largeSlots } = this.scenario.engine;
+    REGION.fill(0, 0, BufferPool.regionBytes(smallSlots, largeSlots));
     this.engine = createSimEngine(this.world, this.scenario.engine, REGION);
     for (let i = 0; i < this.scenario.backendCount; i++) this.#openBackend(i);
     this.snapshot = this.#drawSnapshot(prng.below(100));

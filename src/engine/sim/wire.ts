@@ -22,6 +22,9 @@ export const NOTHING_YET = -1_000_001;
 /** `read` found the peer's FIN. */
 export const END_OF_STREAM = 0;
 
+/** A loop copies so few bytes faster than `set` does. */
+const COPIED_BYTES_MAX = 64;
+
 const OPEN = 0;
 const FIN = 1;
 
@@ -88,7 +91,8 @@ export class WireEnd {
     while (count < countMax && this.#inbox.length > 0) {
       const chunk = this.#inbox[0]!;
       const part = Math.min(chunk.length, countMax - count);
-      target.set(part === chunk.length ? chunk : chunk.subarray(0, part), start + count);
+      if (part <= COPIED_BYTES_MAX) for (let i = 0; i < part; i++) target[start + count + i] = chunk[i]!;
+      else target.set(part === chunk.length ? chunk : chunk.subarray(0, part), start + count);
       if (part === chunk.length) this.#inbox.shift();
       else this.#inbox[0] = chunk.subarray(part);
       count += part;
