@@ -4,7 +4,9 @@ import { nearest } from "../base/suggestion.ts";
 import { type ConfigError, errorsText } from "../config/config-error.ts";
 import { orList } from "../config/kinds.ts";
 import { CONFIG_NAME, findConfigs } from "../config/load-config.ts";
+import { at, pathText, placeText } from "../config/located.ts";
 import { effective, shownData, shownYaml } from "../config/print-config.ts";
+import { routeWarnings } from "../config/routes-check.ts";
 import { STARTER_FORMATS, STARTERS, type StarterFormat } from "../config/starter.ts";
 import { type KnownFlags, readArguments } from "../control/arguments.ts";
 import { deepErrors } from "../control/deep-check.ts";
@@ -34,14 +36,19 @@ export async function runCheck(argv: readonly string[], environment: Environment
     const errors = await deepErrors(result.configuration);
     if (errors.length > 0) return failed("hp-proxy check", errors);
   }
+  for (const { path, text } of routeWarnings(result.document.routes ?? [])) {
+    const source = placeText((at(result.written, path) ?? result.written).place);
+    process.stderr.write(`hp-proxy check: warning: ${source} ${pathText(path)}: ${text}\n`);
+  }
   return print(`hp-proxy check: ${summary(result)}\n`);
 }
 
 function summary({ files, configuration }: LoadedConfiguration): string {
-  const { listeners, clusters } = configuration;
+  const { listeners, clusters, routes } = configuration;
   const backends = clusters.reduce((sum, cluster) => sum + cluster.backends.length, 0);
   const what = [
     counted(listeners.length, "listener"),
+    ...(routes === null ? [] : [counted(routes.length, "route")]),
     counted(clusters.length, "cluster"),
     counted(backends, "backend"),
   ];

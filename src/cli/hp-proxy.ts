@@ -11,10 +11,11 @@ import { PROXY_FLAGS } from "../control/read-configuration.ts";
 import { ExitStatus, runProxy } from "../control/run.ts";
 import { runCheck, runInit, runPrint } from "./hp-proxy-config.ts";
 import { runDemo } from "./hp-proxy-demo.ts";
+import { runExplain } from "./hp-proxy-explain.ts";
 import { runStats } from "./hp-proxy-stats.ts";
 import { packageVersion } from "./package-version.ts";
 
-const COMMANDS = ["run", "check", "print", "init", "demo", "stats", "help", "version"];
+const COMMANDS = ["run", "check", "print", "explain", "init", "demo", "stats", "help", "version"];
 
 /** Runs `hp-proxy ARGV`; resolves to the exit status. */
 export async function main(argv: readonly string[], environment: Environment): Promise<number> {
@@ -29,6 +30,8 @@ export async function main(argv: readonly string[], environment: Environment): P
       return await runCheck(rest, environment);
     case "print":
       return await runPrint(rest, environment);
+    case "explain":
+      return await runExplain(rest, environment);
     case "init":
       return await runInit(rest);
     case "demo":

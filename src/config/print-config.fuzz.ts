@@ -54,7 +54,7 @@ const namedCluster = named.map(({ name: cluster, cluster: content, address: at, 
   clusters: { [cluster]: content },
 }));
 
-const NOTHING = { values: new Map(), switches: new Set<string>(), errors: [] };
+const NOTHING = { values: new Map(), switches: new Set<string>(), words: [], errors: [] };
 
 function read(text: string): ReadConfiguration {
   const file = readYaml(text, "a.yaml", {});

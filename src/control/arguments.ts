@@ -11,6 +11,8 @@ export interface Arguments {
   readonly values: ReadonlyMap<string, readonly string[]>;
   /** Flags without a value that were given. */
   readonly switches: ReadonlySet<string>;
+  /** What stands there without a flag, up to `KnownFlags.words`. */
+  readonly words: readonly string[];
   readonly errors: readonly ConfigError[];
 }
 
@@ -19,16 +21,19 @@ export interface KnownFlags {
   readonly valued: readonly string[];
   readonly switches: readonly string[];
   readonly short?: Readonly<Record<string, string>>;
+  /** How many words may stand there that belong to no flag. */
+  readonly words?: number;
 }
 
 /** Reads `argv`; what it does not know becomes an error, never an exception. */
 export function readArguments(argv: readonly string[], known: KnownFlags): Arguments {
   const values = new Map<string, string[]>();
   const switches = new Set<string>();
+  const words: string[] = [];
   const errors: ConfigError[] = [];
   let rest = [...argv];
-  while (rest.length > 0) rest = readSome(rest, known, values, switches, errors);
-  return { values, switches, errors };
+  while (rest.length > 0) rest = readSome(rest, known, values, switches, words, errors);
+  return { values, switches, words, errors };
 }
 
 /** Reads until a flag swallowed the next flag as its value; returns what is left to read from there. */
@@ -37,11 +42,16 @@ function readSome(
   known: KnownFlags,
   values: Map<string, string[]>,
   switches: Set<string>,
+  words: string[],
   errors: ConfigError[],
 ): string[] {
   const all = [...known.valued, ...known.switches];
   for (const token of tokensOf(argv, known)) {
     if (token.kind === "option-terminator") continue;
+    if (token.kind === "positional" && words.length < (known.words ?? 0)) {
+      words.push(token.value);
+      continue;
+    }
     if (token.kind === "positional") {
       errors.push({
         source: token.value,

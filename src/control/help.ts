@@ -10,6 +10,7 @@ const HEAD = `hp-proxy: an HTTP reverse proxy and load balancer
   hp-proxy [run] [-c FILE] [flags]   what hp-proxy.config.* in this folder says, or FILE
   hp-proxy check [--deep]            is the configuration right?
   hp-proxy print [--format json]     the configuration as it counts, with every default
+  hp-proxy explain METHOD URL        which route a request takes, and why; nothing is sent
   hp-proxy init [--format ts]        writes a configuration to begin with
   hp-proxy demo [flags]              a proxy on :8080 over three backends of its own
   hp-proxy stats [--watch]           figures of a running proxy, live with --watch

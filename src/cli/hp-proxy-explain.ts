@@ -1,0 +1,233 @@
+/** `hp-proxy explain`: which route a request takes, why, and what would be sent; without sending anything. */
+import { parseIp } from "../base/ip-address.ts";
+import { type ConfigError, errorsText } from "../config/config-error.ts";
+import { durationText } from "../config/values.ts";
+import type { Route } from "../contract/routing.ts";
+import type { Snapshot, Timeouts } from "../contract/snapshot.ts";
+import { type Arguments, readArguments } from "../control/arguments.ts";
+import { compileSnapshot } from "../control/compile-snapshot.ts";
+import type { Configuration } from "../control/configuration.ts";
+import { loadConfiguration } from "../control/load-configuration.ts";
+import type { Environment } from "../control/options.ts";
+import { PROXY_FLAGS } from "../control/read-configuration.ts";
+import { MessageHead } from "../http1/message-head.ts";
+import { parseRequestHead } from "../http1/request-head.ts";
+import { candidatesOf, hostText, reasonBetween } from "../route/candidates.ts";
+import { conditionCount, type Entry } from "../route/order.ts";
+import { type Rehearsal, rehearse } from "./rehearsal.ts";
+
+const HELP = `hp-proxy explain: what would become of a request; nothing is sent
+
+  hp-proxy explain URL                   GET, by hp-proxy.config.* in the working directory
+  hp-proxy explain METHOD URL -c FILE    URL: http://host/path, host/path, or /path with -H 'Host: …'
+
+  -H, --header 'NAME: VALUE'     a header field of the request; may be given several times
+  --client ADDRESS               the client's address (127.0.0.1)
+  -h, --help                     this text
+
+Tells the route and why it wins, routes that match as well, the backend, the request line and the
+fields as the backend would get them, timeouts; or the answer of the proxy itself. Backends count
+as healthy. Exit status 0: a backend would be asked, or a route answers; 1: it would be refused.
+`;
+
+const FLAGS = {
+  ...PROXY_FLAGS,
+  valued: [...PROXY_FLAGS.valued, "header", "client"],
+  short: { ...PROXY_FLAGS.short, H: "header" },
+  words: 2,
+};
+
+/** Resolves to the exit status. */
+export async function runExplain(argv: readonly string[], environment: Environment): Promise<number> {
+  const given = readArguments(argv, FLAGS);
+  if (given.switches.has("help")) return print(HELP, 0);
+  const asked = readRequest(given);
+  const loaded = await loadConfiguration(process.cwd(), given, environment);
+  const errors = [...("errors" in asked ? asked.errors : []), ...("errors" in loaded ? loaded.errors : [])];
+  if (errors.length > 0 || "errors" in loaded || "errors" in asked) {
+    process.stderr.write(errorsText("hp-proxy explain", errors, ""));
+    return 1;
+  }
+  const snapshot = snapshotOf(loaded.configuration);
+  const { text, isRefused } = explain(snapshot, asked);
+  return print(text, isRefused ? 1 : 0);
+}
+
+/** Authority, and path with query. */
+const URL_PATTERN =
+  /^(?:http:\/\/)?((?:[^/?#:[\]@\s]*|\[[0-9A-Fa-f:.]+\])(?::\d+)?)([/?][\x21\x22\x24-\x7e]*)?$/;
+
+interface AskedRequest {
+  readonly head: string;
+  readonly client: string;
+}
+
+function readRequest(given: Arguments): AskedRequest | { errors: ConfigError[] } {
+  const errors: ConfigError[] = [];
+  const [first = "", second] = given.words;
+  const [method, url] = second === undefined ? ["GET", first] : [first, second];
+  const match = URL_PATTERN.exec(url);
+  if (url === "")
+    errors.push({
+      source: "explain",
+      reason: "has no URL",
+      remedy: "write one, like http://shop.example.com/a",
+    });
+  else if (match === null)
+    errors.push({
+      source: "explain",
+      value: url,
+      reason: "is not a URL of http",
+      remedy: "write one, like shop.example.com/a",
+    });
+  const fields = given.values.get("header") ?? [];
+  for (const field of fields)
+    if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\r\n]*$/.test(field))
+      errors.push({
+        source: "--header",
+        value: field,
+        reason: "is not a header field",
+        remedy: "write 'Name: value'",
+      });
+  const client = given.values.get("client")?.at(-1) ?? "127.0.0.1";
+  if (parseIp(client) === undefined)
+    errors.push({
+      source: "--client",
+      value: client,
+      reason: "is not an IP address",
+      remedy: "write one, like 192.0.2.1",
+    });
+  if (errors.length > 0 || match === null) return { errors };
+  const [, authority = "", rest = "/"] = match;
+  const hasHost = fields.some((field) => /^host:/i.test(field));
+  const lines = hasHost ? fields : [`Host: ${authority === "" ? "localhost" : authority}`, ...fields];
+  const target = rest.startsWith("?") ? `/${rest}` : rest;
+  return { head: `${method} ${target} HTTP/1.1\r\n${lines.join("\r\n")}\r\n\r\n`, client };
+}
+
+/** Backends are named, not resolved: their names stand for their addresses. */
+function snapshotOf(configuration: Configuration): Snapshot {
+  const endpoints = configuration.clusters.map(({ backends }) =>
+    backends.map((backend) => {
+      const address = backend.kind === "address" ? backend.address : backend.name;
+      return { name: backend.name, address, healthy: true };
+    }),
+  );
+  return compileSnapshot(configuration, 0, endpoints, configuration.limits);
+}
+
+/** The text of the command, and whether the request would be refused. */
+export function explain(
+  snapshot: Snapshot,
+  { head, client }: AskedRequest,
+): { text: string; isRefused: boolean } {
+  const rehearsal = rehearse(snapshot, head, client);
+  const { failure } = rehearsal;
+  const [requestLine = "", ...fields] = head.trimEnd().split("\r\n");
+  const rows: [string, string][] = [["request", [requestLine, ...fields].join(" | ")]];
+  const routes = snapshot.routing?.routes;
+  const route = routes === undefined ? undefined : routeRows(routes, head, client, rows);
+  if (routes === undefined) rows.push(["route", "none: there are no routes, requests go by their listener"]);
+  if (rehearsal.request !== "") forwardedRows(snapshot, route, rehearsal, requestLine, fields, rows);
+  else rows.push(["answer", answerText(rehearsal)]);
+  if (failure !== undefined) rows.push(["reason", `${failure.reason}: ${failure.message}`]);
+  const text = rows.map(([name, value]) => `${name.padEnd(10)} ${value}\n`).join("");
+  return { text, isRefused: failure !== undefined };
+}
+
+function routeRows(
+  routes: readonly Route[],
+  head: string,
+  client: string,
+  rows: [string, string][],
+): Route | undefined {
+  const memory = Buffer.from(head, "latin1");
+  const parsed = new MessageHead();
+  const limits = { headBytesMax: 65_536, targetBytesMax: 65_536, fieldCountMax: 128 };
+  if (parseRequestHead(memory, 0, memory.length, parsed, limits) !== memory.length) return undefined;
+  const [winner, ...others] = candidatesOf(routes, memory, parsed, parseIp(client) ?? null);
+  if (winner === undefined) {
+    rows.push(["route", `none of ${routes.length} matches`]);
+    return undefined;
+  }
+  rows.push(["route", entryText(routes, winner)]);
+  for (const other of others.slice(0, 5)) {
+    rows.push(["before", `${entryText(routes, other)}: ${reasonBetween(routes, winner, other)}`]);
+  }
+  if (others.length > 5) rows.push(["before", `${others.length - 5} more`]);
+  return routes[winner.route];
+}
+
+function entryText(routes: readonly Route[], { route, host, path }: Entry): string {
+  const { name } = routes[route]!;
+  const count = conditionCount(routes[route]!);
+  const conditions = count === 0 ? "" : `, ${count} condition${count === 1 ? "" : "s"}`;
+  const pathText = path.kind === "any" ? "any path" : `${path.kind} ${path.text === "" ? "/" : path.text}`;
+  return `routes[${route}] ${name} (host ${hostText(host)}, ${pathText}${conditions})`;
+}
+
+function forwardedRows(
+  snapshot: Snapshot,
+  route: Route | undefined,
+  { request, address }: Rehearsal,
+  requestLine: string,
+  fields: readonly string[],
+  rows: [string, string][],
+): void {
+  const { clusters } = snapshot;
+  const targets =
+    route?.action.kind === "forward"
+      ? route.action.targets
+      : [{ cluster: snapshot.listeners[0]!.cluster, weight: 1 }];
+  const total = targets.reduce((sum, { weight }) => sum + weight, 0);
+  const shares = targets.map(({ cluster, weight }) => {
+    const share = targets.length === 1 ? "" : ` (${weight} of ${total} requests)`;
+    return `${clusters[cluster]!.name}${share}`;
+  });
+  rows.push(["cluster", shares.join(", ")]);
+  const chosen = targets
+    .map(({ cluster }) => clusters[cluster]!)
+    .find(({ endpoints }) => endpoints.some((endpoint) => endpoint.address === address));
+  const names = (chosen?.endpoints ?? []).map(({ name }) => name);
+  const turn =
+    names.length > 1 ? `, each in turn with ${names.filter((name) => name !== address).join(", ")}` : "";
+  rows.push(["backend", `${address}${turn}`]);
+  const [sentLine = "", ...sent] = request.trimEnd().split("\r\n");
+  rows.push(["sent as", sentLine === requestLine ? `${sentLine} (unchanged)` : sentLine]);
+  for (const line of sent) rows.push([fields.includes(line) ? "" : "+", line]);
+  for (const line of fields) if (!sent.includes(line)) rows.push(["-", line]);
+  for (const { kind, name, value } of route?.responseFields ?? [])
+    rows.push(["response", kind === "remove" ? `remove ${name}` : `${kind} ${name}: ${value}`]);
+  rows.push(["timeouts", timeoutsText(route?.timeouts ?? snapshot.timeouts)]);
+  const bodyBytesMax =
+    route === undefined || route.requestBodyBytesMax < 0
+      ? snapshot.limits.requestBodyBytesMax
+      : route.requestBodyBytesMax;
+  rows.push(["body", bodyBytesMax === 0 ? "no limit" : `${bodyBytesMax} bytes at most`]);
+}
+
+function timeoutsText({ connectMs, responseHeadMs, responseBodyIdleMs, requestMs }: Timeouts): string {
+  const whole = requestMs === 0 ? "without limit" : durationText(requestMs);
+  const parts = [
+    `connect ${durationText(connectMs)}`,
+    `response ${durationText(responseHeadMs)}`,
+    `responseIdle ${durationText(responseBodyIdleMs)}`,
+    `request ${whole}`,
+  ];
+  return parts.join(", ");
+}
+
+/** The head of our own answer, and how long its content is. */
+function answerText({ answer }: Rehearsal): string {
+  const end = answer.indexOf("\r\n\r\n");
+  const lines = answer
+    .slice(0, end)
+    .split("\r\n")
+    .filter((line) => !line.startsWith("Date: "));
+  return lines.join("\n           ");
+}
+
+function print(text: string, status: number): number {
+  process.stdout.write(text);
+  return status;
+}

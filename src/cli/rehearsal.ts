@@ -1,0 +1,93 @@
+/**
+ * One request played through the data plane without a network: what it would send to which backend, or answer.
+ * The code is that of a worker, so what comes out is what would be sent, to the byte.
+ */
+import { randomBytes } from "node:crypto";
+import { BufferPool, HEADROOM_BYTES } from "../base/buffer-pool.ts";
+import { textOf, writeBytes } from "../base/bytes.ts";
+import { BLOCK_BYTES } from "../contract/counters.ts";
+import type { FailureNotice } from "../contract/notices.ts";
+import type { Port } from "../contract/port.ts";
+import type { Snapshot } from "../contract/snapshot.ts";
+import { createHttpSession } from "../session/http-session.ts";
+
+/** What became of the request. */
+export interface Rehearsal {
+  /** The head that goes to the backend; "" where it is answered here. */
+  readonly request: string;
+  /** Address of that backend. */
+  readonly address: string;
+  /** Our own answer; "" where a backend is asked. */
+  readonly answer: string;
+  readonly failure: FailureNotice | undefined;
+}
+
+const CLIENT = 0;
+const ORIGIN = 1;
+const SEED_BYTES = 16;
+
+/** Takes everything, connects to nobody. */
+class RehearsalPort implements Port {
+  readonly connectionsMax = 4;
+  readonly buffers = new BufferPool(new Uint8Array(BufferPool.regionBytes(64, 16)), 64, 16);
+  readonly sent = new Map<number, string>();
+  readonly #clientAddress: Uint8Array;
+  address = "";
+
+  constructor(clientAddress: string) {
+    this.#clientAddress = Buffer.from(clientAddress, "latin1");
+  }
+
+  connect(address: string): number {
+    this.address = address;
+    return ORIGIN;
+  }
+
+  send(connection: number, start: number, end: number): void {
+    const text = textOf(this.buffers.memory, start, end);
+    this.sent.set(connection, (this.sent.get(connection) ?? "") + text);
+    this.buffers.release(start);
+  }
+
+  queuedBytes(): number {
+    return 0;
+  }
+
+  wantDrained(): void {}
+  pause(): void {}
+  resume(): void {}
+  shutdown(): void {}
+  close(): void {}
+  reset(): void {}
+
+  writePeerAddress(_connection: number, offset: number): number {
+    return writeBytes(this.buffers.memory, offset, this.#clientAddress);
+  }
+}
+
+/** Plays `head`, a whole request head, from a client at `clientAddress` on the first listener. */
+export function rehearse(snapshot: Snapshot, head: string, clientAddress: string): Rehearsal {
+  const port = new RehearsalPort(clientAddress);
+  let failure: FailureNotice | undefined;
+  const notices = {
+    failure: (notice: FailureNotice) => {
+      failure = notice;
+    },
+    endpoint: () => {},
+    drained: () => {},
+  };
+  const counters = new Float64Array(BLOCK_BYTES / 8);
+  const session = createHttpSession(port, snapshot, counters, notices, 0, randomBytes(SEED_BYTES));
+  session.begin(1000);
+  session.accepted(CLIENT, 0);
+  const start = port.buffers.acquireLarge() + HEADROOM_BYTES;
+  session.received(CLIENT, start, writeBytes(port.buffers.memory, start, Buffer.from(head, "latin1")));
+  if (port.address !== "" && !port.sent.has(CLIENT)) session.connected(ORIGIN);
+  session.end();
+  return {
+    request: port.sent.get(ORIGIN) ?? "",
+    address: port.address,
+    answer: port.sent.get(CLIENT) ?? "",
+    failure,
+  };
+}
