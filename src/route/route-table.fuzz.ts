@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { runs } from "../../test/differential/runs.ts";
 import { conditionOf, request, route } from "../../test/route/asking.ts";
 import { referenceMatch } from "../../test/route/reference.ts";
 import { RouteTable } from "./route-table.ts";
@@ -88,6 +89,6 @@ test("routes: tables and a slow search find the same route", () => {
         }
       },
     ),
-    { numRuns: Number(process.env.FUZZ_RUNS ?? 2_000) },
+    runs(2_000),
   );
 });
