@@ -83,6 +83,8 @@ export const Counter = {
   closedLinger: 54,
   /** Requests that no route matches. */
   errorNoRoute: 55,
+  /** Requests and tunnels of a listener that was taken away, not over in time. */
+  errorDrainCut: 56,
 } as const;
 export type Counter = (typeof Counter)[keyof typeof Counter];
 

@@ -125,13 +125,17 @@ export interface Handler {
   end(): number;
 }
 
+/** Listeners are numbered below this. */
+export const LISTENERS_MAX = 256;
+
 /** Where an engine accepts connections: an inherited listening descriptor, or an address to open. */
 export type ListenerSource =
   | { readonly fd: number }
   | { readonly host: string; readonly port: number; readonly reusePort?: boolean };
 
 export interface EngineOptions {
-  readonly listeners: readonly ListenerSource[];
+  /** By number; null: a number that is not in use. */
+  readonly listeners: readonly (ListenerSource | null)[];
   readonly connectionsMax: number;
   /** Slots in the buffer pool; only touched ones cost memory. */
   readonly smallSlots: number;
@@ -146,7 +150,7 @@ export type EngineName = "uring" | "epoll" | "net" | "sim";
  */
 export interface Engine extends Port {
   readonly name: EngineName;
-  /** Bound address of each listener, in the form `connect` takes (port 0 is resolved). */
+  /** Bound address of each listener, in the form `connect` takes (port 0 is resolved); "" where none is. */
   readonly listenerAddresses: readonly string[];
 
   /** Begins to deliver events to `handler`, from the event loop, never from within this call. Node's own
@@ -158,6 +162,18 @@ export interface Engine extends Port {
    * for their other owners. Idempotent.
    */
   stopAccepting(): void;
+
+  /**
+   * Accepts at `source` as well, as listener `number`, which is not in use and below `LISTENERS_MAX`. Resolves
+   * with its bound address; rejects with an error that has a `code` (`EADDRINUSE`) where it cannot be opened.
+   */
+  addListener(number: number, source: ListenerSource): Promise<string>;
+
+  /**
+   * Takes what waits in that listener's queue, then accepts no more there and closes its descriptor, inherited
+   * or not. Resolves when that is done: the number is free then. Its open connections stay.
+   */
+  removeListener(number: number): Promise<void>;
 
   /**
    * Runs `begin`…`end` soon although nothing happened; may be called from any Node callback of the same

@@ -63,11 +63,11 @@ export class ClientSide implements ClientProtocol {
   accepted(connection: number, listener: number): void {
     const plane = this.#plane;
     if (!plane.admission.admit(connection, plane.snapshot.limits)) return;
-    plane.adopt(connection, ConnectionKind.client);
+    plane.adopt(connection, ConnectionKind.client, listener);
     const leg = this.#free.length > 0 ? this.#free.pop()! : new ClientLeg();
     this.#legs[connection] = leg;
     leg.open(connection, listener);
-    const idleMs = plane.draining ? DRAIN_GRACE_MS : plane.snapshot.timeouts.clientIdleMs;
+    const idleMs = plane.isLeaving(listener) ? DRAIN_GRACE_MS : plane.snapshot.timeouts.clientIdleMs;
     plane.deadlines.set(connection, idleMs);
   }
 
@@ -149,7 +149,7 @@ export class ClientSide implements ClientProtocol {
 
   /** The client has taken everything that was queued for it. */
   drained(leg: ClientLeg): void {
-    const { deadlines, draining, snapshot } = this.#plane;
+    const { deadlines, snapshot } = this.#plane;
     leg.queuedBytes = -1;
     this.#moved(leg);
     switch (leg.state) {
@@ -161,7 +161,7 @@ export class ClientSide implements ClientProtocol {
         return;
       case idle:
         if (!leg.blocked) return;
-        if (draining) this.#end(leg);
+        if (this.#plane.isLeaving(leg.listener)) this.#end(leg);
         else this.#becomeIdle(leg);
         return;
       case waiting:
@@ -189,10 +189,10 @@ export class ClientSide implements ClientProtocol {
 
   /** The response is complete and queued: on to the next request, or to the end. */
   exchangeEnded(leg: ClientLeg, keepAlive: boolean): void {
-    const { port, deadlines, draining, snapshot } = this.#plane;
+    const { port, deadlines, snapshot } = this.#plane;
     leg.exchange = null;
     leg.queuedBytes = -1;
-    if (!keepAlive || draining) {
+    if (!keepAlive || this.#plane.isLeaving(leg.listener)) {
       this.#end(leg);
       return;
     }
@@ -307,15 +307,22 @@ export class ClientSide implements ClientProtocol {
   }
 
   /**
-   * Closes what is between requests, now or, where a request may be on its way, after a moment; the rest
-   * closes with its response.
+   * Closes what is between requests and asked to leave, after a moment, since a request may be on its way; the
+   * rest closes with its response.
    */
   drain(): void {
     const { deadlines } = this.#plane;
     for (let connection = 0; connection < this.#legs.length; connection++) {
       const leg = this.#legs[connection]!;
-      if (leg !== null && leg.state === idle) deadlines.set(connection, DRAIN_GRACE_MS);
+      if (leg === null || leg.state !== idle || !this.#plane.isLeaving(leg.listener)) continue;
+      deadlines.set(connection, DRAIN_GRACE_MS);
     }
+  }
+
+  /** Ends the leg now: the time that it had to leave is over. */
+  cutLate(leg: ClientLeg): void {
+    if (leg.exchange !== null) this.#exchanges.fail(leg.exchange, Failures.drainCut);
+    else this.#close(leg, false);
   }
 
   /** The text of the client's address, in memory until the connection closes, and whether it is believed. */
@@ -336,7 +343,7 @@ export class ClientSide implements ClientProtocol {
     } else if (leg.exchange === null) {
       if (queuedBytes > 0) this.#plane.count(Counter.errorClientStalled, 1);
       else if (leg.state === lingering) this.#plane.count(Counter.closedLinger, 1);
-      else if (!this.#plane.draining) this.#plane.count(Counter.closedClientIdle, 1);
+      else if (!this.#plane.isLeaving(leg.listener)) this.#plane.count(Counter.closedClientIdle, 1);
       this.#close(leg, queuedBytes > 0);
     } else if (queuedBytes > 0) this.#exchanges.fail(leg.exchange, Failures.clientStalled);
   }

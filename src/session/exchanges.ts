@@ -266,11 +266,8 @@ export class Exchanges {
     }
     this.#report(exchange, failure, failure.status);
     const asked = askedIn(this.#plane.memory, exchange);
-    const keepAlive =
-      exchange.keepAlive &&
-      leg.state === ClientState.waiting &&
-      exchange.clientMinor === 1 &&
-      !this.#plane.draining;
+    const mayGoOn = exchange.keepAlive && exchange.clientMinor === 1 && leg.state === ClientState.waiting;
+    const keepAlive = mayGoOn && !this.#plane.isLeaving(leg.listener);
     const pages = exchange.plan?.pages;
     this.#abandon(exchange);
     const isTold = this.#responses.answerFailure(leg, failure, asked, !keepAlive, pages);
@@ -393,7 +390,8 @@ export class Exchanges {
 
   /** Whether the connection outlives an answer of ours to the request with `head`, whose body is here. */
   #goesOn(leg: ClientLeg, head: MessageHead): boolean {
-    return head.versionMinor === 1 && persists(head) && leg.lastCounter < 0 && !this.#plane.draining;
+    if (this.#plane.isLeaving(leg.listener)) return false;
+    return head.versionMinor === 1 && persists(head) && leg.lastCounter < 0;
   }
 
   /** Sends the request to the next endpoint that may have it; `failure` is the answer when there is none. */

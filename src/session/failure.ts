@@ -198,6 +198,15 @@ export const Failures = {
     "http_response_timeout",
     "The request took longer than this proxy allows.",
   ),
+  drainCut: failure(
+    "drain_cut",
+    "proxy",
+    "",
+    503,
+    Counter.errorDrainCut,
+    "connection_terminated",
+    "This proxy no longer listens here, and the request did not end in time.",
+  ),
   bodyTooLarge: failure(
     "request_body_too_large",
     "client",

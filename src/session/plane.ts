@@ -1,6 +1,6 @@
 /**
  * What all parts of one worker's data plane share: the port, the memory, the clock of the current batch, the
- * snapshot and the counters. Made once; only the clock, `batch`, `snapshot` and `draining` ever change.
+ * snapshot and the counters. Made once; only the clock, `batch`, `snapshot` and who is to leave ever change.
  *
  * @hot
  */
@@ -10,7 +10,7 @@ import { Deadlines } from "../base/deadlines.ts";
 import { type RangeQueue, RangeStore } from "../base/range-queue.ts";
 import { Counter } from "../contract/counters.ts";
 import type { Notices } from "../contract/notices.ts";
-import type { Port } from "../contract/port.ts";
+import { LISTENERS_MAX, type Port } from "../contract/port.ts";
 import type { Snapshot, Timeouts } from "../contract/snapshot.ts";
 import { Admission } from "./admission.ts";
 import { Standstill } from "./standstill.ts";
@@ -59,6 +59,8 @@ export class Plane {
   readonly ranges = new RangeStore(RANGES);
   /** `ConnectionKind` by connection. */
   readonly kinds: Uint8Array;
+  /** Number of its listener, by connection; only of clients, and their half of a tunnel. */
+  readonly listenerOf: Uint8Array;
   /** Pieces sent since the queue was last seen to hold none but the newest, by connection. */
   readonly #pieces: Uint8Array;
   readonly #reserve: number;
@@ -74,6 +76,9 @@ export class Plane {
   /** Number of the current batch: what is sent in a batch leaves behind its end. */
   batch = 0;
   draining = false;
+  /** By listener: 1 where its clients are asked to leave. */
+  readonly #leaving = new Uint8Array(LISTENERS_MAX);
+  #leavingCount = 0;
   #drainedTold = false;
 
   constructor(
@@ -90,6 +95,7 @@ export class Plane {
     this.counters = counters;
     this.notices = notices;
     this.kinds = new Uint8Array(port.connectionsMax);
+    this.listenerOf = new Uint8Array(port.connectionsMax);
     this.#pieces = new Uint8Array(port.connectionsMax);
     this.#reserve = Math.max(1, port.buffers.largeCount >> RESERVE_SHIFT);
     this.deadlines = new Deadlines(port.connectionsMax);
@@ -113,6 +119,17 @@ export class Plane {
       this.requestDeadlines = new Deadlines(this.port.connectionsMax);
       this.requestDeadlines.advance(this.nowMs);
     }
+  }
+
+  /** Whether clients of `listener` are asked to leave: each answer is the last on its connection. */
+  isLeaving(listener: number): boolean {
+    return this.draining || (this.#leavingCount > 0 && this.#leaving[listener] === 1);
+  }
+
+  /** From now on clients of `listener` are asked to leave, or not any more. @cold */
+  setLeaving(listener: number, isLeaving: boolean): void {
+    this.#leaving[listener] = isLeaving ? 1 : 0;
+    this.#leavingCount = this.#leaving.reduce((sum, one) => sum + one, 0);
   }
 
   /** A batch begins at `nowMs`. */
@@ -152,9 +169,10 @@ export class Plane {
     this.counters[counter] = this.counters[counter]! + delta;
   }
 
-  /** `connection` is new, and a `ConnectionKind`. */
-  adopt(connection: number, kind: number): void {
+  /** `connection` is new, and a `ConnectionKind`; of a client, `listener` is where it came in. */
+  adopt(connection: number, kind: number, listener = 0): void {
     this.kinds[connection] = kind;
+    this.listenerOf[connection] = listener;
     this.#pieces[connection] = 0;
   }
 

@@ -60,6 +60,8 @@ class RelaySession implements Session {
   readonly #free: Waiting[] = [];
   readonly #registry = new EndpointRegistry();
   #clusters: readonly RoundRobin[] = [];
+  /** Listeners whose clients are ended with the next batch. */
+  readonly #cutPending = new Set<number>();
 
   constructor(plane: Plane) {
     this.#plane = plane;
@@ -83,15 +85,45 @@ class RelaySession implements Session {
     this.#plane.draining = true;
   }
 
+  /** Every connection is a tunnel, and these go on. @cold */
+  drainListener(listener: number): void {
+    this.#plane.setLeaving(listener, true);
+  }
+
+  /** @cold */
+  cutListener(listener: number): void {
+    this.#cutPending.add(listener);
+  }
+
+  /** @cold */
+  openListener(listener: number): void {
+    this.#plane.setLeaving(listener, false);
+    this.#cutPending.delete(listener);
+  }
+
+  /** @cold */
+  #cut(): void {
+    const { kinds, listenerOf } = this.#plane;
+    for (let connection = 0; connection < kinds.length; connection++) {
+      if (!this.#cutPending.has(listenerOf[connection]!)) continue;
+      const kind = kinds[connection];
+      if (kind === ConnectionKind.client) this.#giveUp(this.#waitingOf(connection), Failures.drainCut);
+      else if (kind === ConnectionKind.relay && this.#relays.isClient(connection))
+        this.#relays.cutLate(connection);
+    }
+    this.#cutPending.clear();
+  }
+
   begin(nowMs: number): void {
     this.#plane.advance(nowMs);
+    if (this.#cutPending.size > 0) this.#cut();
   }
 
   accepted(connection: number, listener: number): void {
     const plane = this.#plane;
     const { snapshot } = plane;
     if (!plane.admission.admit(connection, snapshot.limits)) return;
-    plane.adopt(connection, ConnectionKind.client);
+    plane.adopt(connection, ConnectionKind.client, listener);
     plane.port.pause(connection);
     const waiting = this.#free.length > 0 ? this.#free.pop()! : new Waiting();
     waiting.client = connection;

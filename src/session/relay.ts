@@ -47,6 +47,11 @@ export class Relays {
     this.#touch(client);
   }
 
+  /** Whether `connection`, which is one of a pair, is its client. */
+  isClient(connection: number): boolean {
+    return (this.#flags[connection]! & IS_CLIENT) !== 0;
+  }
+
   /** Bytes of one side; takes over their reference. */
   received(connection: number, start: number, end: number): void {
     const { counters } = this.#plane;
@@ -112,6 +117,12 @@ export class Relays {
   evict(connection: number): void {
     this.#tell(connection, Failures.overload);
     this.#part(connection, true);
+  }
+
+  /** A client's half: the time that it had to leave is over. */
+  cutLate(client: number): void {
+    this.#tell(client, Failures.drainCut);
+    this.#part(client, true);
   }
 
   #pause(connection: number, partner: number): void {

@@ -14,4 +14,13 @@ export interface Session extends Handler {
    *  `Notices.drained` is called once. It takes effect with the next batch (`Engine.wake`); the caller has
    * told the engine to stop accepting. */
   drain(): void;
+  /**
+   * As `drain`, for the clients of one listener, which the engine is about to remove; tunnels go on. Others
+   * that come by that number are asked to leave as well, until `openListener`.
+   */
+  drainListener(listener: number): void;
+  /** Ends what is left of that listener's clients, tunnels too. */
+  cutListener(listener: number): void;
+  /** That number has a new listener. */
+  openListener(listener: number): void;
 }

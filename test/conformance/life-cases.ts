@@ -125,6 +125,45 @@ export const LIFE_CASES: readonly Case[] = [
     },
   },
   {
+    name: "addListener: accepts there too, by its number; others are not disturbed",
+    async run(stage) {
+      const { arena, engine } = stage;
+      const first = await acceptOne(stage);
+      const address = await engine.addListener(1, { host: "127.0.0.1", port: 0 });
+      assert.equal(engine.listenerAddresses[1], address);
+      const second = await acceptOne(stage, 1);
+      assert.equal(second.seen.listener, 1);
+      assert.equal((await acceptOne(stage)).seen.listener, 0);
+      for (const { peer } of [first, second]) peer.write(patternOf(1).slice(0, 1000));
+      const pairs = [first, second];
+      await arena.until("bytes go in", () => pairs.every(({ seen }) => seen.receivedBytes === 1000));
+    },
+  },
+  {
+    name: "removeListener: takes what waits, then refuses; its connections and other listeners go on",
+    async run(stage) {
+      const { arena, witness, engine } = stage;
+      const address = await engine.addListener(1, { host: "127.0.0.1", port: 0 });
+      const { seen, peer } = await acceptOne(stage, 1);
+      const peers = Array.from({ length: 5 }, () => arena.dial(address));
+      await arena.until("they wait", () => peers.every((each) => each.isConnected));
+      const removed = engine.removeListener(1);
+      await engine.removeListener(1);
+      await arena.until("all are accepted", () => witness.accepts.length === 6);
+      await arena.pass(5);
+      await removed;
+      assert.equal(engine.listenerAddresses[1], "");
+      const late = arena.dial(address);
+      await arena.until("nobody else is", () => late.failure !== "");
+      assert.equal(late.failure, "ECONNREFUSED");
+      peer.write(patternOf(1).slice(0, 1000));
+      await arena.until("bytes go in", () => seen.receivedBytes === 1000);
+      assert.equal((await acceptOne(stage)).seen.listener, 0);
+      await engine.addListener(1, { host: "127.0.0.1", port: 0 });
+      assert.equal((await acceptOne(stage, 1)).seen.listener, 1);
+    },
+  },
+  {
     name: "stop: peers see the end, much queued or not, connecting or not; no event follows",
     async run(stage) {
       const { arena, witness, engine } = stage;

@@ -147,7 +147,7 @@ class EpollEngine extends NativeEngine {
     }
     for (let i = 0; i < this.listeners.length; i++) {
       const listener = this.listeners[i]!;
-      if (listener.done || listener.armed === this.mayAccept()) continue;
+      if (listener.done || listener.armed === (this.mayAccept() && !listener.leaving)) continue;
       listener.armed = !listener.armed;
       const operation = listener.armed ? EPOLL_CTL_ADD : EPOLL_CTL_DEL;
       this.#control(operation, listener.fd, EPOLLIN, LISTENER, i);

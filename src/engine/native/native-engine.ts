@@ -16,19 +16,11 @@ import type { Engine, EngineName, EngineOptions, Handler, ListenerSource } from 
 import { AddressBook, type AddressRecord } from "./address-book.ts";
 import { ConnectionList, ConnectionTable, Flag } from "./connection-table.ts";
 import { IdleMemory } from "./idle-memory.ts";
+import { ListenerTable, type NativeListener } from "./listener-table.ts";
 import { discardMemory, type Mapping, mapMemory } from "./memory.ts";
 import { type NestedLoop, type NestedSource, nestedLoop } from "./nested-loop.ts";
 import { SendQueue } from "./send-queue.ts";
-import {
-  listenerAddress,
-  openListener,
-  openStream,
-  prepareListener,
-  setAbortive,
-  setBlocking,
-  shutdownSend,
-  writePeerHost,
-} from "./sockets.ts";
+import { openStream, setAbortive, shutdownSend, writePeerHost } from "./sockets.ts";
 import { loadSyscalls, type Syscalls } from "./syscalls.ts";
 
 const OPEN = Flag.open;
@@ -51,33 +43,15 @@ const ACCEPT_REST_MS = 50;
 const TRIM_MS = 1000;
 /** Between two portions, where it is much. */
 const TRIM_AGAIN_MS = 20;
-const EINTR = 4;
-const ECONNABORTED = 103;
 const ENOMEM = -12;
-const SOCK_CLOEXEC = 0x80000;
-const SOCK_NONBLOCK = 0x800;
 const NEVER = Number.POSITIVE_INFINITY;
 const REGION_BYTES_MAX = 2 ** 31 - 1;
-
-/** A place where connections come in. */
-export interface NativeListener {
-  readonly fd: number;
-  /** Opened here, so closed here. */
-  readonly owned: boolean;
-  /** The kernel accepts for us (uring) or tells of arrivals (epoll). */
-  armed: boolean;
-  /** uring: it was asked to stop. */
-  cancelling: boolean;
-  /** After `stopAccepting`: its queue was taken and nothing more comes. */
-  done: boolean;
-}
 
 export abstract class NativeEngine implements Engine, NestedSource {
   abstract readonly name: EngineName;
   abstract readonly fd: number;
   readonly buffers: BufferPool;
   readonly connectionsMax: number;
-  readonly listenerAddresses: readonly string[];
 
   protected readonly calls: Syscalls = loadSyscalls();
   protected readonly loop: NestedLoop = nestedLoop();
@@ -106,6 +80,7 @@ export abstract class NativeEngine implements Engine, NestedSource {
   #wakeAsked = false;
   #inBatch = false;
   #stopDone: (() => void) | undefined;
+  readonly #listenerTable: ListenerTable;
   readonly #blocking: boolean;
 
   /** `blocking`: how the subclass wants its descriptors. */
@@ -123,8 +98,8 @@ export abstract class NativeEngine implements Engine, NestedSource {
     this.queue = new SendQueue(connectionsMax, this.buffers, this.poolAddress);
     this.dirty = new ConnectionList(connectionsMax);
     this.#notices = new ConnectionList(connectionsMax);
-    this.listeners = openListeners(options.listeners, blocking);
-    this.listenerAddresses = this.listeners.map((listener) => listenerAddress(listener.fd));
+    this.#listenerTable = new ListenerTable(options.listeners, blocking);
+    this.listeners = this.#listenerTable.list;
   }
 
   // What the subclass does.
@@ -245,6 +220,23 @@ export abstract class NativeEngine implements Engine, NestedSource {
     this.wake();
   }
 
+  get listenerAddresses(): readonly string[] {
+    return this.#listenerTable.addresses;
+  }
+
+  /** @cold */
+  async addListener(number: number, source: ListenerSource): Promise<string> {
+    const address = this.#listenerTable.add(number, source);
+    this.wake();
+    return address;
+  }
+
+  /** @cold */
+  removeListener(number: number): Promise<void> {
+    this.wake();
+    return this.stopped ? Promise.resolve() : this.#listenerTable.remove(number);
+  }
+
   wake(): void {
     this.#wakeAsked = true;
     if (this.#inBatch) this.loop.yieldSoon();
@@ -303,7 +295,7 @@ export abstract class NativeEngine implements Engine, NestedSource {
     if (this.#parked.length > 0) this.#admitParked();
     if (this.#notices.count > 0) this.#tellNotices(handler);
     if (count > 0) this.dispatch(count);
-    if (!this.accepting) this.#takeQueues();
+    if (!this.accepting || this.#listenerTable.leavingCount > 0) this.#takeQueues();
     if (!this.stopped) {
       const restMs = handler.end();
       this.#deadlineMs = restMs < 0 ? NEVER : nowMs + restMs;
@@ -438,21 +430,9 @@ export abstract class NativeEngine implements Engine, NestedSource {
     }
   }
 
-  /** No listener is armed again; those at rest give up what still waits in their queues. */
+  /** @cold */
   #takeQueues(): void {
-    for (let i = 0; i < this.listeners.length; i++) {
-      const listener = this.listeners[i]!;
-      if (listener.done || listener.armed) continue;
-      listener.done = true;
-      setBlocking(listener.fd, false);
-      for (let fd = 0; fd !== -1; ) {
-        fd = this.calls.accept4(listener.fd, 0, 0, SOCK_CLOEXEC | (this.#blocking ? 0 : SOCK_NONBLOCK));
-        if (fd >= 0) this.admit(fd, i);
-        else if (this.calls.errno() === EINTR || this.calls.errno() === ECONNABORTED) fd = 0;
-      }
-      if (listener.owned) this.calls.close(listener.fd);
-      else if (this.#blocking) setBlocking(listener.fd, true);
-    }
+    this.#listenerTable.takeQueues(!this.accepting, (fd, listener) => this.admit(fd, listener));
   }
 
   #sendFin(connection: number): void {
@@ -470,27 +450,8 @@ export abstract class NativeEngine implements Engine, NestedSource {
       this.queue.clear(i);
     }
     for (let i = 0; i < this.#parked.length; i += 2) this.calls.close(this.#parked[i]!);
-    for (const listener of this.listeners)
-      if (listener.owned && !listener.done) this.calls.close(listener.fd);
+    this.#listenerTable.close();
     discardMemory(this.#pool);
     this.#stopDone?.();
   }
-}
-
-/** @cold */
-function openListeners(sources: readonly ListenerSource[], blocking: boolean): NativeListener[] {
-  const opened: NativeListener[] = [];
-  try {
-    for (const source of sources) {
-      const owned = !("fd" in source);
-      const fd = owned ? openListener(source, { reusePort: source.reusePort === true }) : source.fd;
-      opened.push({ fd, owned, armed: false, cancelling: false, done: false });
-      prepareListener(fd);
-      setBlocking(fd, blocking);
-    }
-  } catch (error) {
-    for (const { fd, owned } of opened) if (owned) loadSyscalls().close(fd);
-    throw error;
-  }
-  return opened;
 }

@@ -57,3 +57,11 @@ export class ConnectTargets {
     return target;
   }
 }
+
+/** A peer's address as Node tells it, in the form of `Port.writePeerAddress`. */
+export function peerHost(remoteAddress: string): string {
+  const isMapped = remoteAddress.startsWith("::ffff:") && remoteAddress.includes(".");
+  const host = isMapped ? remoteAddress.slice("::ffff:".length) : remoteAddress;
+  const zone = host.indexOf("%");
+  return zone < 0 ? host : host.slice(0, zone);
+}

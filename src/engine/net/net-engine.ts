@@ -19,8 +19,8 @@ import { Socket, type TcpSocketConnectOpts } from "node:net";
 import { assert } from "../../base/assert.ts";
 import { BufferPool, HEADROOM_BYTES, RECEIVE_BYTES } from "../../base/buffer-pool.ts";
 import { Errno } from "../../contract/errno.ts";
-import type { Engine, EngineOptions, Handler } from "../../contract/port.ts";
-import { ConnectTargets } from "./address.ts";
+import type { Engine, EngineOptions, Handler, ListenerSource } from "../../contract/port.ts";
+import { ConnectTargets, peerHost } from "./address.ts";
 import { BatchTimer } from "./batch-timer.ts";
 import { ConnectionTable } from "./connection-table.ts";
 import { type LandingOptions, reopenForLanding } from "./landing.ts";
@@ -37,7 +37,7 @@ import {
   onLanded,
   type SocketEvents,
 } from "./net-connection.ts";
-import { type NetListener, openListeners } from "./net-listener.ts";
+import { type NetListener, NetListeners } from "./net-listener.ts";
 
 /** While connections wait for a slot, and nothing happens, look this often. */
 const STARVED_POLL_MS = 2;
@@ -60,7 +60,8 @@ export async function createNetEngine(
   options: EngineOptions,
   reading: NetReading = "landing",
 ): Promise<Engine> {
-  const listeners = await openListeners(options.listeners);
+  const listeners = new NetListeners();
+  await listeners.openAll(options.listeners);
   return new NetEngine(options, listeners, reading);
 }
 
@@ -76,10 +77,10 @@ class NetEngine implements Engine, SocketEvents {
   readonly #socketOptions: LandingOptions;
   readonly #readsByLanding: boolean;
   readonly #targets = new ConnectTargets();
-  readonly #listeners: readonly NetListener[];
+  readonly #listeners: NetListeners;
   readonly #connections: ConnectionTable;
   /** Accepted sockets for which no number was free, or which came before `start`. */
-  #waiting: { socket: Socket; listener: number }[] = [];
+  #waiting: { socket: Socket; listener: number; isUnix: boolean }[] = [];
 
   #handler: Handler | null = null;
   #isInBatch = false;
@@ -95,7 +96,7 @@ class NetEngine implements Engine, SocketEvents {
   readonly #tick = (): void => this.#runTick();
   readonly #timer = new BatchTimer(() => this.#tickSoon());
 
-  constructor(options: EngineOptions, listeners: readonly NetListener[], reading: NetReading) {
+  constructor(options: EngineOptions, listeners: NetListeners, reading: NetReading) {
     const bytes = BufferPool.regionBytes(options.smallSlots, options.largeSlots);
     this.#memory = Buffer.from(new ArrayBuffer(bytes));
     this.buffers = new BufferPool(this.#memory, options.smallSlots, options.largeSlots);
@@ -108,12 +109,11 @@ class NetEngine implements Engine, SocketEvents {
     };
     this.#readsByLanding = reading === "landing";
     this.#listeners = listeners;
-    this.listenerAddresses = listeners.map((listener) => listener.address);
-    for (const listener of listeners) listener.server.on("connection", this.#acceptOn(listener.index));
+    this.listenerAddresses = listeners.addresses;
+    for (const listener of listeners.all()) listener.server.on("connection", this.#acceptOn(listener));
   }
 
-  // ── Port
-  // ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+  // Port.
 
   connect(address: string): number {
     const target = this.#targets.of(address);
@@ -182,18 +182,11 @@ class NetEngine implements Engine, SocketEvents {
 
   writePeerAddress(number: number, offset: number): number {
     const connection = this.#connections.of(number);
-    let text = "unix:";
-    if (!connection.isUnix) {
-      text = connection.socket.remoteAddress ?? "";
-      if (text.startsWith("::ffff:") && text.includes(".")) text = text.slice("::ffff:".length);
-      const zone = text.indexOf("%");
-      if (zone >= 0) text = text.slice(0, zone);
-    }
+    const text = connection.isUnix ? "unix:" : peerHost(connection.socket.remoteAddress ?? "");
     return offset + this.#memory.write(text, offset, "latin1");
   }
 
-  // ── Engine
-  // ────────────────────────────────────────────────────────────────────────────────────────────────────────
+  // Engine.
 
   start(handler: Handler): void {
     assert(this.#handler === null, "an engine is started once");
@@ -202,7 +195,19 @@ class NetEngine implements Engine, SocketEvents {
   }
 
   stopAccepting(): void {
-    for (const listener of this.#listeners) listener.closeWhenQueueIsEmpty();
+    this.#listeners.stopAccepting();
+  }
+
+  /** @cold */
+  async addListener(number: number, source: ListenerSource): Promise<string> {
+    const listener = await this.#listeners.open(number, source);
+    listener.server.on("connection", this.#acceptOn(listener));
+    return listener.address;
+  }
+
+  /** @cold */
+  removeListener(number: number): Promise<void> {
+    return this.#listeners.remove(number);
   }
 
   wake(): void {
@@ -221,7 +226,7 @@ class NetEngine implements Engine, SocketEvents {
         else this.#giveUp(connection, false);
       }
     }
-    for (const listener of this.#listeners) await listener.close();
+    await this.#listeners.close();
     if (this.#socketsOpen > 0) {
       await new Promise<void>((resolve) => {
         const before = this.#whenSocketsClosed;
@@ -233,8 +238,7 @@ class NetEngine implements Engine, SocketEvents {
     }
   }
 
-  // ── What sockets tell
-  // ─────────────────────────────────────────────────────────────────────────────────────────────
+  // What sockets tell.
 
   hasConnected(connection: NetConnection): void {
     if (connection.isGivenUp) return;
@@ -294,8 +298,7 @@ class NetEngine implements Engine, SocketEvents {
     if (this.#socketsOpen === 0) this.#whenSocketsClosed?.();
   }
 
-  // ── Connections
-  // ───────────────────────────────────────────────────────────────────────────────────────────────────
+  // Connections.
 
   #adopt(socket: Socket, isUnix: boolean): NetConnection {
     const connection = new NetConnection(this.#connections.peekFree(), socket, isUnix, this);
@@ -308,23 +311,23 @@ class NetEngine implements Engine, SocketEvents {
     return connection;
   }
 
-  #acceptOn(listener: number): (socket: Socket) => void {
+  #acceptOn({ index: listener, isUnix }: NetListener): (socket: Socket) => void {
     return (socket) => {
       if (this.#isStopped || this.#waiting.length >= WAITING_MAX) {
         socket.destroy();
       } else if (this.#handler === null || this.#connections.isFull || this.#waiting.length > 0) {
         socket.on("error", ignore);
-        this.#waiting.push({ socket, listener });
+        this.#waiting.push({ socket, listener, isUnix });
       } else {
-        this.#accept(socket, listener);
+        this.#accept(socket, listener, isUnix);
       }
     };
   }
 
-  #accept(accepted: Socket, listener: number): void {
+  #accept(accepted: Socket, listener: number, isUnix: boolean): void {
     const landed = this.#readsByLanding ? reopenForLanding(accepted, this.#socketOptions) : null;
     const socket = landed ?? accepted;
-    const connection = this.#adopt(socket, this.#listeners[listener]!.isUnix);
+    const connection = this.#adopt(socket, isUnix);
     this.#inBatch().accepted(connection.number, listener);
     if (connection.isGivenUp || landed !== null) return;
     socket.on("data", onData);
@@ -356,8 +359,7 @@ class NetEngine implements Engine, SocketEvents {
     this.#inBatch().failed(connection.number, errno);
   }
 
-  // ── Slots that are missing
-  // ────────────────────────────────────────────────────────────────────────────────────────
+  // Slots that are missing.
 
   /** Keeps `bytes[from, to)` until a slot is free. Returns false: no more may be read. */
   #hold(connection: NetConnection, bytes: Buffer, from: number, to: number): boolean {
@@ -407,8 +409,7 @@ class NetEngine implements Engine, SocketEvents {
     else if (!connection.isPaused) connection.socket.resume();
   }
 
-  // ── Batches
-  // ───────────────────────────────────────────────────────────────────────────────────────────────────────
+  // Batches.
 
   /** Opens a batch unless one is open. */
   #inBatch(): Handler {
@@ -435,8 +436,8 @@ class NetEngine implements Engine, SocketEvents {
     if (this.#drainedDue.length > 0) this.#deliverDrained(handler);
     if (this.#starved.length > 0) this.#feedStarved(handler);
     while (this.#waiting.length > 0 && !this.#connections.isFull) {
-      const { socket, listener } = this.#waiting.shift()!;
-      if (!socket.destroyed) this.#accept(socket, listener);
+      const { socket, listener, isUnix } = this.#waiting.shift()!;
+      if (!socket.destroyed) this.#accept(socket, listener, isUnix);
     }
     const waitMs = handler.end();
     this.#isInBatch = false;

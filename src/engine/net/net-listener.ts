@@ -1,6 +1,7 @@
 /** Listening sockets of the net engine. */
 import { type AddressInfo, createServer, type Server } from "node:net";
-import type { ListenerSource } from "../../contract/port.ts";
+import { assert } from "../../base/assert.ts";
+import { LISTENERS_MAX, type ListenerSource } from "../../contract/port.ts";
 import { formatBoundAddress } from "./address.ts";
 
 /** What the kernel queues; it cuts the number down to net.core.somaxconn. */
@@ -27,10 +28,10 @@ export class NetListener {
    * Closes after the first whole pass of the event loop that brought no connection: libuv takes one per pass.
    * Clients that never stop coming cannot hold it open for ever.
    */
-  closeWhenQueueIsEmpty(): void {
+  async closeWhenQueueIsEmpty(): Promise<void> {
     if (this.#isClosing) return;
     this.#isClosing = true;
-    void this.#closeAfterQueue();
+    await this.#closeAfterQueue();
   }
 
   async #closeAfterQueue(): Promise<void> {
@@ -62,16 +63,56 @@ function nextPass(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-/** Opens all of `sources`, or none: throws what `listen` says of the first that fails. */
-export async function openListeners(sources: readonly ListenerSource[]): Promise<NetListener[]> {
-  const listeners: NetListener[] = [];
-  try {
-    for (const source of sources) listeners.push(new NetListener(listeners.length, await listen(source)));
-  } catch (error) {
-    for (const listener of listeners) listener.server.close();
-    throw error;
+/** The listeners of one engine, by number. */
+export class NetListeners {
+  /** By number; "": not in use. */
+  readonly addresses: string[] = [];
+  readonly #byNumber = new Map<number, NetListener>();
+
+  /** Opens all of `sources`, or none: rejects with what `listen` says of the first that fails. */
+  async openAll(sources: readonly (ListenerSource | null)[]): Promise<void> {
+    try {
+      for (const [number, source] of sources.entries())
+        if (source !== null) await this.open(number, source);
+        else this.addresses[number] = "";
+    } catch (error) {
+      for (const listener of this.all()) listener.server.close();
+      throw error;
+    }
   }
-  return listeners;
+
+  /** Opens one with a number that is not in use. Rejects with what `listen` says. */
+  async open(number: number, source: ListenerSource): Promise<NetListener> {
+    assert(number < LISTENERS_MAX, "listeners are numbered below their maximum");
+    assert(!this.#byNumber.has(number), "a number has one listener");
+    const listener = new NetListener(number, await listen(source));
+    while (this.addresses.length < number) this.addresses.push("");
+    this.addresses[number] = listener.address;
+    this.#byNumber.set(number, listener);
+    return listener;
+  }
+
+  all(): readonly NetListener[] {
+    return [...this.#byNumber.values()];
+  }
+
+  stopAccepting(): void {
+    for (const listener of this.all()) void listener.closeWhenQueueIsEmpty();
+  }
+
+  /** Resolves when its queue has been taken and its descriptor is closed. */
+  async remove(number: number): Promise<void> {
+    const listener = this.#byNumber.get(number);
+    if (listener === undefined) return;
+    this.addresses[number] = "";
+    await listener.closeWhenQueueIsEmpty();
+    this.#byNumber.delete(number);
+  }
+
+  /** Closes all at once. */
+  async close(): Promise<void> {
+    for (const listener of this.all()) await listener.close();
+  }
 }
 
 function listen(source: ListenerSource): Promise<Server> {

@@ -207,7 +207,7 @@ class VirtualEngine implements SimEngine, WireOwner, ListenerOwner {
 
   removeListener(number: number): Promise<void> {
     const listener = this.#listeners[number] ?? null;
-    if (listener === null) return Promise.resolve();
+    if (listener === null || this.#leaving.has(number)) return Promise.resolve();
     this.#world.refuse(listener);
     this.listenerAddresses[number] = "";
     this.#planBatch();

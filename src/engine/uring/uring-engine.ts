@@ -233,7 +233,8 @@ class UringEngine extends NativeEngine {
   #armListeners(): void {
     for (let i = 0; i < this.listeners.length; i++) {
       const listener = this.listeners[i]!;
-      if (listener.armed || !this.mayAccept()) continue;
+      if (listener.leaving && listener.armed && !listener.cancelling) this.#cancelListener(i);
+      if (listener.armed || listener.leaving || listener.done || !this.mayAccept()) continue;
       listener.armed = true;
       const multishot = this.table.freeCount >= ACCEPT_AHEAD;
       prepAccept(this.#ring.sqes, this.#ring.nextSqe(), listener.fd, multishot, ACCEPT, i);
