@@ -31,10 +31,7 @@ export function entriesInOrder(routes: readonly Route[]): Entry[] {
   const keys = routes.flatMap((route, index) => {
     const hosts = route.hosts.length === 0 ? [""] : [...new Set(route.hosts)];
     const common = {
-      path: route.path,
-      shape: shapeOf(route.path),
-      segments: segmentsOf(route.path.kind === "regex" ? "" : route.path.text),
-      regex: regexOrder.get(route.path.text)!,
+      ...pathKey(route.path, regexOrder.get(route.path.text)!),
       conditions: conditionCount(route),
       route: index,
     };
@@ -62,37 +59,40 @@ function hostClass(host: string): number {
   return host.startsWith("*.") ? 1 : 0;
 }
 
+/** What the order of paths goes by, made once for each. */
 interface PathKey {
   readonly path: PathPattern;
+  readonly kind: number;
   readonly shape: string;
-  readonly segments: readonly Segment[];
-  readonly regex: number;
+  /** Smaller comes first: literal segments, tail, segments; or where a regex stands. */
+  readonly ranks: readonly [number, number, number];
+  /** Kinds of segments, a digit each: a literal further left is less. */
+  readonly kinds: string;
+}
+
+function pathKey(path: PathPattern, regexOrder: number): PathKey {
+  const kind = PATH_KINDS.indexOf(path.kind);
+  const shape = shapeOf(path);
+  if (path.kind === "regex") return { path, kind, shape, ranks: [regexOrder, 0, 0], kinds: "" };
+  if (path.kind === "prefix")
+    return { path, kind, shape, ranks: [-segmentsOf(path.text).length, 0, 0], kinds: "" };
+  if (path.kind !== "template") return { path, kind, shape, ranks: [0, 0, 0], kinds: "" };
+  const segments = segmentsOf(path.text);
+  const kinds = segments.map((segment) => SEGMENT_KINDS.indexOf(segment.kind)).join("");
+  const literals = segments.filter((segment) => segment.kind === "literal").length;
+  const tail = segments.at(-1)?.kind === "rest" ? 1 : 0;
+  return { path, kind, shape, ranks: [-literals, tail, -segments.length], kinds };
 }
 
 function comparePaths(a: PathKey, b: PathKey): number {
-  const kinds = PATH_KINDS.indexOf(a.path.kind) - PATH_KINDS.indexOf(b.path.kind);
-  if (kinds !== 0) return kinds;
-  if (a.path.kind === "regex") return a.regex - b.regex;
-  if (a.path.kind === "prefix")
-    return b.segments.length - a.segments.length || compareTexts(a.shape, b.shape);
-  if (a.path.kind === "template")
-    return compareTemplates(a.segments, b.segments) || compareTexts(a.shape, b.shape);
-  return compareTexts(a.shape, b.shape);
-}
-
-function compareTemplates(a: readonly Segment[], b: readonly Segment[]): number {
-  const literals = (segments: readonly Segment[]) => segments.filter(({ kind }) => kind === "literal").length;
-  const tail = (segments: readonly Segment[]) => (segments.at(-1)?.kind === "rest" ? 1 : 0);
   return (
-    literals(b) - literals(a) ||
-    tail(a) - tail(b) ||
-    b.length - a.length ||
-    compareTexts(kindsOf(a), kindsOf(b))
+    a.kind - b.kind ||
+    a.ranks[0] - b.ranks[0] ||
+    a.ranks[1] - b.ranks[1] ||
+    a.ranks[2] - b.ranks[2] ||
+    compareTexts(a.kinds, b.kinds) ||
+    compareTexts(a.shape, b.shape)
   );
-}
-
-function kindsOf(segments: readonly Segment[]): string {
-  return segments.map(({ kind }) => SEGMENT_KINDS.indexOf(kind)).join("");
 }
 
 function compareTexts(a: string, b: string): number {
