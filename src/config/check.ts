@@ -176,7 +176,8 @@ function checkBackends(
   if (
     !written(["backends"]) &&
     (!written(["clusters"]) || good.clusters !== undefined) &&
-    clusters.length === 0
+    clusters.length === 0 &&
+    !answersAlone(good, root)
   )
     complain(["backends"], MISSING, WHERE[root.place.kind]);
   if (good.backends !== undefined && good.clusters?.[DEFAULT_CLUSTER] !== undefined) {
@@ -195,6 +196,14 @@ function checkBackends(
       complain(item, "is there twice", "keep one", double);
     }
   }
+}
+
+/** No route needs a backend, as far as it can be told. */
+function answersAlone({ routes }: Partial<Document>, root: Located): boolean {
+  if (at(root, ["routes"]) === undefined) return false;
+  return (
+    routes === undefined || (routes.length > 0 && routes.every((route) => routeTargets(route).length === 0))
+  );
 }
 
 const WHERE = {

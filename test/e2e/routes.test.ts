@@ -108,6 +108,17 @@ test("routes of a file: forwarded, rewritten, redirected, answered, turned away"
   assert.deepEqual([names.filter((name) => name === "app").length, names.length], [6, 8]);
 });
 
+test("routes that answer everything themselves need no backend", { timeout }, async (t) => {
+  const { folder } = configuration(
+    t,
+    "listen: 127.0.0.1:0\nworkers: 1\nroutes: [{ redirect: https://$host$target }]\n",
+  );
+  const proxy = new ProxyProcess(t, ["--log-format", "json"], {}, folder);
+  await proxy.log((record) => record.msg.startsWith("listening on "));
+  const got = await ask(proxy, "/a?b", { Host: "h.example:8080" });
+  assert.deepEqual([got.status, got.headers.location], [308, "https://h.example/a?b"]);
+});
+
 test("hp-proxy check warns of routes that are never asked", { timeout }, async (t) => {
   const { file, folder } = configuration(
     t,
