@@ -23,6 +23,7 @@ export class BackendConnection extends Actor implements MessageSink {
   /** It has said, or shown, that it takes no more requests. */
   #isClosing = false;
   #hasSpokenUnasked = false;
+  #unaskedMs = Infinity;
   #tunnel: Tunnel | null = null;
 
   constructor(stage: Stage, name: string, pace: Pace) {
@@ -58,8 +59,13 @@ export class BackendConnection extends Actor implements MessageSink {
     if (method !== plan.method || target !== targetOf(plan) || version !== "HTTP/1.1") {
       this.#stage.broken(`request ${id} keeps its request line: ${line}`);
     }
-    this.#checkHead(plan, text);
-    this.#checkTurn(plan);
+    // Whose turn it is, and what is a request, the proxy cannot know of a backend that speaks unasked.
+    if (this.#hasSpokenUnasked) this.#checkShunned(plan);
+    else {
+      this.#checkHead(plan, text);
+      this.#checkTurn(plan);
+    }
+    this.#checkCount(plan);
     plan.metCount++;
     this.#plan = plan;
     this.#bodyBytes = 0;
@@ -122,15 +128,26 @@ export class BackendConnection extends Actor implements MessageSink {
   }
 
   #checkTurn(plan: Plan): void {
-    const { id, metCount } = plan;
-    // Whose turn it is, the proxy cannot know of a backend that speaks unasked.
-    const isOrderly = !this.#hasSpokenUnasked;
-    if (isOrderly && this.#isClosing)
-      this.#stage.broken(`request ${id} comes on a connection that was said to close`);
+    const { id } = plan;
+    if (this.#isClosing) this.#stage.broken(`request ${id} comes on a connection that was said to close`);
     const isBusy = this.#plan !== null && (!this.#hasAnswered || !this.isFlushed);
-    if (isOrderly && isBusy) this.#stage.broken(`request ${id} waits for the one before it`);
+    if (isBusy) this.#stage.broken(`request ${id} waits for the one before it`);
+  }
+
+  #checkCount(plan: Plan): void {
+    const { id, metCount } = plan;
     if (metCount > 0 && !isIdempotent(plan)) this.#stage.broken(`${plan.method} ${id} is sent once`);
     if (metCount >= ATTEMPTS_MAX) this.#stage.broken(`request ${id} is sent ${metCount + 1} times`);
+  }
+
+  /** Once the proxy must have seen what was said unasked, it asks no more there. */
+  #checkShunned(plan: Plan): void {
+    const { reachMs } = this.#stage;
+    const last = this.#plan;
+    const isSeen =
+      last?.isAnswered === true && plan.askedMs > Math.max(last.answeredMs, this.#unaskedMs) + reachMs;
+    if (isSeen)
+      this.#stage.broken(`request ${plan.id} goes where ${last.id} was answered with more than its answer`);
   }
 
   #answer(plan: Plan): void {
@@ -171,6 +188,7 @@ export class BackendConnection extends Actor implements MessageSink {
   /** Behind its answer to `plan`. */
   #speakUnasked(plan: Plan): void {
     this.#hasSpokenUnasked = true;
+    this.#unaskedMs = this.world.nowMs;
     this.#stage.unaskedMs = this.world.nowMs;
     // What it is asked meanwhile gets the answer that nobody asked for.
     if (this.#plan !== null && this.#plan !== plan) this.#stage.unruly.add(this.#plan.id);

@@ -204,7 +204,12 @@ export class Client extends Actor implements MessageSink {
     const isChunked = /\r\nTransfer-Encoding: chunked\r\n/i.test(text);
     const length = /\r\nContent-Length: (\d+)\r\n/i.exec(text)?.[1];
     if (isChunked && (length !== undefined || plan.isOld)) this.#broken(`answer ${id} has one length`);
-    if (status === 101 || (method === "CONNECT" && status < 300)) {
+    const opensTunnel = status === 101 || (method === "CONNECT" && status < 300);
+    if (opensTunnel && plan.isPoisoned) {
+      this.close();
+      return 0;
+    }
+    if (opensTunnel) {
       if (!plan.isTunnel) this.#broken(`exchange ${id} becomes no tunnel`);
       if (this.#tunnel === null) this.#beginTunnel(plan);
       this.#isTunnelling = true;
@@ -253,6 +258,7 @@ export class Client extends Actor implements MessageSink {
     }
     if (plan.isServed && !plan.isPoisoned) this.#checkWhole(plan);
     plan.isAnswered = true;
+    plan.answeredMs = this.world.nowMs;
     this.#isInvited = false;
     this.#takenCount++;
     if (this.isOver) return;

@@ -104,9 +104,9 @@ export function checkPromises(played: Played): void {
 
 /** Requests up to the first that may fail are served; and that one fails as it should. */
 function checkBehaved(played: Played, client: Client): void {
-  // The RST behind an answer that is cut takes the answers in front of it along.
+  // The RST behind an answer or a tunnel that is cut takes the answers in front of it along.
   const mayFlush = played.scenario.world.resetFlushes === true;
-  if (mayFlush && client.plans.some(({ lie }) => isAmong(BODY_LIES, lie))) return;
+  if (mayFlush && client.plans.some(({ lie, isTunnel }) => isTunnel || isAmong(BODY_LIES, lie))) return;
   for (const plan of client.plans) {
     if (isClean(plan) && isRepeatable(plan)) {
       if (plan.isServed && plan.isAnswered) continue;

@@ -62,8 +62,8 @@ const MUTATIONS: readonly Mutation[] = [
   mutation(
     "a silent backend has no deadline",
     ORIGIN,
-    "deadlines.set(leg.connection, snapshot.timeouts.responseHeadMs);",
-    "deadlines.clear(leg.connection + 0 * snapshot.version);",
+    "this.#plane.deadlines.set(leg.connection, leg.exchange!.timeouts.responseHeadMs);",
+    "this.#plane.deadlines.clear(leg.connection);",
   ),
   mutation(
     "an idle client has no deadline",
@@ -74,7 +74,7 @@ const MUTATIONS: readonly Mutation[] = [
   mutation(
     "connecting has no deadline",
     ORIGIN,
-    "plane.deadlines.set(connection, plane.snapshot.timeouts.connectMs);",
+    "plane.deadlines.set(connection, exchange.timeouts.connectMs);",
     "",
   ),
   mutation(
@@ -116,8 +116,8 @@ const MUTATIONS: readonly Mutation[] = [
   mutation(
     "no backpressure",
     "session/plane.ts",
-    "return queuedBytes > queuedBytesMax || pieces > QUEUED_PIECES_MAX;",
-    "return false && queuedBytes > queuedBytesMax && pieces > QUEUED_PIECES_MAX;",
+    "return queuedBytes > this.snapshot.limits.queuedBytesMax || pieces > QUEUED_PIECES_MAX;",
+    "return false && pieces > QUEUED_PIECES_MAX;",
   ),
   mutation("draining is told again", "session/plane.ts", "this.#drainedTold = true;", ""),
   mutation(
@@ -178,8 +178,8 @@ const MUTATIONS: readonly Mutation[] = [
   mutation(
     "a paused client is never read again",
     CLIENT,
-    "      leg.paused = false;\n      port.resume(leg.connection);",
-    "      leg.paused = false;",
+    "      this.#moved(leg);\n      port.resume(leg.connection);",
+    "      this.#moved(leg);",
   ),
   mutation(
     "no last chunk",
@@ -216,7 +216,7 @@ function verdictOn({ file, from, to }: Mutation): string {
     if (!text.includes(from)) return "there is no such place";
     writeFileSync(
       path.join(copy, file),
-      text.replace(from, () => to),
+      text.replaceAll(from, () => to),
     );
     const run = path.join(copy, "test/sim/seeds.ts");
     const child = spawnSync(process.execPath, [run, "--until-broken", "--seeds", String(SEEDS_MAX)], {

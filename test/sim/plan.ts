@@ -105,6 +105,8 @@ export interface Plan {
 
   /** What has become of it. */
   askedMs: number;
+  /** When its answer was read whole. */
+  answeredMs: number;
   metCount: number;
   metWholeCount: number;
   /** Status of the final response that the client has read the head of; 0: none. */
@@ -187,6 +189,7 @@ export function drawPlan(prng: Prng, mood: Mood, id: number, mayEnd: boolean, si
     upBytes: drawBytes(prng, sizes),
     downBytes: drawBytes(prng, sizes),
     askedMs: -1,
+    answeredMs: -1,
     metCount: 0,
     metWholeCount: 0,
     answeredStatus: 0,
