@@ -36,7 +36,7 @@ export async function runCheck(argv: readonly string[], environment: Environment
     const errors = await deepErrors(result.configuration);
     if (errors.length > 0) return failed("hp-proxy check", errors);
   }
-  for (const { path, text } of routeWarnings(result.document.routes ?? [])) {
+  for (const { path, text } of routeWarnings(result.document)) {
     const source = placeText((at(result.written, path) ?? result.written).place);
     process.stderr.write(`hp-proxy check: warning: ${source} ${pathText(path)}: ${text}\n`);
   }

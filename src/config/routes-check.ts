@@ -8,6 +8,7 @@ import { orList } from "./kinds.ts";
 import type { Path } from "./located.ts";
 import { compileRoutes, pathOf, routeName } from "./routes-compile.ts";
 import type { RouteDocument } from "./routes-schema.ts";
+import type { Document } from "./schema.ts";
 
 export type Complain = (path: Path, reason: string, remedy: string, value?: string) => void;
 
@@ -99,7 +100,15 @@ function templatesOf(route: RouteDocument): (readonly [Path, string])[] {
   ];
 }
 
+/** A redirect to wherever the client says would serve those who want to deceive it. */
+const SAFE_LOCATION = /^(?:\/|[A-Za-z][A-Za-z0-9+.-]*:\/\/|\$\{?(?:path|target|scheme)\b)/;
+
 function checkTemplates(route: RouteDocument, at: Path, complain: Complain): void {
+  const { redirect } = route;
+  if (redirect !== undefined && !SAFE_LOCATION.test(redirect.location)) {
+    const reason = "begins with what clients choose, who could be sent anywhere";
+    complain([...at, "redirect"], reason, "begin with / or https://", redirect.location);
+  }
   const { names, count } = new PathCaptures(pathOf(route));
   for (const [key, text] of templatesOf(route)) {
     try {
@@ -146,9 +155,12 @@ export interface RouteWarning {
   readonly text: string;
 }
 
-/** Routes under a host behind one that takes every path of it without conditions. */
-export function routeWarnings(routes: readonly RouteDocument[]): RouteWarning[] {
-  const warnings: RouteWarning[] = [];
+/**
+ * Routes that are never asked, because one before them takes every path of their host without conditions; and
+ * those that guard a path which can be written in another way.
+ */
+export function routeWarnings({ routes = [], policy }: Pick<Document, "routes" | "policy">): RouteWarning[] {
+  const warnings = policy.rejectPaths.includes("dot-segment") ? [] : guardWarnings(routes);
   const compiled = compileRoutes(routes, () => 0, DEFAULT_TIMEOUTS);
   const taking = new Map<string, number>();
   const reached = new Set<number>();
@@ -168,6 +180,16 @@ export function routeWarnings(routes: readonly RouteDocument[]): RouteWarning[] 
     warnings.push({ path: ["routes", route], text: `${who}: ${why}` });
   }
   return warnings;
+}
+
+function guardWarnings(routes: readonly RouteDocument[]): RouteWarning[] {
+  return routes.flatMap((route, index) => {
+    const isGuarded = route.allow !== undefined || route.deny !== undefined;
+    if (!isGuarded || pathOf(route).kind === "any") return [];
+    const remedy = "set policy.rejectPaths: [dot-segment, encoded-slash]";
+    const text = `${routeName(route)} guards a path, and /x/.. in front of it may go round that; ${remedy}`;
+    return [{ path: ["routes", index], text }];
+  });
 }
 
 function takesEveryPath({ kind, text }: { kind: string; text: string }): boolean {

@@ -343,9 +343,10 @@ export class ResponseWriter {
  * browsers take a backslash for a slash). Returns its new end.
  */
 function withOneSlash(memory: Uint8Array, start: number, end: number): number {
-  if (start === end || memory[start] !== SLASH) return end;
-  let pos = start + 1;
+  let pos = start;
   while (pos < end && (memory[pos] === SLASH || memory[pos] === BACKSLASH)) pos++;
+  if (pos === start) return end;
+  memory[start] = SLASH;
   memory.copyWithin(start + 1, pos, end);
   return end - (pos - start - 1);
 }

@@ -127,7 +127,17 @@ test("hp-proxy check warns of routes that are never asked", { timeout }, async (
   const { status, stdout, stderr } = await runToEnd(t, ["check", "-c", file], {}, folder);
   assert.equal(status, 0, stderr);
   assert.match(stdout, /is right: 1 listener, 2 routes, 1 cluster, 1 backend/);
+  assert.equal(stderr.split("\n").length, 2, stderr);
   assert.match(stderr, /warning: \S+:4:5 routes\[1\]: \* ~ \/a\.\* is never asked: routes\[0\]/);
+});
+
+test("hp-proxy check warns of a guard that a path can go round", { timeout }, async (t) => {
+  const text = 'backends: ["127.0.0.1:1"]\nroutes:\n  - { prefix: /admin, allow: 10.0.0.0/8 }\n  - {}\n';
+  const { file, folder } = configuration(t, text);
+  const { stderr } = await runToEnd(t, ["check", "-c", file], {}, folder);
+  assert.match(stderr, /warning: \S+:3:5 routes\[0\]: .*rejectPaths/);
+  const strict = await runToEnd(t, ["check", "-c", file, "--reject-paths", "dot-segment"], {}, folder);
+  assert.equal(strict.stderr, "");
 });
 
 test("hp-proxy explain tells route, losers, backend, what is sent, and what is refused", {

@@ -65,6 +65,13 @@ const ANSWERED: readonly Answered[] = [
     gets: ["Location: /evil.example/x"],
   },
   {
+    name: "nor with two backslashes",
+    routing: redirect("$rest", "/old/*rest", 302),
+    request: ["GET /old/\\\\evil.example HTTP/1.1", HOST],
+    status: 302,
+    gets: ["Location: /evil.example"],
+  },
+  {
     name: "nor with a backslash",
     routing: redirect("$path", "", 302),
     request: ["GET /\\evil.example HTTP/1.1", HOST],

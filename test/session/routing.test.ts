@@ -229,6 +229,51 @@ onEachEngine(
 );
 
 onEachEngine(
+  "routes: a WebSocket takes its route, rewritten and with fields",
+  {
+    routing: routing(
+      route("/ws/:room", {
+        rewrite: { kind: "template", text: "/rooms/$room" },
+        requestFields: [{ kind: "set", name: "X-Room", value: "$room" }],
+        responseFields: [{ kind: "set", name: "X-Room", value: "$room" }],
+      }),
+    ),
+  },
+  async (stage) => {
+    const client = stage.client();
+    const upgrade = ["Connection: Upgrade", "Upgrade: websocket"];
+    client.write(text(["GET /ws/7 HTTP/1.1", HOST, ...upgrade]));
+    const backend = await stage.backend.next();
+    const seen = await backend.head();
+    assert.match(seen, /^GET \/rooms\/7 HTTP/);
+    assert.match(seen, /\r\nX-Room: 7\r\n/);
+    backend.write(text(["HTTP/1.1 101 Switching Protocols", ...upgrade]));
+    assert.match(await client.head(), /^HTTP\/1.1 101 /);
+    client.write("ping");
+    assert.equal((await backend.bytes(4)).toString(), "ping");
+    backend.write("pong");
+    assert.equal((await client.bytes(4)).toString(), "pong");
+  },
+);
+
+onEachEngine(
+  "routes: a request that is repeated goes out as it was rewritten",
+  { routing: routing(route("prefix /a", { rewrite: { kind: "prefix", from: "/a", to: "/b" } })) },
+  async (stage) => {
+    await exchange(stage, 0, ["GET /a/1 HTTP/1.1", HOST]);
+    const client = stage.client();
+    client.write(text(["GET /a/2 HTTP/1.1", HOST]));
+    const [idle] = stage.backend.peers;
+    await idle!.head();
+    idle!.reset();
+    const fresh = await stage.backend.when("a second connection", () => stage.backend.peers[1]);
+    assert.match(await fresh.head(), /^GET \/b\/2 HTTP/);
+    fresh.write(OK);
+    await client.message();
+  },
+);
+
+onEachEngine(
   "routes: clusters are chosen by weight",
   {
     backends: 2,
