@@ -90,7 +90,7 @@ const FAULTY: Partial<Record<RequestFault, (id: number) => string>> = {
   "version-2": (id) => `GET /x/${id} HTTP/2.0\r\nHost: sim\r\nX-Id: ${id}\r\n\r\n`,
 };
 
-/** What a backend writes for `plan`, told no lies; and whether it is heard of at the end of the connection. */
+/** What a backend writes for `plan` if it does not lie. */
 export function response(plan: Plan): Buffer[] {
   const { id, status, responseFraming: framing, responseBytes, lie } = plan;
   const interims = lie === "flood" ? FLOOD_INTERIMS : plan.interims;

@@ -23,8 +23,6 @@ const PATTERN = make();
 export const Way = { request: 0, response: 1, tunnelUp: 2, tunnelDown: 3 } as const;
 export type Way = (typeof Way)[keyof typeof Way];
 
-export const BODY_BYTES_MAX = PATTERN_BYTES - STARTS;
-
 /** The body of `bytes` bytes of exchange `id`: a view, not to be written to. */
 export function bodyOf(id: number, way: Way, bytes: number): Buffer {
   const start = startOf(id, way);

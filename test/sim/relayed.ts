@@ -1,4 +1,4 @@
-/** Both ends of a connection in mode tcp: each begins by saying which exchange it is, and then is a tunnel. */
+/** Both ends of a connection in mode tcp: a tunnel, before which the client says which exchange it is. */
 import { Actor, type Pace } from "./actor.ts";
 import { Way } from "./pattern.ts";
 import type { Plan } from "./plan.ts";

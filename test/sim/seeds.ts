@@ -30,7 +30,7 @@ export interface Tally {
   readonly failures: { readonly seed: number; readonly broken: readonly string[] }[];
 }
 
-export function emptyTally(): Tally {
+function emptyTally(): Tally {
   return { seeds: 0, requests: 0, served: 0, refused: 0, cut: 0, steps: 0, moods: {}, met: {}, failures: [] };
 }
 

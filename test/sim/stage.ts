@@ -14,7 +14,7 @@ export interface Stage {
   readonly plans: Map<number, Plan>;
   /** The one in force. */
   readonly snapshot: Snapshot;
-  /** Exchanges answered on a connection on which its backend has spoken unasked: whose answers, nobody knows. */
+  /** Exchanges answered where the backend has spoken unasked: whose answers they are, nobody knows. */
   readonly unruly: Set<number>;
   /** When a backend last said something unasked. */
   unaskedMs: number;

@@ -99,6 +99,8 @@ class Client implements WireOwner {
   }
 }
 
+const SILENT: WireOwner = { wireConnected: () => {}, wireReadable: () => {}, wireWritable: () => {} };
+
 function run(options: WorldOptions): { lines: string[]; clients: Client[]; world: World } {
   const world = new World(options);
   const engine = createSimEngine(world, OPTIONS);
@@ -149,6 +151,50 @@ test("dialling where nobody listens is refused", () => {
   world.dial("192.0.2.1:81", "192.0.2.9", client);
   while (world.step());
   assert.equal(client.errno, Errno.ECONNREFUSED);
+});
+
+test("a mute listener answers nobody, until it does; one that refuses may accept again", () => {
+  const world = new World({ seed: 1 });
+  const listener = world.listen("192.0.2.1:80", { wireIncoming: () => {} })!;
+  listener.isMute = true;
+  const lost = world.dial("192.0.2.1:80", "192.0.2.9", new Client(1));
+  while (world.step());
+  assert.equal(lost.isConnected || lost.errno !== 0, false, "neither connected nor refused");
+  listener.isMute = false;
+  world.refuse(listener);
+  const refused = world.dial("192.0.2.1:80", "192.0.2.9", new Client(1));
+  while (world.step());
+  assert.equal(refused.errno, Errno.ECONNREFUSED);
+  world.accept(listener);
+  const accepted = world.dial("192.0.2.1:80", "192.0.2.9", new Client(1));
+  while (world.step());
+  assert.equal(accepted.isConnected, true);
+});
+
+test("a way that is blocked makes everything late, and loses nothing", () => {
+  const calm = run({ seed: 3 });
+  const stalled = run({ seed: 3, stallOneIn: 5, stallMaxMs: 400 });
+  assert.ok(stalled.world.nowMs > calm.world.nowMs + 200);
+  assert.deepEqual(
+    stalled.clients.map((client) => client.receivedBytes),
+    [100, 20_000, 700_000],
+  );
+});
+
+test("RST leaves what has arrived to be read, or takes it along", () => {
+  for (const resetFlushes of [false, true]) {
+    const world = new World({ seed: 1, resetFlushes });
+    const listener = world.listen("192.0.2.1:80", { wireIncoming: () => {} })!;
+    const near = world.dial("192.0.2.1:80", "192.0.2.9", { ...SILENT });
+    while (world.step());
+    const far = listener.queue.shift()!;
+    far.write(Uint8Array.of(1, 2, 3), 0, 3);
+    while (world.step());
+    far.reset();
+    while (world.step());
+    const target = new Uint8Array(8);
+    assert.equal(near.read(target, 0, 8), resetFlushes ? Errno.ECONNRESET : 3);
+  }
 });
 
 test("the handler's deadline is kept to the moment, in no real time", () => {

@@ -23,9 +23,7 @@ export interface WorldOptions {
   /** Once in so many segments the way is blocked for up to `stallMaxMs`; 0: never. */
   readonly stallOneIn?: number;
   readonly stallMaxMs?: number;
-  /**
-   * An RST takes what its receiver has not read along (RFC 9293 §3.5.2 allows either; Linux leaves it).
-   */
+  /** An RST takes along what its receiver has not read (RFC 9293 §3.10.7.4: segment queues are flushed). */
   readonly resetFlushes?: boolean;
 }
 
