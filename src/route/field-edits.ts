@@ -21,6 +21,8 @@ export const NO_ROOM = -1;
 interface Addition {
   readonly name: Uint8Array;
   readonly value: Template;
+  /** A request has a Host field, even an empty one (RFC 9112 §3.2). */
+  readonly isHost: boolean;
 }
 
 export class FieldEdits {
@@ -38,7 +40,11 @@ export class FieldEdits {
     this.#removed = [...new Set(gone)].map(asciiBytes);
     this.#added = edits
       .filter(({ kind }) => kind !== "remove")
-      .map(({ name, value }) => ({ name: asciiBytes(name), value: new Template(value, names, count) }));
+      .map(({ name, value }) => ({
+        name: asciiBytes(name),
+        value: new Template(value, names, count),
+        isHost: name.toLowerCase() === "host",
+      }));
     this.isConstant = this.#added.every(({ value }) => value.isConstant);
     this.usesCaptures = this.#added.some(({ value }) => value.usesCaptures);
     this.usesRequestId = this.#added.some(({ value }) => value.usesRequestId);
@@ -66,9 +72,9 @@ export class FieldEdits {
   addedLength(source: TemplateSource): number {
     let bytes = 0;
     for (let i = 0; i < this.#added.length; i++) {
-      const { name, value } = this.#added[i]!;
+      const { name, value, isHost } = this.#added[i]!;
       const valueBytes = value.length(source);
-      if (valueBytes > 0) bytes += name.length + valueBytes + 4;
+      if (valueBytes > 0 || isHost) bytes += name.length + valueBytes + 4;
     }
     return bytes;
   }
@@ -79,8 +85,8 @@ export class FieldEdits {
    */
   writeAdded(memory: Uint8Array, view: DataView, at: number, source: TemplateSource): number {
     for (let i = 0; i < this.#added.length; i++) {
-      const { name, value } = this.#added[i]!;
-      if (value.length(source) === 0) continue;
+      const { name, value, isHost } = this.#added[i]!;
+      if (value.length(source) === 0 && !isHost) continue;
       for (let k = 0; k < name.length; k++) memory[at++] = name[k]!;
       memory[at++] = COLON;
       memory[at++] = SP;

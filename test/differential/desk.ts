@@ -58,7 +58,7 @@ export class Desk implements Port {
   #nowMs = 1000;
   #busy = false;
 
-  constructor(policy: Partial<Policy> = {}) {
+  constructor(policy: Partial<Policy> = {}, more: Partial<Snapshot> = {}) {
     this.buffers = new BufferPool(REGION, SMALL_SLOTS, LARGE_SLOTS);
     const endpoint = { name: "backend", address: "192.0.2.9:80", healthy: true };
     const snapshot: Snapshot = {
@@ -70,6 +70,7 @@ export class Desk implements Port {
       timeouts: DEFAULT_TIMEOUTS,
       limits: DEFAULT_LIMITS,
       policy: { ...DEFAULT_POLICY, ...policy },
+      ...more,
     };
     const notices = { failure: () => {}, endpoint: () => {}, drained: () => {} };
     this.#session = createHttpSession(this, snapshot, new Float64Array(BLOCK_BYTES / 8), notices, 0);

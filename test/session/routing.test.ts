@@ -137,6 +137,12 @@ const EDITED: readonly Edited[] = [
     seesNot: [/cookie/i, /evil/, /x-query/i, /^host: h\.example/im],
   },
   {
+    name: "Host stays where it is set to nothing",
+    route: route("", { requestFields: [{ kind: "set", name: "Host", value: "$host" }] }),
+    request: [GET, "Host:"],
+    sees: ["Host: "],
+  },
+  {
     name: "response fields are set, added and removed",
     route: route("", {
       responseFields: [
