@@ -13,6 +13,9 @@ const FOLD = LOWER_CASE;
 const CR = 0x0d;
 const LF = 0x0a;
 const COLON = 0x3a;
+const EACH_LF = 0x0a0a_0a0a;
+const EACH_01 = 0x0101_0101;
+const EACH_80 = 0x8080_8080 | 0;
 const SP = 0x20;
 
 /** Returned when there is no room. */
@@ -51,13 +54,13 @@ export class FieldEdits {
   }
 
   /** Takes the lines that go out of the head `memory[start, end)`. Returns its new end. */
-  remove(memory: Uint8Array, start: number, end: number): number {
+  remove(memory: Uint8Array, view: DataView, start: number, end: number): number {
     if (this.#removed.length === 0) return end;
-    let to = nextLine(memory, start, end);
+    let to = nextLine(memory, view, start, end);
     // Lines up to `from` have been looked at, those up to `to` stay.
     let from = to;
     while (from < end && memory[from] !== CR) {
-      const next = nextLine(memory, from, end);
+      const next = nextLine(memory, view, from, end);
       if (!this.#isRemoved(memory, from)) {
         if (to !== from) memory.copyWithin(to, from, next);
         to += next - from;
@@ -108,7 +111,7 @@ export class FieldEdits {
   ): number {
     if (end + this.addedLength(source) > limit) return NO_ROOM;
     // The empty line goes behind what is added.
-    const linesEnd = this.remove(memory, start, end) - 2;
+    const linesEnd = this.remove(memory, view, start, end) - 2;
     const at = this.writeAdded(memory, view, linesEnd, source);
     memory[at] = CR;
     memory[at + 1] = LF;
@@ -126,8 +129,12 @@ export class FieldEdits {
   }
 }
 
-/** Where the line behind that at `pos` begins. */
-function nextLine(memory: Uint8Array, pos: number, end: number): number {
+/** Where the line behind that at `pos` begins. Looks at four bytes at a time for the LF. */
+function nextLine(memory: Uint8Array, view: DataView, pos: number, end: number): number {
+  for (; pos + 4 <= end; pos += 4) {
+    const word = view.getInt32(pos, true) ^ EACH_LF;
+    if (((word - EACH_01) & ~word & EACH_80) !== 0) break;
+  }
   while (pos < end && memory[pos] !== LF) pos++;
   return pos + 1;
 }

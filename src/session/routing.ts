@@ -229,7 +229,7 @@ export function editResponse({ buffers, memory, view }: Plane, exchange: Exchang
     exchange.slotLimit = buffers.slotEnd(slot);
     buffers.release(start);
   }
-  let at = edits.remove(memory, exchange.slotStart, exchange.slotAt) - 2;
+  let at = edits.remove(memory, view, exchange.slotStart, exchange.slotAt) - 2;
   if (isConstant) at = edits.writeAdded(memory, view, at, NO_SOURCE);
   else at = copy(view, memory, exchange.linesStart, exchange.linesEnd, at);
   memory[at] = CR;
