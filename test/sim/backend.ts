@@ -24,6 +24,7 @@ export class BackendConnection extends Actor implements MessageSink {
   #isClosing = false;
   #hasSpokenUnasked = false;
   #unaskedMs = Infinity;
+  #unaskedBehind: Plan | null = null;
   #tunnel: Tunnel | null = null;
 
   constructor(stage: Stage, name: string, pace: Pace) {
@@ -145,7 +146,10 @@ export class BackendConnection extends Actor implements MessageSink {
     const { reachMs } = this.#stage;
     const last = this.#plan;
     const isSeen =
-      last?.isAnswered === true && plan.askedMs > Math.max(last.answeredMs, this.#unaskedMs) + reachMs;
+      last !== null &&
+      last === this.#unaskedBehind &&
+      last.isAnswered &&
+      plan.askedMs > Math.max(last.answeredMs, this.#unaskedMs) + reachMs;
     if (isSeen)
       this.#stage.broken(`request ${plan.id} goes where ${last.id} was answered with more than its answer`);
   }
@@ -189,6 +193,8 @@ export class BackendConnection extends Actor implements MessageSink {
   #speakUnasked(plan: Plan): void {
     this.#hasSpokenUnasked = true;
     this.#unaskedMs = this.world.nowMs;
+    this.#unaskedBehind = plan;
+    this.#stage.unaskedAtMs.push(this.world.nowMs);
     this.#stage.unaskedMs = this.world.nowMs;
     // What it is asked meanwhile gets the answer that nobody asked for.
     if (this.#plan !== null && this.#plan !== plan) this.#stage.unruly.add(this.#plan.id);

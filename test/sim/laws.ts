@@ -106,8 +106,9 @@ export function checkPromises(played: Played): void {
 function checkBehaved(played: Played, client: Client): void {
   // The RST behind an answer or a tunnel that is cut takes the answers in front of it along.
   const mayFlush = played.scenario.world.resetFlushes === true;
-  if (mayFlush && client.plans.some(({ lie, isTunnel }) => isTunnel || isAmong(BODY_LIES, lie))) return;
+  if (mayFlush && client.plans.some(mayEndInReset)) return;
   for (const plan of client.plans) {
+    if (mayMeetUnasked(played, plan)) return;
     if (isClean(plan) && isRepeatable(plan)) {
       if (plan.isServed && plan.isAnswered) continue;
       played.broken(`${client.name}: request ${plan.id} is served whatever others do`);
@@ -127,6 +128,16 @@ function checkBehaved(played: Played, client: Client): void {
     }
     return;
   }
+}
+
+function mayEndInReset({ lie, fault, isTunnel }: Plan): boolean {
+  return isTunnel || isAmong(BODY_LIES, lie) || fault === "half-a-head" || fault === "half-a-body";
+}
+
+/** What a backend said unasked may have been under way when it was. */
+function mayMeetUnasked({ unaskedAtMs, reachMs }: Stage, { askedMs, answeredMs }: Plan): boolean {
+  const endMs = answeredMs < 0 ? Infinity : answeredMs + reachMs;
+  return unaskedAtMs.some((atMs) => atMs + reachMs > askedMs && atMs < endMs);
 }
 
 /** The policy of this world forbids it. */

@@ -90,6 +90,7 @@ class Simulation implements Stage {
   readonly notices: FailureNotice[] = [];
   readonly unruly = new Set<number>();
   unaskedMs = -Infinity;
+  readonly unaskedAtMs: number[] = [];
   drainedCount = 0;
   isDraining = false;
   readonly #seed: number;

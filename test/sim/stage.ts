@@ -18,6 +18,8 @@ export interface Stage {
   readonly unruly: Set<number>;
   /** When a backend last said something unasked. */
   unaskedMs: number;
+  /** Each time. */
+  readonly unaskedAtMs: number[];
   /** How long that, and what is on its way to meet it, travels at most. */
   readonly reachMs: number;
   /** Something that must never be so is so. */
