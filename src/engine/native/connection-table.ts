@@ -33,14 +33,20 @@ export const Flag = {
   cancelling: 2048,
   /** epoll: something may wait to be read; the kernel will not say so again. */
   readable: 4096,
-  /** epoll: the kernel takes no more for now; it will say when it does. */
+  /** The kernel took no more: epoll waits until it says so, uring leaves the waiting to the kernel. */
   blocked: 8192,
   /** epoll: the peer has closed or broken the connection, so that reading has an end to reach. */
   hungUp: 16384,
 } as const;
 
 /** Bits of `ConnectionTable.inFlight`: what the kernel works on. */
-export const InFlight = { receive: 1, send: 2, connect: 4 } as const;
+export const InFlight = {
+  receive: 1,
+  send: 2,
+  connect: 4,
+  /** uring: the send is one that is done when it has been handed over. */
+  immediate: 8,
+} as const;
 
 const NONE = -1;
 /** Stands for a descriptor that is closed while its index is still taken. */

@@ -1,6 +1,7 @@
 /**
  * What waits to be sent: for each connection a list of ranges, each holding one reference to its slot.
  *
+ * Nearly always one range waits, so the first has a place of its own; those behind it are nodes of a list.
  * Nodes live in arrays that double when all are taken; the number of nodes is the handler's to bound
  * (`Port.queuedBytes`).
  *
@@ -17,9 +18,14 @@ export class SendQueue {
   readonly #buffers: BufferPool;
   /** Address of the pool's first byte, for the kernel. */
   readonly #poolAddress: number;
+  /** The range that is first in each list; -1: nothing waits. */
+  readonly #headStart: Int32Array;
+  readonly #headEnd: Int32Array;
+  /** Nodes of the ranges behind it. */
   readonly #first: Int32Array;
   readonly #last: Int32Array;
-  readonly #bytes: Float64Array;
+  /** Bytes behind the first range. */
+  readonly #moreBytes: Float64Array;
   #start = new Int32Array(NODES_AT_FIRST);
   #end = new Int32Array(NODES_AT_FIRST);
   #next = new Int32Array(NODES_AT_FIRST);
@@ -28,39 +34,101 @@ export class SendQueue {
   constructor(connectionsMax: number, buffers: BufferPool, poolAddress: number) {
     this.#buffers = buffers;
     this.#poolAddress = poolAddress;
+    this.#headStart = new Int32Array(connectionsMax).fill(NONE);
+    this.#headEnd = new Int32Array(connectionsMax);
     this.#first = new Int32Array(connectionsMax).fill(NONE);
     this.#last = new Int32Array(connectionsMax).fill(NONE);
-    this.#bytes = new Float64Array(connectionsMax);
+    this.#moreBytes = new Float64Array(connectionsMax);
     this.#linkFree(0);
   }
 
   /** Bytes that wait, those in flight included. */
   bytesOf(connection: number): number {
-    return this.#bytes[connection]!;
+    const start = this.#headStart[connection]!;
+    return start === NONE ? 0 : this.#headEnd[connection]! - start + this.#moreBytes[connection]!;
   }
 
   isEmpty(connection: number): boolean {
-    return this.#first[connection] === NONE;
+    return this.#headStart[connection] === NONE;
   }
 
-  /** True when exactly one range waits. */
+  /** True when exactly one range waits. The queue must not be empty. */
   isSingle(connection: number): boolean {
-    const first = this.#first[connection]!;
-    return first !== NONE && this.#next[first] === NONE;
+    return this.#first[connection] === NONE;
   }
 
   /** Offset of the first byte that waits. The queue must not be empty. */
   firstStart(connection: number): number {
-    return this.#start[this.#first[connection]!]!;
+    return this.#headStart[connection]!;
   }
 
   /** Just past the last byte of the first range. */
   firstEnd(connection: number): number {
-    return this.#end[this.#first[connection]!]!;
+    return this.#headEnd[connection]!;
   }
 
   /** Queues a range and takes over its reference. */
   push(connection: number, start: number, end: number): void {
+    if (this.#headStart[connection] !== NONE) {
+      this.#append(connection, start, end);
+      return;
+    }
+    this.#headStart[connection] = start;
+    this.#headEnd[connection] = end;
+  }
+
+  /**
+   * `count` bytes have left: takes them off the front and gives back the references of ranges that are
+   * through.
+   */
+  consume(connection: number, count: number): void {
+    let left = count;
+    while (left > 0) {
+      const start = this.#headStart[connection]!;
+      assert(start !== NONE, "no more leaves than was queued");
+      const bytes = this.#headEnd[connection]! - start;
+      if (left < bytes) {
+        this.#headStart[connection] = start + left;
+        return;
+      }
+      left -= bytes;
+      this.#dropHead(connection, start);
+    }
+  }
+
+  /** Gives up everything that waits. */
+  clear(connection: number): void {
+    for (let start = this.#headStart[connection]!; start !== NONE; start = this.#headStart[connection]!) {
+      this.#dropHead(connection, start);
+    }
+  }
+
+  /**
+   * Writes the first ranges, at most `countMax`, as `struct iovec` (address, length; 64 bits each) at
+   * `words[at]`. Returns how many.
+   */
+  writeVectors(connection: number, words: Int32Array, at: number, countMax: number): number {
+    let start = this.#headStart[connection]!;
+    let end = this.#headEnd[connection]!;
+    let node = this.#first[connection]!;
+    let count = 0;
+    while (start !== NONE && count < countMax) {
+      const address = this.#poolAddress + start;
+      const word = at + count * 4;
+      words[word] = address | 0;
+      words[word + 1] = (address / TWO_POW_32) | 0;
+      words[word + 2] = end - start;
+      words[word + 3] = 0;
+      count++;
+      if (node === NONE) break;
+      start = this.#start[node]!;
+      end = this.#end[node]!;
+      node = this.#next[node]!;
+    }
+    return count;
+  }
+
+  #append(connection: number, start: number, end: number): void {
     if (this.#free === NONE) this.#grow();
     const node = this.#free;
     this.#free = this.#next[node]!;
@@ -71,60 +139,22 @@ export class SendQueue {
     if (last === NONE) this.#first[connection] = node;
     else this.#next[last] = node;
     this.#last[connection] = node;
-    this.#bytes[connection] = this.#bytes[connection]! + (end - start);
+    this.#moreBytes[connection] = this.#moreBytes[connection]! + (end - start);
   }
 
-  /**
-   * `count` bytes have left: takes them off the front and gives back the references of ranges that are
-   * through.
-   */
-  consume(connection: number, count: number): void {
-    this.#bytes[connection] = this.#bytes[connection]! - count;
-    let left = count;
-    while (left > 0) {
-      const node = this.#first[connection]!;
-      assert(node !== NONE, "no more leaves than was queued");
-      const bytes = this.#end[node]! - this.#start[node]!;
-      if (left < bytes) {
-        this.#start[node] = this.#start[node]! + left;
-        return;
-      }
-      left -= bytes;
-      this.#dropFirst(connection, node);
+  #dropHead(connection: number, start: number): void {
+    this.#buffers.release(start);
+    const node = this.#first[connection]!;
+    if (node === NONE) {
+      this.#headStart[connection] = NONE;
+      return;
     }
-  }
-
-  /** Gives up everything that waits. */
-  clear(connection: number): void {
-    for (let node = this.#first[connection]!; node !== NONE; node = this.#first[connection]!) {
-      this.#dropFirst(connection, node);
-    }
-    this.#bytes[connection] = 0;
-  }
-
-  /**
-   * Writes the first ranges, at most `countMax`, as `struct iovec` (address, length; 64 bits each) at
-   * `words[at]`. Returns how many.
-   */
-  writeVectors(connection: number, words: Int32Array, at: number, countMax: number): number {
-    let count = 0;
-    let word = at;
-    for (let node = this.#first[connection]!; node !== NONE && count < countMax; node = this.#next[node]!) {
-      const start = this.#start[node]!;
-      const address = this.#poolAddress + start;
-      words[word] = address | 0;
-      words[word + 1] = (address / TWO_POW_32) | 0;
-      words[word + 2] = this.#end[node]! - start;
-      words[word + 3] = 0;
-      word += 4;
-      count++;
-    }
-    return count;
-  }
-
-  #dropFirst(connection: number, node: number): void {
-    this.#buffers.release(this.#start[node]!);
+    const nodeStart = this.#start[node]!;
+    const nodeEnd = this.#end[node]!;
     const next = this.#next[node]!;
+    this.#headStart[connection] = nodeStart;
+    this.#headEnd[connection] = nodeEnd;
+    this.#moreBytes[connection] = this.#moreBytes[connection]! - (nodeEnd - nodeStart);
     this.#first[connection] = next;
     if (next === NONE) this.#last[connection] = NONE;
     this.#next[node] = this.#free;

@@ -8,11 +8,15 @@
  *
  * @hot
  */
+import type { Ring } from "./ring.ts";
 
 /** Length of a window. */
 const WINDOW_MS = 2;
 /** Connections that must have spoken in it. */
 const BUSY_CONNECTIONS = 40;
+/** A wait then goes on until so many completions are there, or so many microseconds have passed. */
+const GATHER_COUNT = 8;
+const GATHER_US = 50;
 
 export class Gathering {
   /** By connection: the window in which it spoke last. */
@@ -30,6 +34,13 @@ export class Gathering {
     if (this.#spokeIn[connection] === this.#window) return;
     this.#spokeIn[connection] = this.#window;
     this.#speakers++;
+  }
+
+  /** Once a turn: tells `ring`, which must be able to, how to wait from now on. */
+  direct(ring: Ring, nowMs: number): void {
+    const verdict = this.judge(nowMs);
+    if (verdict === 1) ring.gather(GATHER_COUNT, GATHER_US);
+    else if (verdict === 0) ring.gather(1, 0);
   }
 
   /**

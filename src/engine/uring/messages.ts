@@ -19,6 +19,8 @@ export class Messages {
   readonly #memory: Mapping = mapMemory(COUNT * MESSAGE_WORDS * 4);
   readonly #words = new Int32Array(this.#memory.buffer);
   #used = 0;
+  /** Bytes of the message that was written last. */
+  bytes = 0;
 
   isFull(): boolean {
     return this.#used === COUNT;
@@ -34,6 +36,9 @@ export class Messages {
     const at = this.#used++ * MESSAGE_WORDS;
     const words = this.#words;
     const count = queue.writeVectors(connection, words, at + HEADER_WORDS, VECTORS_MAX);
+    let bytes = 0;
+    for (let i = 0; i < count; i++) bytes += words[at + HEADER_WORDS + i * 4 + 2]!;
+    this.bytes = bytes;
     const address = this.#memory.address + at * 4;
     const vectors = address + HEADER_WORDS * 4;
     // Name and its length stay 0; address of the vectors at byte 16, their count at 24.

@@ -29,6 +29,9 @@ const RECVSEND_BUNDLE = 16 << IOPRIO_SHIFT;
 const POLLIN = 1;
 const SOCK_CLOEXEC = 0x80000;
 const MSG_NOSIGNAL = 0x4000;
+const MSG_DONTWAIT = 0x40;
+/** A short send counts as a failure. */
+const MSG_WAITALL = 0x100;
 const CANCEL_ALL = 1;
 const CANCEL_ANY = 4;
 const TWO_POW_32 = 0x1_0000_0000;
@@ -95,6 +98,16 @@ export function prepSendmsg(
   index: number,
 ): void {
   prep(words, at, OP_SENDMSG, fd, address, 1, MSG_NOSIGNAL, kind, index);
+}
+
+/**
+ * Makes the send or message at `at` one of `kind` that is done when it has been handed over: either all of it
+ * was taken and nothing is told, or the completion tells how many bytes were, or why none (6.1).
+ */
+export function prepImmediate(words: Int32Array, at: number, kind: number): void {
+  words[at] = words[at]! | SQE_CQE_SKIP_SUCCESS;
+  words[at + 7] = MSG_NOSIGNAL | MSG_DONTWAIT | MSG_WAITALL;
+  words[at + 9] = kind;
 }
 
 /** Connects to the `struct sockaddr` of `bytes` at `address`. */

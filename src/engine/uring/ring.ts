@@ -45,17 +45,20 @@ const OFF_SQES = 0x1000_0000;
 const PROT_READ_WRITE = 3;
 const MAP_SHARED_POPULATE = 0x8001;
 
+const SQ_CQ_OVERFLOW = 1 << 1;
+
 const SQ_ENTRIES = 1024;
 /** Room for a burst; what is beyond it the kernel keeps and hands over later (FEAT_NODROP), at a price. */
 const CQ_ENTRIES = 8192;
 const SQE_WORDS = 16;
-const CQE_WORDS = 4;
 
 const EPERM = 1;
 const EINVAL = 22;
 const ENOSYS = 38;
 const TWO_POW_32 = 0x1_0000_0000;
 
+/** Words of a completion: user_data (index, kind), result, flags. */
+export const CQE_WORDS = 4;
 /** Bits of a completion's flags; the buffer's id lies above them. */
 export const CqeFlag = { buffer: 1, more: 2 } as const;
 export const CQE_BUFFER_SHIFT = 16;
@@ -89,6 +92,7 @@ export class Ring {
   readonly #sqTailAt: number;
   readonly #cqHeadAt: number;
   readonly #cqTailAt: number;
+  readonly #sqFlagsAt: number;
   readonly #sqMask: number;
   readonly #enterFd: number;
   readonly #enterFlags: number;
@@ -127,6 +131,7 @@ export class Ring {
     this.#sqTailAt = words[sq + 1]! >> 2;
     this.#cqHeadAt = words[cq]! >> 2;
     this.#cqTailAt = words[cq + 1]! >> 2;
+    this.#sqFlagsAt = words[sq + 4]! >> 2;
     this.#sqMask = sqEntries - 1;
     this.cqMask = cqEntries - 1;
     this.cqHead = Atomics.load(this.#queueWords, this.#cqHeadAt);
@@ -181,15 +186,13 @@ export class Ring {
       words[TIMESPEC_AT + 2] = Math.ceil((waitMs - seconds * 1000) * 1e6) % 1e9;
     }
     words[ARG_AT + 3] = this.#gatherUs;
-    // A send completes while it is handed over, so what is handed over now is no company.
-    const company = this.#gatherUs === 0 ? 1 : this.#gatherCount + this.pending;
-    this.#enter(company, this.#arguments.address, this.#enterFlags);
+    this.#enter(this.#gatherCount, this.#arguments.address, this.#enterFlags);
     return this.cqReady();
   }
 
   /**
-   * From now on a wait that has its first completion goes on until there are `count` more than entries were
-   * handed over with it, or `us` have passed since it began (6.12). (1, 0): it returns at once.
+   * From now on a wait that has its first completion goes on until there are `count`, or `us` have
+   * passed since it began (6.12). (1, 0): it returns at once.
    */
   gather(count: number, us: number): void {
     this.#gatherCount = count;
@@ -199,6 +202,14 @@ export class Ring {
   /** Completions not read yet. */
   cqReady(): number {
     return (Atomics.load(this.#queueWords, this.#cqTailAt) - this.cqHead) | 0;
+  }
+
+  /**
+   * The kernel keeps completions that found no room. They come later; until then nothing can be concluded from
+   * a completion that is not there.
+   */
+  hasOverflowed(): boolean {
+    return (Atomics.load(this.#queueWords, this.#sqFlagsAt) & SQ_CQ_OVERFLOW) !== 0;
   }
 
   /** Gives the entries of read completions back to the kernel. */

@@ -26,30 +26,32 @@ import { NativeEngine } from "../native/native-engine.ts";
 import { requireMainThread } from "../native/syscalls.ts";
 import { BufferRing } from "./buffer-ring.ts";
 import { Gathering } from "./gathering.ts";
+import { ImmediateSends, noteRefused } from "./immediate-sends.ts";
 import { Messages } from "./messages.ts";
+import { Operation } from "./operation.ts";
 import {
   prepAccept,
   prepCancel,
-  prepCancelAll,
   prepClose,
   prepConnect,
+  prepImmediate,
   prepPollIn,
   prepRecv,
   prepRecvMultishot,
   prepSend,
   prepSendmsg,
 } from "./prep.ts";
-import { CQE_BUFFER_SHIFT, CqeFlag, Ring } from "./ring.ts";
+import { CQE_BUFFER_SHIFT, CqeFlag, Ring, CQE_WORDS as WORDS_OF_CQE } from "./ring.ts";
+import { endOperations } from "./tear-down.ts";
 import { Volume } from "./volume.ts";
 
-/** Kinds of operations: the high half of user_data. The low half is a connection, a listener, or a token. */
-const RECEIVE = 1;
-const SEND = 2;
-const CONNECT = 3;
-const ACCEPT = 4;
-const WATCH = 5;
-/** Operations whose completion says nothing: cancelling, closing. */
-const SILENT = 6;
+const RECEIVE = Operation.receive;
+const SEND = Operation.send;
+const CONNECT = Operation.connect;
+const ACCEPT = Operation.accept;
+const WATCH = Operation.watch;
+const SILENT = Operation.silent;
+const SEND_IMMEDIATE = Operation.immediateSend;
 
 const OPEN = Flag.open;
 const CONNECTED = Flag.connected;
@@ -58,13 +60,18 @@ const ENDED = Flag.ended;
 const FAILED = Flag.failed;
 const SEND_BROKEN = Flag.sendBroken;
 const CANCELLING = Flag.cancelling;
+const BLOCKED = Flag.blocked;
+const DRAIN_WANTED = Flag.drainWanted;
+const FIN_WANTED = Flag.finWanted;
 const RECEIVE_IN_FLIGHT = InFlight.receive;
 const SEND_IN_FLIGHT = InFlight.send;
+const IMMEDIATE_IN_FLIGHT = InFlight.send | InFlight.immediate;
+const IMMEDIATE_BIT = InFlight.immediate;
 const CONNECT_IN_FLIGHT = InFlight.connect;
 const BUFFER = CqeFlag.buffer;
 const MORE = CqeFlag.more;
 const BUFFER_SHIFT = CQE_BUFFER_SHIFT;
-const CQE_WORDS = 4;
+const CQE_WORDS: number = WORDS_OF_CQE;
 const FULL_BYTES = RECEIVE_BYTES;
 
 const ECANCELED = Errno.ECANCELED;
@@ -79,14 +86,6 @@ const PORTION_BYTES = 4 * RECEIVE_BYTES;
  * queue.
  */
 const ACCEPT_AHEAD = 512;
-/**
- * With many busy connections a wait goes on until so many completions are there, or so many microseconds have
- * passed.
- */
-const GATHER_COUNT = 8;
-const GATHER_US = 50;
-const TEAR_DOWN_ROUNDS = 100;
-const TEAR_DOWN_WAIT_MS = 20;
 
 /**
  * An engine on io_uring. Throws `EngineUnavailable` where it cannot run; other errors are those of opening a
@@ -117,6 +116,8 @@ class UringEngine extends NativeEngine {
   readonly #gathering: Gathering;
   #batchNumber = 0;
   #watchCount = 0;
+  /** Written, and not known to be done. */
+  readonly #immediate: ImmediateSends;
 
   constructor(ring: Ring, options: EngineOptions) {
     super(options, true);
@@ -124,6 +125,7 @@ class UringEngine extends NativeEngine {
     this.fd = ring.fd;
     this.#bufferRing = new BufferRing(ring, this.buffers, this.poolAddress);
     this.#starved = new ConnectionList(options.connectionsMax);
+    this.#immediate = new ImmediateSends(options.connectionsMax);
     this.#volume = new Volume(options.connectionsMax);
     this.#gathering = new Gathering(options.connectionsMax);
   }
@@ -132,16 +134,40 @@ class UringEngine extends NativeEngine {
 
   protected handOver(): void {
     this.#ring.submit();
-    if (this.#ring.pending === 0) this.#messages.reset();
+    this.#handedOver();
+  }
+
+  /** After a system call: which sends are done. */
+  #handedOver(): void {
+    const ring = this.#ring;
+    if (ring.pending !== 0) return;
+    this.#messages.reset();
+    const immediate = this.#immediate;
+    const { count } = immediate;
+    if (count === 0 || ring.hasOverflowed()) return;
+    noteRefused(ring, this.table.inFlight);
+    for (let i = 0; i < count; i++) this.#hasLeft(immediate.connectionAt(i), immediate.bytesAt(i));
+    immediate.clear();
+  }
+
+  /** An immediate send has been handed over; unless a completion tells otherwise, its `bytes` have left. */
+  #hasLeft(connection: number, bytes: number): void {
+    const inFlight = this.table.inFlight[connection]!;
+    if ((inFlight & IMMEDIATE_BIT) === 0) return;
+    this.table.inFlight[connection] = inFlight & ~IMMEDIATE_IN_FLIGHT;
+    if ((this.table.flags[connection]! & OPEN) !== 0) {
+      this.sent(connection, bytes);
+      if (!this.queue.isEmpty(connection)) this.dirty.add(connection);
+    } else if ((inFlight & ~IMMEDIATE_IN_FLIGHT) === 0) this.#close(connection);
   }
 
   protected wait(waitMs: number): number {
     const ring = this.#ring;
     // Of the last batch, whether its handler came to the end or threw.
     ring.cqAdvance();
-    this.#judgeGathering();
+    if (ring.hasMinWait) this.#gathering.direct(ring, this.nowMs);
     let count = ring.submitAndWait(waitMs);
-    if (ring.pending === 0) this.#messages.reset();
+    this.#handedOver();
     // What only Node waits for needs no batch.
     while (count > 0) {
       const at = (ring.cqHead & ring.cqMask) * CQE_WORDS;
@@ -151,13 +177,6 @@ class UringEngine extends NativeEngine {
       count--;
     }
     return count;
-  }
-
-  #judgeGathering(): void {
-    if (!this.#ring.hasMinWait) return;
-    const verdict = this.#gathering.judge(this.nowMs);
-    if (verdict === 1) this.#ring.gather(GATHER_COUNT, GATHER_US);
-    else if (verdict === 0) this.#ring.gather(1, 0);
   }
 
   protected hasPending(): boolean {
@@ -182,23 +201,44 @@ class UringEngine extends NativeEngine {
   }
 
   #armSend(connection: number): void {
-    this.table.inFlight[connection] = this.table.inFlight[connection]! | SEND_IN_FLIGHT;
+    const ring = this.#ring;
     const fd = this.table.fd[connection]!;
     const queue = this.queue;
+    let at: number;
+    let bytes: number;
     if (queue.isSingle(connection)) {
       const start = queue.firstStart(connection);
-      const bytes = queue.firstEnd(connection) - start;
-      const at = this.#ring.nextSqe();
-      prepSend(this.#ring.sqes, at, fd, this.poolAddress + start, bytes, SEND, connection);
-      return;
+      bytes = queue.firstEnd(connection) - start;
+      at = ring.nextSqe();
+      prepSend(ring.sqes, at, fd, this.poolAddress + start, bytes, SEND, connection);
+    } else {
+      if (this.#messages.isFull()) {
+        ring.submit();
+        assert(ring.pending === 0, "the kernel takes entries");
+        this.#messages.reset();
+      }
+      const message = this.#messages.write(queue, connection);
+      bytes = this.#messages.bytes;
+      at = ring.nextSqe();
+      prepSendmsg(ring.sqes, at, fd, message, SEND, connection);
     }
-    if (this.#messages.isFull()) {
-      this.#ring.submit();
-      assert(this.#ring.pending === 0, "the kernel takes entries");
-      this.#messages.reset();
+    let inFlight: number = SEND_IN_FLIGHT;
+    if (this.#maySendImmediately(connection, bytes)) {
+      inFlight = IMMEDIATE_IN_FLIGHT;
+      prepImmediate(ring.sqes, at, SEND_IMMEDIATE);
+      this.#immediate.add(connection, bytes);
     }
-    const message = this.#messages.write(queue, connection);
-    prepSendmsg(this.#ring.sqes, this.#ring.nextSqe(), fd, message, SEND, connection);
+    this.table.inFlight[connection] = this.table.inFlight[connection]! | inFlight;
+  }
+
+  /** Where its end is to be told, more is to follow, or a receive waits for its buffer, a send ends the wait. */
+  #maySendImmediately(connection: number, bytes: number): boolean {
+    return (
+      (this.table.flags[connection]! & (BLOCKED | DRAIN_WANTED | FIN_WANTED)) === 0 &&
+      bytes === this.queue.bytesOf(connection) &&
+      this.#starved.count === 0 &&
+      !this.#immediate.isFull()
+    );
   }
 
   #armReceive(connection: number): void {
@@ -287,8 +327,10 @@ class UringEngine extends NativeEngine {
     }
     this.stopReceiving(connection);
     const ring = this.#ring;
-    if ((inFlight & SEND_IN_FLIGHT) !== 0) prepCancel(ring.sqes, ring.nextSqe(), SEND, connection, SILENT);
-    else this.queue.clear(connection);
+    // An immediate send cannot wait, so there is nothing to end: `#hasLeft` closes.
+    if ((inFlight & IMMEDIATE_IN_FLIGHT) === SEND_IN_FLIGHT) {
+      prepCancel(ring.sqes, ring.nextSqe(), SEND, connection, SILENT);
+    } else if ((inFlight & SEND_IN_FLIGHT) === 0) this.queue.clear(connection);
     if ((inFlight & CONNECT_IN_FLIGHT) !== 0)
       prepCancel(ring.sqes, ring.nextSqe(), CONNECT, connection, SILENT);
   }
@@ -312,6 +354,7 @@ class UringEngine extends NativeEngine {
       this.#nextCqe();
       if (kind === RECEIVE) this.#received(index, result, flags);
       else if (kind === SEND) this.#sent(index, result);
+      else if (kind === SEND_IMMEDIATE) this.#refused(index, result);
       else if (kind === ACCEPT) this.#accepted(index, result, flags);
       else if (kind === CONNECT) this.#connected(index, result);
       else if (kind === WATCH) this.#watchDone(index, result);
@@ -369,6 +412,13 @@ class UringEngine extends NativeEngine {
     } while (left > 0);
   }
 
+  /** An immediate send was not taken whole. What is left the kernel shall take when it can. */
+  #refused(connection: number, result: number): void {
+    this.table.flags[connection] = this.table.flags[connection]! | BLOCKED;
+    this.#operationEnded(connection, IMMEDIATE_BIT);
+    this.#sent(connection, result);
+  }
+
   #sent(connection: number, result: number): void {
     this.#operationEnded(connection, SEND_IN_FLIGHT);
     const flags = this.table.flags[connection]!;
@@ -378,7 +428,9 @@ class UringEngine extends NativeEngine {
     }
     if (result >= 0) {
       this.sent(connection, result);
-      if (!this.queue.isEmpty(connection)) this.dirty.add(connection);
+      if (this.queue.isEmpty(connection))
+        this.table.flags[connection] = this.table.flags[connection]! & ~BLOCKED;
+      else this.dirty.add(connection);
     } else if (result === EINTR || result === EAGAIN || result === ECANCELED) {
       this.dirty.add(connection);
     } else if ((flags & FAILED) === 0 && this.breakSending(connection, result)) {
@@ -441,35 +493,8 @@ class UringEngine extends NativeEngine {
   }
 
   protected tearDown(): void {
-    const ring = this.#ring;
-    ring.gather(1, 0);
-    prepCancelAll(ring.sqes, ring.nextSqe(), SILENT);
-    ring.submit();
-    for (let round = 0; round < TEAR_DOWN_ROUNDS && this.#isBusy(); round++) {
-      for (let left = ring.submitAndWait(TEAR_DOWN_WAIT_MS); left > 0; left--) {
-        const at = (ring.cqHead & ring.cqMask) * CQE_WORDS;
-        const index = ring.cqes[at]!;
-        const kind = ring.cqes[at + 1]!;
-        const last = (ring.cqes[at + 3]! & MORE) === 0;
-        this.#nextCqe();
-        if (kind === ACCEPT) {
-          if (last) this.listeners[index]!.armed = false;
-          if (ring.cqes[at + 2]! >= 0) this.calls.close(ring.cqes[at + 2]!);
-        } else if (kind === WATCH) this.#watchCount--;
-        else if (kind === RECEIVE && last) this.#operationEnded(index, RECEIVE_IN_FLIGHT);
-        else if (kind === SEND) this.#operationEnded(index, SEND_IN_FLIGHT);
-        else if (kind === CONNECT) this.#operationEnded(index, CONNECT_IN_FLIGHT);
-      }
-      ring.cqAdvance();
-    }
+    endOperations(this.#ring, this.table, this.listeners, this.#watchCount, this.calls);
     this.#bufferRing.takeBack();
-    ring.close();
-  }
-
-  #isBusy(): boolean {
-    if (this.#watchCount > 0) return true;
-    for (const listener of this.listeners) if (listener.armed) return true;
-    for (let i = 0; i < this.connectionsMax; i++) if (this.table.inFlight[i] !== 0) return true;
-    return false;
+    this.#ring.close();
   }
 }
