@@ -40,6 +40,19 @@ export function histogramCount(cells: Float64Array, at: number, subBits = SUB_BI
   return count;
 }
 
+/** Values below 2^`power` that were counted, exact. `power` >= `subBits`. */
+export function histogramBelow(cells: Float64Array, at: number, power: number, subBits = SUB_BITS): number {
+  const end = Math.min((power - subBits + 1) << subBits, histogramCells(subBits) - 1);
+  let count = 0;
+  for (let i = 0; i < end; i++) count += cells[at + i]!;
+  return count;
+}
+
+/** Sum of all values, exact. */
+export function histogramSum(cells: Float64Array, at: number, subBits = SUB_BITS): number {
+  return cells[at + histogramCells(subBits) - 1]!;
+}
+
 /** Arithmetic mean, exact; 0 when empty. */
 export function histogramMean(cells: Float64Array, at: number, subBits = SUB_BITS): number {
   const count = histogramCount(cells, at, subBits);

@@ -58,11 +58,14 @@ async function runWithBackends(
     try {
       const result = read(backends.addresses);
       if ("errors" in result) return ExitStatus.failed;
-      return await runProxy(result.configuration, {
-        version: packageVersion(),
-        environment,
-        up: ({ addresses }) => process.stdout.write(welcome(addresses[0]!, backends.addresses)),
-      });
+      return await runProxy(
+        { ...result, files: [] },
+        {
+          version: packageVersion(),
+          environment,
+          up: ({ addresses }) => process.stdout.write(welcome(addresses[0]!, backends.addresses)),
+        },
+      );
     } finally {
       await backends.stop();
     }

@@ -107,13 +107,14 @@ function readRequest(given: Arguments): AskedRequest | { errors: ConfigError[] }
 
 /** Backends are named, not resolved: their names stand for their addresses. */
 function snapshotOf(configuration: Configuration): Snapshot {
-  const endpoints = configuration.clusters.map(({ backends }) =>
-    backends.map((backend) => {
+  const clusters = configuration.clusters.map(({ name, backends }) => ({
+    name,
+    endpoints: backends.map((backend) => {
       const address = backend.kind === "address" ? backend.address : backend.name;
       return { name: backend.name, address, healthy: true };
     }),
-  );
-  return compileSnapshot(configuration, 0, endpoints, configuration.limits);
+  }));
+  return compileSnapshot(configuration, 0, clusters, configuration.listeners, configuration.limits);
 }
 
 /** The text of the command, and whether the request would be refused. */

@@ -51,8 +51,8 @@ export async function runStats(argv: readonly string[], environment: Environment
   }
 }
 
-/** The named socket, or that of the only proxy that runs. */
-async function controlPath(named: string | undefined, environment: Environment): Promise<string> {
+/** The named socket, or that of the only proxy that runs. Rejects with `ControlUnavailable`. */
+export async function controlPath(named: string | undefined, environment: Environment): Promise<string> {
   if (named !== undefined && named !== "") return named;
   const folder = controlFolder(environment);
   const found = await findProxies(folder);

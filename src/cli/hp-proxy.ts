@@ -5,17 +5,31 @@ import { errorsText } from "../config/config-error.ts";
 import { findConfigs } from "../config/load-config.ts";
 import { readArguments } from "../control/arguments.ts";
 import { helpText } from "../control/help.ts";
+import { loadAnew } from "../control/load-anew.ts";
 import { loadConfiguration } from "../control/load-configuration.ts";
 import type { Environment } from "../control/options.ts";
 import { PROXY_FLAGS } from "../control/read-configuration.ts";
 import { ExitStatus, runProxy } from "../control/run.ts";
+import { runHealthcheck, runReload } from "./hp-proxy-ask.ts";
 import { runCheck, runInit, runPrint } from "./hp-proxy-config.ts";
 import { runDemo } from "./hp-proxy-demo.ts";
 import { runExplain } from "./hp-proxy-explain.ts";
 import { runStats } from "./hp-proxy-stats.ts";
 import { packageVersion } from "./package-version.ts";
 
-const COMMANDS = ["run", "check", "print", "explain", "init", "demo", "stats", "help", "version"];
+const COMMANDS = [
+  "run",
+  "check",
+  "print",
+  "explain",
+  "init",
+  "demo",
+  "stats",
+  "reload",
+  "healthcheck",
+  "help",
+  "version",
+];
 
 /** Runs `hp-proxy ARGV`; resolves to the exit status. */
 export async function main(argv: readonly string[], environment: Environment): Promise<number> {
@@ -38,6 +52,10 @@ export async function main(argv: readonly string[], environment: Environment): P
       return await runDemo(rest, environment);
     case "stats":
       return await runStats(rest, environment);
+    case "reload":
+      return await runReload(rest, environment);
+    case "healthcheck":
+      return await runHealthcheck(rest, environment);
     case "help":
       return print(helpText());
     case "version":
@@ -57,7 +75,8 @@ async function isConfigured(environment: Environment): Promise<boolean> {
 }
 
 async function run(argv: readonly string[], environment: Environment): Promise<number> {
-  const given = readArguments(argv, PROXY_FLAGS);
+  const flags = { ...PROXY_FLAGS, switches: [...PROXY_FLAGS.switches, "watch"] };
+  const given = readArguments(argv, flags);
   if (given.switches.has("help")) return print(helpText());
   if (given.switches.has("version")) return print(`hp-proxy ${packageVersion()}\n`);
   const result = await loadConfiguration(process.cwd(), given, environment);
@@ -65,8 +84,13 @@ async function run(argv: readonly string[], environment: Environment): Promise<n
     process.stderr.write(errorsText("hp-proxy", result.errors));
     return ExitStatus.failed;
   }
-  const { configuration, files } = result;
-  return await runProxy(configuration, { version: packageVersion(), environment, files });
+  const question = { folder: process.cwd(), given, environment: { ...environment } };
+  return await runProxy(result, {
+    version: packageVersion(),
+    environment,
+    load: (files) => loadAnew(question, files),
+    watch: given.switches.has("watch"),
+  });
 }
 
 function unknownCommand(command: string): number {

@@ -23,7 +23,9 @@ import type { ReadFile } from "./read-yaml.ts";
 /** Endings, in the order in which they are told. */
 const MODULES = [".ts", ".mts", ".js", ".mjs"];
 const TEXTS = [".yaml", ".yml", ".json"];
-const ENDINGS = [...MODULES, ...TEXTS];
+const ENDINGS: readonly string[] = [...MODULES, ...TEXTS];
+/** How files of a configuration end. */
+export const CONFIG_ENDINGS = ENDINGS;
 
 /** What a file is called that is found without being named. */
 export const CONFIG_NAME = "hp-proxy.config";

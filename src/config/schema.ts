@@ -74,6 +74,12 @@ function readControlPath(text: string): string | Problem {
   return text === "" ? new Problem("is empty", "write a path, like /run/hp-proxy.sock") : text;
 }
 
+function readAdmin(text: string): { host: string; port: number } | null | Problem {
+  if (text === "off") return null;
+  const address = readListenAddress(/^\d+$/.test(text.trim()) ? `127.0.0.1:${text.trim()}` : text);
+  return address instanceof Problem ? new Problem(address.reason, `${address.remedy}, or off`) : address;
+}
+
 function readWorkers(value: unknown): number | "auto" | Problem {
   if (value === "auto") return "auto";
   const count = readInteger(String(value), 1, 256);
@@ -392,10 +398,23 @@ export const documentSchema = z.strictObject({
         group: OPERATION,
         flag: "control",
         value: "PATH",
-        text: "Control socket, which `hp-proxy stats` asks (default: by process number in the runtime directory)",
-        danger: "Who can open it sees all figures: it is made with mode 0600.",
+        text: "Control socket, for `hp-proxy stats` and `reload` (default: by process number in the runtime directory)",
+        danger: "Who can open it sees all figures and has the configuration read again: it is made with mode 0600.",
       },
       readControlPath,
+    ),
+  ),
+  admin: filled(
+    word(
+      {
+        group: OPERATION,
+        flag: "admin",
+        value: "HOST:PORT|PORT|off",
+        text: "Answer /healthz, /readyz and /metrics here; PORT alone is 127.0.0.1:PORT",
+        danger: ":PORT is reachable from everywhere, and figures tell about your users.",
+        initial: "off",
+      },
+      readAdmin,
     ),
   ),
   log: section(LOG, "What is told on standard error"),

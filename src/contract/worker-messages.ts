@@ -3,7 +3,7 @@
  * crosses a process boundary by structured clone. A worker never waits for an answer.
  */
 import type { FailureNotice } from "./notices.ts";
-import type { EngineName, EngineOptions } from "./port.ts";
+import type { EngineName, EngineOptions, ListenerSource } from "./port.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 /** The first message, once: all that a worker needs to begin. */
@@ -18,6 +18,8 @@ export interface BootMessage {
    * send as `counters`.
    */
   readonly counters: { readonly fd: number; readonly bytes: number } | Float64Array;
+  /** Where descriptors of listeners come in that are added later; -1: the worker opens them itself. */
+  readonly passageFd: number;
   /** CPU to run on; -1: wherever the kernel puts it. */
   readonly cpu: number;
   readonly snapshot: Snapshot;
@@ -25,10 +27,23 @@ export interface BootMessage {
   readonly drainTimeoutMs: number;
 }
 
+/** An address that a worker opens itself. */
+export type AddressSource = Exclude<ListenerSource, { readonly fd: number }>;
+
 export type ToWorker =
   | BootMessage
-  /** Replaces the snapshot. */
-  | { readonly type: "snapshot"; readonly snapshot: Snapshot }
+  /** Replaces the snapshot; answered by `snapshot-taken`. */
+  | { readonly type: "snapshot"; readonly snapshot: Snapshot; readonly drainTimeoutMs: number }
+  /**
+   * Accept there too: at an address, or at a descriptor that waits in the passage with this number. Answered by
+   * `listening` or `listen-failed`.
+   */
+  | { readonly type: "listen"; readonly number: number; readonly source: AddressSource | "passed" }
+  /**
+   * Take what waits at that listener, then accept no more there; its clients finish what is in flight, and are
+   * cut when they have not in so much time. Answered by `unlistened`, as soon as nothing is accepted any more.
+   */
+  | { readonly type: "unlisten"; readonly number: number; readonly drainTimeoutMs: number }
   /** Stop accepting, finish what is in flight, then exit 0. */
   | { readonly type: "drain" }
   /** Exit at once. */
@@ -50,6 +65,10 @@ export type FromWorker =
     }
   /** It cannot begin, and trying again will not help by itself; it exits with 1 after this. */
   | { readonly type: "boot-failed"; readonly reason: string }
+  | { readonly type: "snapshot-taken"; readonly version: number }
+  | { readonly type: "listening"; readonly number: number; readonly address: string }
+  | { readonly type: "listen-failed"; readonly number: number; readonly reason: string }
+  | { readonly type: "unlistened"; readonly number: number }
   | { readonly type: "failure"; readonly notice: FailureNotice }
   /** So many more notices of this reason were left out since the last message about it. */
   | { readonly type: "suppressed"; readonly reason: string; readonly count: number }

@@ -23,11 +23,18 @@ export class NoAddress extends Error {
   override readonly name = "NoAddress";
 }
 
+/** What a changed cluster needs is there; one of these is to be called. */
+export interface PreparedBackends {
+  commit(): void;
+  discard(): void;
+}
+
 export class Backends {
-  readonly #cluster: ClusterConfiguration;
+  #cluster: ClusterConfiguration;
   readonly #log: Log;
   readonly #changed: () => void;
-  readonly #names = new Map<string, NameWatch>();
+  readonly #world: World;
+  #names: ReadonlyMap<string, NameWatch> = new Map();
   readonly #health: HealthChecks;
   /** Addresses that the last worker to say so could not connect to; only kept where nothing is checked. */
   readonly #refusing = new Set<string>();
@@ -38,18 +45,8 @@ export class Backends {
     this.#cluster = cluster;
     this.#log = log;
     this.#changed = changed;
+    this.#world = world;
     this.#health = new HealthChecks(cluster.health, (change) => this.#judged(change));
-    for (const backend of cluster.backends) {
-      if (backend.kind !== "host") continue;
-      const events = {
-        changed: () => this.#moved(backend.name),
-        lookedUp: (code: string) => this.#lookedUp(backend.name, code),
-      };
-      this.#names.set(
-        backend.name,
-        new NameWatch(backend.host, backend.port, world.lookup, world.probe, events),
-      );
-    }
   }
 
   /**
@@ -57,23 +54,62 @@ export class Backends {
    * is no endpoint at all, rejects with `NoAddress`.
    */
   async start(): Promise<void> {
-    await Promise.all([...this.#names.values()].map((watch) => watch.start()));
-    this.#started = true;
-    const endpoints = this.endpoints();
-    if (endpoints.length === 0) {
-      const failures = [...this.#names].map(([name, watch]) => `${name} (${watch.failure})`);
-      this.stop();
+    (await this.prepare(this.#cluster)).commit();
+  }
+
+  /**
+   * Resolves the names that `cluster` has and we have not; nothing else happens before `commit`. Rejects with
+   * `NoAddress` as `start` does.
+   */
+  async prepare(cluster: ClusterConfiguration): Promise<PreparedBackends> {
+    const names = new Map<string, NameWatch>();
+    const added: NameWatch[] = [];
+    for (const backend of cluster.backends) {
+      if (backend.kind !== "host" || names.has(backend.name)) continue;
+      const known = this.#names.get(backend.name);
+      const watch = known ?? this.#watch(backend.name, backend.host, backend.port);
+      if (known === undefined) added.push(watch);
+      names.set(backend.name, watch);
+    }
+    const discard = () => {
+      for (const watch of added) watch.stop();
+    };
+    await Promise.all(added.map((watch) => watch.start()));
+    if (this.#endpointsOf(cluster, names).length === 0) {
+      const failures = [...names].map(([name, watch]) => `${name} (${watch.failure})`);
+      discard();
       throw new NoAddress(`no backend has an address: ${failures.join(", ")}`);
     }
-    this.#health.watch(endpoints);
+    return { commit: () => this.#commit(cluster, names), discard };
+  }
+
+  #watch(name: string, host: string, port: number): NameWatch {
+    return new NameWatch(host, port, this.#world.lookup, this.#world.probe, {
+      changed: () => this.#moved(name),
+      lookedUp: (code: string) => this.#lookedUp(name, code),
+    });
+  }
+
+  #commit(cluster: ClusterConfiguration, names: ReadonlyMap<string, NameWatch>): void {
+    for (const [name, watch] of this.#names) if (!names.has(name)) watch.stop();
+    this.#cluster = cluster;
+    this.#names = names;
+    this.#started = true;
+    this.#refusing.clear();
+    this.#health.follow(cluster.health);
+    this.#health.watch(this.endpoints());
   }
 
   /** One for each address, in the order of the configuration; an address counts once. */
   endpoints(): Endpoint[] {
+    return this.#endpointsOf(this.#cluster, this.#names);
+  }
+
+  #endpointsOf(cluster: ClusterConfiguration, names: ReadonlyMap<string, NameWatch>): Endpoint[] {
     const endpoints = new Map<string, Endpoint>();
-    for (const backend of this.#cluster.backends) {
+    for (const backend of cluster.backends) {
       const addresses =
-        backend.kind === "address" ? [backend.address] : (this.#names.get(backend.name)?.addresses ?? []);
+        backend.kind === "address" ? [backend.address] : (names.get(backend.name)?.addresses ?? []);
       for (const address of addresses) {
         if (endpoints.has(address)) continue;
         endpoints.set(address, { name: backend.name, address, healthy: this.#health.healthy(address) });
@@ -119,7 +155,7 @@ export class Backends {
   }
 
   #moved(name: string): void {
-    if (!this.#started) return;
+    if (!this.#started || !this.#names.has(name)) return;
     this.#log.info(
       { backend: name, addresses: this.#names.get(name)?.addresses },
       "backend has new addresses",

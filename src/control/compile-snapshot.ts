@@ -1,21 +1,22 @@
 /**
  * Turns what was configured and what is known about the backends into the value that the data plane follows.
  */
-import type { Endpoint, Limits, Snapshot } from "../contract/snapshot.ts";
+import type { Cluster, Limits, Listener, Snapshot } from "../contract/snapshot.ts";
 import type { Configuration } from "./configuration.ts";
 
-/** `endpoints[i]` are those of `configuration.clusters[i]`. */
+/** `clusters` begin with those of the configuration, in its order; `listeners` are by number. */
 export function compileSnapshot(
   configuration: Configuration,
   version: number,
-  endpoints: readonly (readonly Endpoint[])[],
+  clusters: readonly Cluster[],
+  listeners: readonly Listener[],
   limits: Limits,
 ): Snapshot {
   return {
     version,
     mode: configuration.mode,
-    clusters: configuration.clusters.map(({ name }, index) => ({ name, endpoints: endpoints[index] ?? [] })),
-    listeners: configuration.listeners.map(({ cluster }) => ({ cluster })),
+    clusters,
+    listeners,
     timeouts: configuration.timeouts,
     limits,
     policy: configuration.policy,

@@ -30,6 +30,8 @@ export interface Configuration {
   readonly log: LogConfiguration;
   /** Path of the control socket; "": a default place, by process number. */
   readonly controlPath: string;
+  /** Where health and figures can be asked for; null: nowhere. */
+  readonly admin: { readonly host: string; readonly port: number } | null;
 }
 
 export interface ListenerConfiguration {

@@ -1,6 +1,6 @@
 /**
- * The control socket: HTTP with JSON over a unix socket that only its owner may open, where `hp-proxy stats`
- * asks a running proxy.
+ * The control socket: HTTP over a unix socket that only its owner may open, where `hp-proxy stats`, `reload` and
+ * `healthcheck` ask a running proxy.
  *
  * Places, by default: a folder `hp-proxy` in $XDG_RUNTIME_DIR, in /run for root, else `hp-proxy-UID` in the
  * folder for temporary files; in it one socket for each process, named by its number.
@@ -10,6 +10,8 @@ import { createServer, request, type Server } from "node:http";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { type Answering, answer } from "./answering.ts";
+import type { ReloadResult } from "./reload.ts";
 import type { StatsReport } from "./stats-report.ts";
 
 /** The control socket cannot be opened, or nothing answers there. `message` is a sentence for people. */
@@ -18,6 +20,8 @@ export class ControlUnavailable extends Error {
 }
 
 const ANSWER_TIMEOUT_MS = 2_000;
+/** Names are resolved and sockets opened meanwhile. */
+const RELOAD_TIMEOUT_MS = 120_000;
 const USER_ONLY = 0o700;
 
 /** The folder of the default sockets. */
@@ -45,17 +49,15 @@ export interface ControlSocket {
 export async function openControlSocket(
   path: string,
   folder: string,
-  report: () => StatsReport,
+  proxy: Answering,
 ): Promise<ControlSocket> {
   const where = path === "" ? defaultControlPath(folder, process.pid) : path;
   if (path === "" && process.platform !== "win32") {
     await makeFolder(folder);
     await sweep(folder);
   }
-  const server = createServer((question, answer) => {
-    const known = question.method === "GET" && question.url === "/stats";
-    answer.writeHead(known ? 200 : 404, { "content-type": "application/json", connection: "close" });
-    answer.end(JSON.stringify(known ? report() : { error: "ask GET /stats" }));
+  const server = createServer((question, response) => {
+    void answer(proxy, true, question, response);
   });
   await removeDead(where);
   await listen(server, where);
@@ -143,10 +145,31 @@ async function listen(server: Server, path: string): Promise<void> {
 }
 
 /** Asks the proxy at `path` for its figures. Rejects with `ControlUnavailable`. */
-export function readStats(path: string): Promise<StatsReport> {
+export async function readStats(path: string): Promise<StatsReport> {
+  return JSON.parse((await ask(path, "GET", "/stats", ANSWER_TIMEOUT_MS)).text) as StatsReport;
+}
+
+/** Has the proxy at `path` read its configuration again. Rejects with `ControlUnavailable`. */
+export async function askReload(path: string): Promise<ReloadResult> {
+  return JSON.parse((await ask(path, "POST", "/reload", RELOAD_TIMEOUT_MS)).text) as ReloadResult;
+}
+
+/** Why the proxy at `path` is not ready; "" when it is. Rejects with `ControlUnavailable`. */
+export async function askReadiness(path: string): Promise<string> {
+  const { status, text } = await ask(path, "GET", "/readyz", ANSWER_TIMEOUT_MS, [200, 503]);
+  return status === 200 ? "" : text.trim();
+}
+
+function ask(
+  path: string,
+  method: string,
+  target: string,
+  timeout: number,
+  expected: readonly number[] = [200],
+): Promise<{ status: number; text: string }> {
   return new Promise((resolve, reject) => {
     const failed = (why: string) => reject(new ControlUnavailable(`no proxy answers at ${path}: ${why}`));
-    const question = request({ socketPath: path, path: "/stats", agent: false, timeout: ANSWER_TIMEOUT_MS });
+    const question = request({ socketPath: path, method, path: target, agent: false, timeout });
     question.on("timeout", () => question.destroy(new Error("no answer")));
     question.on("error", (error) => failed(codeOf(error)));
     question.on("response", (answer) => {
@@ -157,8 +180,9 @@ export function readStats(path: string): Promise<StatsReport> {
       });
       answer.on("error", (error) => failed(codeOf(error)));
       answer.on("end", () => {
-        if (answer.statusCode === 200) resolve(JSON.parse(text) as StatsReport);
-        else failed(`status ${answer.statusCode}`);
+        const status = answer.statusCode ?? 0;
+        if (expected.includes(status)) resolve({ status, text });
+        else failed(`status ${status}`);
       });
     });
     question.end();

@@ -9,10 +9,13 @@ const SAMPLE_MS = 1_000;
 /** Samples kept: the oldest is ten seconds old. */
 const SAMPLES_MAX = 11;
 
+const NOTHING = new Float64Array(BLOCK_BYTES / 8);
+
 interface Sample {
   readonly atMs: number;
-  /** One block for each worker, then their sum. */
+  /** By worker. */
   readonly blocks: readonly Float64Array[];
+  readonly total: Float64Array;
 }
 
 /** What `--stats-interval` prints, since the line before. */
@@ -27,16 +30,28 @@ export interface Line {
 }
 
 export class Figures {
-  readonly #blocks: readonly Float64Array[];
+  readonly #segment: ArrayBufferLike;
+  /** Of every worker that ever was: what it counted counts on. */
+  readonly #blocks: Float64Array[] = [];
   #samples: Sample[] = [];
   #timer: NodeJS.Timeout | undefined;
   #lineSample: Sample;
 
-  /** Over the blocks in `segment`, for `workers` workers. */
-  constructor(segment: ArrayBufferLike, workers: number) {
-    this.#blocks = Array.from({ length: workers }, (_, index) => blockOf(segment, index));
+  /** Over the blocks in `segment`; those of workers are read once `include` has named them. */
+  constructor(segment: ArrayBufferLike) {
+    this.#segment = segment;
     this.#lineSample = this.#sample();
     this.#samples.push(this.#lineSample);
+  }
+
+  /** There is a worker with this number now. */
+  include(index: number): void {
+    while (this.#blocks.length <= index) this.#blocks.push(blockOf(this.#segment, this.#blocks.length));
+  }
+
+  /** Everything that all workers have counted, as one block. */
+  total(): Float64Array {
+    return this.#sample().total;
   }
 
   /** Begins to sample. */
@@ -57,22 +72,33 @@ export class Figures {
     this.#blocks[index]?.set(cells);
   }
 
-  /** By worker, and all together. `pids` are the process numbers, 0 where there is none. */
-  report(pids: readonly number[]): { workers: WorkerStats[]; total: WorkerStats } {
+  /** Of these workers, and all together. A `pid` is 0 where there is no process just now. */
+  report(members: readonly { index: number; pid: number }[]): {
+    workers: WorkerStats[];
+    total: WorkerStats;
+  } {
     const now = this.#sample();
     const before = this.#samples.at(-1)!;
     // A sample that is just made tells no rate.
     const recent = now.atMs - before.atMs < SAMPLE_MS / 2 ? (this.#samples.at(-2) ?? before) : before;
     const longBefore = this.#samples[0]!;
-    const samples = (index: number): Samples => ({
-      now: now.blocks[index]!,
-      before: recent.blocks[index]!,
+    const samples = (of: (sample: Sample) => Float64Array | undefined): Samples => ({
+      now: of(now) ?? NOTHING,
+      before: of(recent) ?? NOTHING,
       beforeMs: now.atMs - recent.atMs,
-      longBefore: longBefore.blocks[index]!,
+      longBefore: of(longBefore) ?? NOTHING,
     });
     return {
-      workers: pids.map((pid, index) => workerStats(pid, samples(index))),
-      total: workerStats(0, samples(this.#blocks.length)),
+      workers: members.map(({ index, pid }) =>
+        workerStats(
+          pid,
+          samples(({ blocks }) => blocks[index]),
+        ),
+      ),
+      total: workerStats(
+        0,
+        samples(({ total }) => total),
+      ),
     };
   }
 
@@ -81,8 +107,8 @@ export class Figures {
     const now = this.#sample();
     const before = this.#lineSample;
     this.#lineSample = now;
-    const cells = now.blocks.at(-1)!;
-    const cellsBefore = before.blocks.at(-1)!;
+    const cells = now.total;
+    const cellsBefore = before.total;
     const seconds = Math.max(0.001, (now.atMs - before.atMs) / 1000);
     const since = (counter: Counter) => cells[counter]! - cellsBefore[counter]!;
     return {
@@ -100,7 +126,7 @@ export class Figures {
     const blocks = this.#blocks.map((block) => block.slice());
     const sum = new Float64Array(BLOCK_BYTES / 8);
     for (const block of blocks) for (let cell = 0; cell < sum.length; cell++) sum[cell]! += block[cell]!;
-    return { atMs: performance.now(), blocks: [...blocks, sum] };
+    return { atMs: performance.now(), blocks, total: sum };
   }
 }
 

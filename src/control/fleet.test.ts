@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { BootFailed, Fleet } from "./fleet.ts";
 import type { Log } from "./log.ts";
 
-const quiet: Log = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };
+const quiet: Log = { trace() {}, debug() {}, info() {}, warn() {}, error() {}, level: "silent" };
 
 test("a worker that cannot begin at the first start is a reason, not a loop", {
   timeout: 30_000,
@@ -20,7 +20,7 @@ test("a worker that cannot begin at the first start is a reason, not a loop", {
     quiet,
     {},
   );
-  await assert.rejects(fleet.add(), (error) => {
+  await assert.rejects(fleet.add(0), (error) => {
     assert(error instanceof BootFailed);
     assert.equal(error.message, 'the first message is "boot", not "drain"');
     return true;

@@ -12,6 +12,8 @@ import { WorkerProcess } from "./worker-process.ts";
 export interface WorkerPlan {
   readonly descriptors: readonly number[];
   readonly boot: ToWorker;
+  /** Called when the process has them: what was opened for it alone can be closed. */
+  spawned?(): void;
 }
 
 export interface FleetEvents {
@@ -20,7 +22,7 @@ export interface FleetEvents {
   ready(index: number, message: ReadyMessage): void;
   /** Anything else that a worker says. */
   message(index: number, message: FromWorker): void;
-  /** A worker is gone; its place is filled again unless the fleet is ending. */
+  /** A worker is gone; its place is filled again unless the fleet is ending, or the place is given up. */
   gone(index: number): void;
 }
 
@@ -48,7 +50,8 @@ export class Fleet {
   readonly #events: FleetEvents;
   readonly #log: Log;
   readonly #environment: Readonly<Record<string, string>>;
-  readonly #places: Place[] = [];
+  /** By index. */
+  readonly #places = new Map<number, Place>();
   #ending = false;
   #allGone: (() => void) | undefined;
 
@@ -63,40 +66,71 @@ export class Fleet {
     return this.#ending;
   }
 
-  get size(): number {
-    return this.#places.length;
+  /** Indexes of the places that are to be filled, lowest first. */
+  get indexes(): readonly number[] {
+    const staying = [...this.#places.values()].filter(({ leaving }) => leaving === undefined);
+    return staying.map(({ index }) => index).sort((a, b) => a - b);
   }
 
   /** Workers that live now. */
   get livingCount(): number {
-    return this.#places.filter(({ process }) => process !== undefined).length;
+    return [...this.#places.values()].filter(({ process }) => process !== undefined).length;
   }
 
   /** Process number of the worker at `index`; 0 while there is none. */
   pid(index: number): number {
-    return this.#places[index]?.process?.pid ?? 0;
+    return this.#places.get(index)?.process?.pid ?? 0;
+  }
+
+  /** Whether the worker at `index` accepts. */
+  isReady(index: number): boolean {
+    return this.#places.get(index)?.ready === true;
+  }
+
+  /** The lowest index without a place, those being given up included. */
+  get freeIndex(): number {
+    let index = 0;
+    while (this.#places.has(index)) index++;
+    return index;
   }
 
   /**
-   * Adds one place and starts its worker. Rejects with `BootFailed` when that cannot begin; `stop` is then
-   * the caller's to call.
+   * Adds a place at `index`, which has none, and starts its worker. Rejects with `BootFailed` when that cannot
+   * begin: the place is gone then.
    */
-  add(): Promise<ReadyMessage> {
-    const place = new Place(this.#places.length);
-    this.#places.push(place);
+  add(index: number): Promise<ReadyMessage> {
+    const place = new Place(index);
+    this.#places.set(index, place);
     return new Promise((resolve, reject) => {
       place.firstBoot = { resolve, reject };
       this.#start(place);
     });
   }
 
-  /** To one worker, if it lives. */
-  send(index: number, message: ToWorker): void {
-    this.#places[index]?.process?.send(message);
+  /**
+   * Gives the place at `index` up: its worker finishes, and what is left after `timeoutMs` is cut. Resolves when
+   * it is gone.
+   */
+  async remove(index: number, timeoutMs: number): Promise<void> {
+    const place = this.#places.get(index);
+    if (place === undefined || place.leaving !== undefined) return;
+    clearTimeout(place.timer);
+    const gone = new Promise<void>((resolve) => {
+      place.leaving = resolve;
+    });
+    const worker = place.process;
+    if (worker === undefined) this.#giveUp(place);
+    worker?.send({ type: "drain" });
+    const late = setTimeout(() => worker?.send({ type: "stop" }), timeoutMs);
+    const dead = setTimeout(() => worker?.kill(), timeoutMs + STOP_MS);
+    await gone;
+    clearTimeout(late);
+    clearTimeout(dead);
   }
 
-  broadcast(message: ToWorker): void {
-    for (const { process, ready } of this.#places) if (ready) process?.send(message);
+  /** To one worker, if it lives. */
+  send(index: number, message: ToWorker): void {
+    this.#places.get(index)?.process?.send(message);
   }
 
   /**
@@ -105,7 +139,7 @@ export class Fleet {
    */
   async drain(timeoutMs: number): Promise<number> {
     this.#end();
-    for (const { process } of this.#places) process?.send({ type: "drain" });
+    for (const { process } of this.#places.values()) process?.send({ type: "drain" });
     const late = new Promise<"late">((resolve) => {
       const timer = setTimeout(() => resolve("late"), timeoutMs);
       timer.unref();
@@ -119,9 +153,9 @@ export class Fleet {
   /** Ends every worker now. */
   async stop(): Promise<void> {
     this.#end();
-    for (const { process } of this.#places) process?.send({ type: "stop" });
+    for (const { process } of this.#places.values()) process?.send({ type: "stop" });
     const timer = setTimeout(() => {
-      for (const { process } of this.#places) process?.kill();
+      for (const { process } of this.#places.values()) process?.kill();
     }, STOP_MS);
     await this.#gone();
     clearTimeout(timer);
@@ -129,7 +163,12 @@ export class Fleet {
 
   #end(): void {
     this.#ending = true;
-    for (const place of this.#places) clearTimeout(place.timer);
+    for (const place of this.#places.values()) clearTimeout(place.timer);
+  }
+
+  #giveUp(place: Place): void {
+    this.#places.delete(place.index);
+    place.leaving?.();
   }
 
   #gone(): Promise<void> {
@@ -144,12 +183,13 @@ export class Fleet {
   }
 
   #start(place: Place): void {
-    const { descriptors, boot } = this.#events.plan(place.index);
+    const { descriptors, boot, spawned } = this.#events.plan(place.index);
     const process = new WorkerProcess(descriptors, this.#environment, {
       message: (message) => this.#heard(place, message),
       printed: (line) => this.#log.warn({ worker: place.index }, `worker printed: ${line}`),
       exited: (status, signal) => this.#exited(place, status, signal),
     });
+    spawned?.();
     place.process = process;
     place.ready = false;
     place.failure = "";
@@ -188,7 +228,10 @@ export class Fleet {
     if (place.firstBoot !== undefined) {
       const { reject } = place.firstBoot;
       place.firstBoot = undefined;
+      this.#places.delete(place.index);
       reject(new BootFailed(reason));
+    } else if (place.leaving !== undefined) {
+      this.#giveUp(place);
     } else if (!this.#ending) {
       place.shortLives = lived >= WELL_MS ? 0 : place.shortLives + 1;
       const pauseMs = restartPauseMs(place.shortLives);
@@ -213,6 +256,8 @@ class Place {
   shortLives = 0;
   /** Of the boot deadline while it begins, of the pause while it is dead. */
   timer: NodeJS.Timeout | undefined = undefined;
+  /** Set while it is being given up: tells that it is gone. */
+  leaving: (() => void) | undefined = undefined;
   firstBoot: { resolve(message: ReadyMessage): void; reject(error: Error): void } | undefined = undefined;
 
   constructor(index: number) {

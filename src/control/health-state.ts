@@ -3,14 +3,20 @@
  * `rise` bring it back.
  */
 export class HealthState {
-  readonly #fall: number;
-  readonly #rise: number;
+  #fall: number;
+  #rise: number;
   #healthy = true;
   #decided = false;
   /** Outcomes in a row that speak against what is believed now. */
   #against = 0;
 
   constructor(fall: number, rise: number) {
+    this.#fall = fall;
+    this.#rise = rise;
+  }
+
+  /** Other bounds from now on; the verdict stays. */
+  retune(fall: number, rise: number): void {
     this.#fall = fall;
     this.#rise = rise;
   }

@@ -24,7 +24,7 @@ export interface HealthChange extends CheckedEndpoint {
 const HASTE_MS = 250;
 
 export class HealthChecks {
-  readonly #health: HealthConfiguration;
+  #health: HealthConfiguration;
   readonly #changed: (change: HealthChange) => void;
   readonly #watches = new Map<string, Watch>();
 
@@ -32,6 +32,13 @@ export class HealthChecks {
   constructor(health: HealthConfiguration, changed: (change: HealthChange) => void) {
     this.#health = health;
     this.#changed = changed;
+  }
+
+  /** Checks in another way from now on. What is known stays; where nothing is checked, nothing is known. */
+  follow(health: HealthConfiguration): void {
+    this.#health = health;
+    if (health.kind === "off") this.stop();
+    for (const watch of this.#watches.values()) watch.follow(health);
   }
 
   /** From now on these endpoints are checked, and no others. What is known about those that stay is kept. */
@@ -44,7 +51,11 @@ export class HealthChecks {
       this.#watches.delete(address);
     }
     for (const endpoint of endpoints) {
-      if (this.#watches.has(endpoint.address)) continue;
+      const known = this.#watches.get(endpoint.address);
+      if (known !== undefined) {
+        known.endpoint = endpoint;
+        continue;
+      }
       const watch = new Watch(endpoint, this.#health, this.#changed);
       this.#watches.set(endpoint.address, watch);
       watch.begin();
@@ -69,8 +80,8 @@ export class HealthChecks {
 
 class Watch {
   readonly state: HealthState;
-  readonly #endpoint: CheckedEndpoint;
-  readonly #health: HealthConfiguration;
+  endpoint: CheckedEndpoint;
+  #health: HealthConfiguration;
   readonly #changed: (change: HealthChange) => void;
   readonly #abort = new AbortController();
   #timer: NodeJS.Timeout | undefined;
@@ -82,7 +93,7 @@ class Watch {
     health: HealthConfiguration,
     changed: (change: HealthChange) => void,
   ) {
-    this.#endpoint = endpoint;
+    this.endpoint = endpoint;
     this.#health = health;
     this.#changed = changed;
     this.state = new HealthState(health.fall, health.rise);
@@ -97,6 +108,18 @@ class Watch {
     this.#wait(Math.max(0, this.#checkedAtMs + HASTE_MS - performance.now()));
   }
 
+  /** The next check is another one, and comes at once if it asks something else. */
+  follow(health: HealthConfiguration): void {
+    const before = this.#health;
+    this.#health = health;
+    this.state.retune(health.fall, health.rise);
+    if (this.#checking) return;
+    const asksElse =
+      health.kind !== before.kind || health.path !== before.path || health.expect !== before.expect;
+    const dueMs = this.#checkedAtMs + (asksElse ? 0 : health.intervalMs);
+    this.#wait(Math.max(0, dueMs - performance.now()));
+  }
+
   stop(): void {
     this.#abort.abort();
     clearTimeout(this.#timer);
@@ -108,7 +131,7 @@ class Watch {
   }
 
   async #check(): Promise<void> {
-    const { name, address } = this.#endpoint;
+    const { name, address } = this.endpoint;
     this.#checking = true;
     const reason = await checkEndpoint(address, name, this.#health, this.#abort.signal);
     this.#checking = false;

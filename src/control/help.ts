@@ -14,6 +14,8 @@ const HEAD = `hp-proxy: an HTTP reverse proxy and load balancer
   hp-proxy init [--format ts]        writes a configuration to begin with
   hp-proxy demo [flags]              a proxy on :8080 over three backends of its own
   hp-proxy stats [--watch]           figures of a running proxy, live with --watch
+  hp-proxy reload [PID]              has a running proxy read its configuration again
+  hp-proxy healthcheck [PID]         does a running proxy take requests? exit status 0 or 1
 
 Every flag is also an environment variable: --pool-size is HP_PROXY_POOL_SIZE. The flag wins over
 the variable, and that over the file. What a file may say: docs/configuration.md
@@ -21,8 +23,10 @@ the variable, and that over the file. What a file may say: docs/configuration.md
 
 const TAIL = `
 Signals
-  SIGTERM, SIGINT   accept no more, finish what is in flight, exit; a second one ends at once
+  SIGTERM, SIGINT, SIGQUIT   finish what is in flight, then exit; a second one exits at once
+  SIGHUP                     read the configuration again
 
+  --watch                       read the configuration again whenever one of its files changes
   -c                            --config
   -h, --help                    this text
   -v, --version                 the version

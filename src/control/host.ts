@@ -13,6 +13,10 @@ export interface Host {
   /** Ends listening on that socket, whoever else still has it open: connecting is refused from now on. */
   endListening(fd: number): void;
   createSharedSegment(bytes: number): { fd: number; buffer: ArrayBufferLike };
+  /** Two ends over which descriptors go to a process that runs already: ours, and its. */
+  openPassage(): readonly [number, number];
+  /** Sends a copy of `fd` there, with `number`. 0 or a negative errno. */
+  passDescriptor(passage: number, fd: number, number: number): number;
   /** CPUs that this process may run on. */
   allowedCpus(): readonly number[];
   /** Raises RLIMIT_NOFILE as far as allowed; returns it. */
@@ -24,10 +28,11 @@ const SHUT_RD = 0;
 /** The host, or the reason why there is none, in words. */
 export async function loadHost(): Promise<Host | string> {
   try {
-    const [sockets, processes, memory, { loadSyscalls }] = await Promise.all([
+    const [sockets, processes, memory, passing, { loadSyscalls }] = await Promise.all([
       import("../engine/native/sockets.ts"),
       import("../engine/native/process.ts"),
       import("../engine/native/shared-memory.ts"),
+      import("../engine/native/descriptor-passing.ts"),
       import("../engine/native/syscalls.ts"),
     ]);
     const host: Host = {
@@ -36,6 +41,8 @@ export async function loadHost(): Promise<Host | string> {
       dropNewHandshakes: (fd) => void sockets.dropNewHandshakes(fd),
       endListening: (fd) => void loadSyscalls().shutdown(fd, SHUT_RD),
       createSharedSegment: memory.createSharedSegment,
+      openPassage: passing.openPassage,
+      passDescriptor: passing.passDescriptor,
       allowedCpus: processes.allowedCpus,
       raiseFileLimit: processes.raiseFileLimit,
     };

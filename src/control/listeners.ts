@@ -1,17 +1,17 @@
 /**
- * The listening sockets of all workers.
- *
- * With a `Host`, the supervisor opens one SO_REUSEPORT socket per worker and listener and hands it down as a
- * descriptor: it keeps its own copy, so a worker that dies loses no queued connection, its successor takes
- * them up. Without, workers open their own: one worker plainly, several with `reusePort` where the platform
- * spreads connections over such sockets.
+ * Listening sockets. With a `Host`, the supervisor opens one SO_REUSEPORT socket per worker and listener and
+ * hands it down as a descriptor: it keeps its own copy, so a worker that dies loses no queued connection, its
+ * successor takes them up. Without, workers open their own: one worker plainly, several with `reusePort` where
+ * the platform spreads connections over such sockets.
  */
 import { lookup } from "node:dns/promises";
 import { closeSync } from "node:fs";
 import { createServer, isIP } from "node:net";
-import type { ListenerSource } from "../contract/port.ts";
+import type { AddressSource } from "../contract/worker-messages.ts";
 import type { ListenerConfiguration } from "./configuration.ts";
 import type { Host } from "./host.ts";
+
+export type ListenAddress = Pick<ListenerConfiguration, "host" | "port">;
 
 /** It cannot listen there. `message` is a sentence for people, with a remedy. */
 export class ListenFailed extends Error {
@@ -27,31 +27,24 @@ export class ListenFailed extends Error {
   }
 }
 
-export interface Listeners {
-  /** Bound addresses by listener; before the first worker has said so, empty where workers open their own. */
-  readonly addresses: readonly string[];
-  /** Descriptors that the worker at `index` inherits. */
-  descriptors(index: number): readonly number[];
-  /** Where that worker accepts, when its first inherited descriptor is number `firstFd`. */
-  sources(index: number, firstFd: number): readonly ListenerSource[];
-  /** The first worker's addresses: later workers must use the same ports. */
-  learn(addresses: readonly string[]): void;
-  /**
-   * No new client gets through to any worker, and none hears so: it is about to end. Returns how long to wait
-   * until those who are just getting through have done so.
-   */
-  dropNewHandshakes(): number;
-  /** The worker at `index` has taken what waited, and nobody shall wait there any more. Idempotent. */
-  end(index: number): void;
-  /** As `end` for all workers. */
-  endAll(): void;
+/** One listener of the proxy, with its sockets. */
+export interface OpenListener {
+  /** Its number in the engines of all workers. */
+  readonly number: number;
+  readonly host: string;
+  /** As configured: 0 lets the system choose. */
+  readonly port: number;
+  /** Where it is bound, as `Port.connect` takes it; "" until the first worker has said so. */
+  address: string;
+  /** Its socket for each worker, by the worker's index; none where workers open their own. */
+  readonly fds: Map<number, number>;
 }
 
 /**
  * A handshake takes one round trip. Whoever is turned away tries again after a second, however short this is,
  * and one that has not finished by then is reset.
  */
-const HANDSHAKE_MS = 250;
+export const HANDSHAKE_MS = 250;
 
 /** Where SO_REUSEPORT spreads connections over the sockets, and Node offers it. */
 const REUSE_PORT_PLATFORMS: readonly string[] = ["linux", "freebsd", "dragonfly", "sunos", "aix"];
@@ -60,97 +53,79 @@ export function canSharePorts(platform: string): boolean {
   return REUSE_PORT_PLATFORMS.includes(platform);
 }
 
-/** Sockets opened here and handed down. Throws `ListenFailed`. */
-export async function openInheritedListeners(
-  host: Host,
-  wanted: readonly ListenerConfiguration[],
-  workers: number,
-): Promise<Listeners> {
-  const rows: number[][] = [];
-  try {
-    for (const listener of wanted) rows.push(await openRow(host, listener, workers));
-  } catch (error) {
-    closeAll(rows);
-    throw error;
-  }
-  const ended = new Set<number>();
-  const end = (index: number) => {
-    if (ended.has(index)) return;
-    ended.add(index);
-    for (const row of rows) {
-      host.endListening(row[index]!);
-      closeSync(row[index]!);
-    }
-  };
-  return {
-    addresses: rows.map((row) => host.listenerAddress(row[0]!)),
-    descriptors: (index) => rows.map((row) => row[index]!),
-    sources: (_index, firstFd) => rows.map((_row, listener) => ({ fd: firstFd + listener })),
-    learn() {},
-    dropNewHandshakes() {
-      for (const fd of rows.flat()) host.dropNewHandshakes(fd);
-      return HANDSHAKE_MS;
-    },
-    end,
-    endAll() {
-      for (let index = 0; index < workers; index++) end(index);
-    },
-  };
-}
-
-function closeAll(rows: readonly (readonly number[])[]): void {
-  for (const fd of rows.flat()) closeSync(fd);
-}
-
-/** One socket for each worker, all at the same address. */
-async function openRow(host: Host, wanted: ListenerConfiguration, workers: number): Promise<number[]> {
+/**
+ * Opens sockets for the workers `indexes` at `wanted`; without a `host`, only finds out whether they can.
+ * `passing`: ports that our own listeners are about to give up. Rejects with `ListenFailed`.
+ */
+export async function openListener(
+  host: Host | undefined,
+  number: number,
+  wanted: ListenAddress,
+  indexes: readonly number[],
+  passing: ReadonlySet<number> = new Set(),
+): Promise<OpenListener> {
   const address = await bindAddress(wanted);
-  await assertFree(wanted, address);
-  const row: number[] = [];
-  try {
-    let port = wanted.port;
-    for (let index = 0; index < workers; index++) {
-      const fd = host.openListener({ host: address, port }, { reusePort: workers > 1 });
-      row.push(fd);
-      if (port === 0) port = portOf(host.listenerAddress(fd));
-    }
-  } catch (error) {
-    closeAll([row]);
-    throw listenFailed(wanted, error);
-  }
-  return row;
+  if (!passing.has(wanted.port)) await assertFree(wanted, address);
+  const listener: OpenListener = {
+    number,
+    host: wanted.host,
+    port: wanted.port,
+    address: host === undefined ? listenText({ host: address, port: wanted.port }) : "",
+    fds: new Map(),
+  };
+  if (host !== undefined) openSockets(host, listener, { host: address, port: wanted.port }, indexes);
+  return listener;
 }
 
-/** Workers open their own sockets. Throws `ListenFailed`. */
-export async function describeOwnListeners(
-  wanted: readonly ListenerConfiguration[],
-  workers: number,
-): Promise<Listeners> {
-  const bound: { host: string; port: number; reusePort: boolean }[] = [];
-  for (const listener of wanted) {
-    const address = await bindAddress(listener);
-    await assertFree(listener, address);
-    bound.push({ host: address, port: listener.port, reusePort: workers > 1 });
+/** Opens sockets of a listener that is open for others, for the workers `indexes`. Throws `ListenFailed`. */
+export function extendListener(host: Host, listener: OpenListener, indexes: readonly number[]): void {
+  openSockets(host, listener, boundAt(listener), indexes);
+}
+
+/** Every socket may have others beside it on its port: workers can become more, and a listener wider. */
+function openSockets(
+  host: Host,
+  listener: OpenListener,
+  where: { host: string; port: number },
+  indexes: readonly number[],
+): void {
+  const opened: number[] = [];
+  try {
+    let { port } = where;
+    for (const index of indexes) {
+      const fd = host.openListener({ host: where.host, port }, { reusePort: true });
+      listener.fds.set(index, fd);
+      opened.push(index);
+      if (listener.address === "") listener.address = host.listenerAddress(fd);
+      if (port === 0) port = portOf(listener.address);
+    }
+  } catch (error) {
+    for (const index of opened) endSocket(host, listener, index);
+    throw listenFailed(listener, error);
   }
-  let addresses: readonly string[] = [];
-  return {
-    get addresses() {
-      return addresses;
-    },
-    descriptors: () => [],
-    sources: () => bound,
-    learn(learned) {
-      addresses = learned;
-      for (const [listener, address] of learned.entries()) bound[listener]!.port = portOf(address);
-    },
-    dropNewHandshakes: () => 0,
-    end() {},
-    endAll() {},
-  };
+}
+
+/** Nobody shall wait any more at the socket of the worker at `index`. Idempotent. */
+export function endSocket(host: Host, listener: OpenListener, index: number): void {
+  const fd = listener.fds.get(index);
+  if (fd === undefined) return;
+  listener.fds.delete(index);
+  host.endListening(fd);
+  closeSync(fd);
+}
+
+/** Where a worker opens its own socket for that listener. */
+export function ownSource(listener: OpenListener): AddressSource {
+  return { ...boundAt(listener), reusePort: canSharePorts(process.platform) };
+}
+
+function boundAt({ address }: OpenListener): { host: string; port: number } {
+  const host = address.slice(0, address.lastIndexOf(":"));
+  return { host: host.startsWith("[") ? host.slice(1, -1) : host, port: portOf(address) };
 }
 
 /** The IP address to bind: `::` takes IPv4 as well. */
-async function bindAddress(wanted: ListenerConfiguration): Promise<string> {
+async function bindAddress(wanted: ListenAddress): Promise<string> {
   if (isIP(wanted.host) !== 0) return wanted.host;
   if (wanted.host === "") return (await ipv6Works()) ? "::" : "0.0.0.0";
   try {
@@ -168,7 +143,7 @@ async function ipv6Works(): Promise<boolean> {
  * Sockets with SO_REUSEPORT would quietly share the port with another such proxy of the same user: half of
  * the requests would go astray. A socket without it is refused then.
  */
-async function assertFree(wanted: ListenerConfiguration, address: string): Promise<void> {
+async function assertFree(wanted: ListenAddress, address: string): Promise<void> {
   if (wanted.port === 0) return;
   const error = await tryListen(address, wanted.port);
   if (error !== undefined) throw listenFailed(wanted, error);
@@ -191,7 +166,7 @@ export function listenText({ host, port }: { host: string; port: number }): stri
   return `${isIP(host) === 6 ? `[${host}]` : host}:${port}`;
 }
 
-function listenFailed(wanted: ListenerConfiguration, error: unknown): ListenFailed {
+function listenFailed(wanted: ListenAddress, error: unknown): ListenFailed {
   const code = (error as NodeJS.ErrnoException).code ?? String(error);
   const where = wanted.host === "" ? `port ${wanted.port}` : listenText(wanted);
   const sentences: Readonly<Record<string, string>> = {

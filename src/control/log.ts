@@ -3,7 +3,7 @@ import { destination, type Logger, pino, stdTimeFunctions } from "pino";
 import pretty from "pino-pretty";
 import type { LogConfiguration } from "./configuration.ts";
 
-export type Log = Pick<Logger, "trace" | "debug" | "info" | "warn" | "error">;
+export type Log = Pick<Logger, "trace" | "debug" | "info" | "warn" | "error"> & { level: string };
 
 const STANDARD_ERROR = 2;
 

@@ -112,6 +112,7 @@ function compile(document: Document): Configuration {
     statsIntervalMs: document.statsInterval,
     log: document.log,
     controlPath: document.control ?? "",
+    admin: document.admin,
   };
 }
 

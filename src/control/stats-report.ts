@@ -79,14 +79,15 @@ export interface Quantiles {
   readonly p999: number;
 }
 
-interface Word {
+/** A counter, and its word in reports and metrics. */
+export interface Word {
   readonly cell: Counter;
   readonly word: string;
 }
 
-const ERRORS = wordsOf("error");
-const CLOSED = wordsOf("closed");
-const REFUSED = wordsOf("refused");
+export const ERRORS = wordsOf("error");
+export const CLOSED = wordsOf("closed");
+export const REFUSED = wordsOf("refused");
 
 /** The counters of one kind: `errorConnectRefused` → `connect_refused`. */
 function wordsOf(prefix: string): readonly Word[] {

@@ -1,73 +1,72 @@
 /**
- * A running proxy: listeners, workers, backends, figures and control socket, put together. Each of them is a
- * file of its own; here is only what connects them, and the order in which they begin and end.
+ * A running proxy: listeners, workers, backends and figures, put together. Each of them is a file of its own;
+ * here is only what connects them, and the order in which they begin, change and end.
  *
  * Begin: names are resolved, sockets opened, workers started; the proxy is up when every worker accepts.
+ * Change: everything that can fail comes first (names, sockets), and nothing of it has an effect; then workers
+ * are told, and only of what is new.
  * End: workers stop accepting, the sockets close, workers finish, and what is left after the deadline is cut.
  */
-import { closeSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
-import { blockOf, segmentBytes } from "../contract/counters.ts";
-import type { Snapshot } from "../contract/snapshot.ts";
+import type { Cluster, Snapshot } from "../contract/snapshot.ts";
 import type { FromWorker } from "../contract/worker-messages.ts";
-import { Backends } from "./backends.ts";
+import { BackendSet } from "./backend-set.ts";
 import { type Capacity, capacityOf } from "./capacity.ts";
 import { type CompileCache, openCompileCache } from "./compile-cache.ts";
 import { compileSnapshot } from "./compile-snapshot.ts";
 import type { Configuration } from "./configuration.ts";
-import {
-  type ControlSocket,
-  ControlUnavailable,
-  controlFolder,
-  openControlSocket,
-} from "./control-socket.ts";
+import { Crew } from "./crew.ts";
 import { failureText, suppressedText } from "./failure-text.ts";
 import { Figures } from "./figures.ts";
-import { Fleet, type ReadyMessage, type WorkerPlan } from "./fleet.ts";
+import type { ReadyMessage } from "./fleet.ts";
 import { type Host, loadHost } from "./host.ts";
-import { describeOwnListeners, type Listeners, openInheritedListeners } from "./listeners.ts";
+import { type ListenerChange, ListenerSet } from "./listener-set.ts";
+import type { OpenListener } from "./listeners.ts";
 import type { Log } from "./log.ts";
+import { openSegment, type Segment } from "./segment.ts";
 import type { StatsReport } from "./stats-report.ts";
-import { workerCount, workerCpus } from "./worker-count.ts";
-import { FIRST_INHERITED_FD } from "./worker-process.ts";
-
-interface Segment {
-  readonly fd: number;
-  readonly buffer: ArrayBufferLike;
-  /** Closes the descriptor; the memory stays. Idempotent. */
-  close(): void;
-}
+import { workerCount } from "./worker-count.ts";
 
 interface Parts {
-  readonly configuration: Configuration;
   readonly log: Log;
   readonly version: string;
-  readonly listeners: Listeners;
+  readonly host: Host | undefined;
+  readonly listeners: ListenerSet;
   readonly capacity: Capacity;
+  readonly descriptorsMax: number;
   /** The counter segment that workers inherit; `fd` is -1 where it is only ours. */
   readonly segment: Segment;
   readonly compileCache: CompileCache;
-  readonly cpus: readonly number[];
 }
 
-/** A worker that does not say in this time that it has taken its queues loses its sockets all the same. */
-const TAKE_QUEUES_MS = 500;
+/** The configuration asks for what only a new process can be. `message` is a sentence for people. */
+export class NeedsRestart extends Error {
+  override readonly name = "NeedsRestart";
+}
+
+/** A listener that was removed, and the cluster that answers what its clients still ask. */
+interface Leaving {
+  readonly cluster: Cluster;
+  readonly untilMs: number;
+}
 
 export class Supervisor {
   readonly figures: Figures;
   readonly #parts: Parts;
-  readonly #fleet: Fleet;
-  readonly #backends: readonly Backends[];
+  readonly #crew: Crew;
+  readonly #backends: BackendSet;
   readonly #startedAtMs = performance.now();
-  #control: ControlSocket | undefined;
+  #configuration: Configuration;
   #snapshot: Snapshot;
+  /** By listener number. */
+  readonly #leaving = new Map<number, Leaving>();
   #engine = "";
   #restarts = 0;
 
   /**
    * Starts a proxy. Rejects with an error whose message is for people (`NoAddress`, `ListenFailed`,
-   * `TooManyWorkers`, `BootFailed`, `ControlUnavailable`), and has undone everything then.
+   * `TooManyWorkers`, `BootFailed`), and has undone everything then.
    */
   static async start(
     configuration: Configuration,
@@ -78,29 +77,23 @@ export class Supervisor {
     const found = await loadHost();
     const host = typeof found === "string" ? undefined : found;
     if (typeof found === "string") log.debug({ reason: found }, "workers open their own listening sockets");
-    const count = workerCount(
-      configuration.workers,
-      host?.allowedCpus().length ?? availableParallelism(),
-      host !== undefined,
-      process.platform,
-    );
-    const listeners =
-      host === undefined
-        ? await describeOwnListeners(configuration.listeners, count)
-        : await openInheritedListeners(host, configuration.listeners, count);
-    const parts: Parts = {
-      configuration,
+    const count = countOf(configuration, host);
+    const listeners = new ListenerSet(host);
+    const indexes = Array.from({ length: count }, (_, index) => index);
+    const change = await listeners.prepare(configuration.listeners, indexes);
+    const descriptorsMax = host?.raiseFileLimit() ?? -1;
+    const supervisor = new Supervisor(configuration, {
       log,
       version,
+      host,
       listeners,
-      capacity: capacityOf(configuration.limits, host?.raiseFileLimit() ?? -1, configuration.mode),
-      segment: openSegment(host, count),
+      descriptorsMax,
+      capacity: capacityOf(configuration.limits, descriptorsMax, configuration.mode),
+      segment: openSegment(host),
       compileCache: openCompileCache(environment),
-      cpus: workerCpus(configuration.affinity, count, host?.allowedCpus() ?? []),
-    };
-    const supervisor = new Supervisor(parts);
+    });
     try {
-      await supervisor.#begin(environment);
+      await supervisor.#begin(change, count);
     } catch (error) {
       await supervisor.stop();
       throw error;
@@ -108,25 +101,32 @@ export class Supervisor {
     return supervisor;
   }
 
-  private constructor(parts: Parts) {
+  private constructor(configuration: Configuration, parts: Parts) {
+    this.#configuration = configuration;
     this.#parts = parts;
-    const { configuration, log, segment, cpus } = parts;
-    this.figures = new Figures(segment.buffer, cpus.length);
-    this.#backends = configuration.clusters.map(
-      (cluster) => new Backends(cluster, log, () => this.#publish()),
-    );
+    const { log, host, listeners, segment, capacity } = parts;
+    this.figures = new Figures(segment.buffer);
+    this.#backends = new BackendSet(log, () => this.#publish());
     this.#snapshot = this.#compile(0);
-    this.#fleet = new Fleet(
+    this.#crew = new Crew(
       {
-        plan: (index) => this.#plan(index),
+        host,
+        log,
+        listeners,
+        segment,
+        capacity: capacity.engine,
+        engine: configuration.engine,
+        affinity: configuration.affinity,
+        environment: parts.compileCache.environment,
+      },
+      this.#orders(),
+      {
         ready: (index, message) => this.#ready(index, message),
         message: (index, message) => this.#heard(index, message),
-        gone: () => {
-          if (!this.#fleet.ending) this.#restarts++;
+        replaced: () => {
+          this.#restarts++;
         },
       },
-      log,
-      parts.compileCache.environment,
     );
   }
 
@@ -135,125 +135,136 @@ export class Supervisor {
     return this.#parts.listeners.addresses;
   }
 
-  /** Process numbers of the workers; 0 where one is just being replaced. */
-  get workerPids(): number[] {
-    return this.#parts.cpus.map((_, index) => this.#fleet.pid(index));
+  /** Why this proxy takes no requests just now; "" when it does: all workers accept, each cluster has a backend. */
+  get unreadiness(): string {
+    if (this.#crew.ending) return "draining";
+    if (!this.#crew.isReady) return "a worker is just being started";
+    const down = this.#snapshot.clusters.filter(({ endpoints }) => !endpoints.some(({ healthy }) => healthy));
+    return down.length === 0 ? "" : `no backend is up in ${down.map(({ name }) => name).join(", ")}`;
   }
 
   report(): StatsReport {
-    const { configuration, version, listeners } = this.#parts;
+    const { version } = this.#parts;
     return {
       version,
       pid: process.pid,
       uptimeSeconds: Math.round((performance.now() - this.#startedAtMs) / 1000),
-      mode: configuration.mode,
+      mode: this.#configuration.mode,
       engine: this.#engine,
-      addresses: listeners.addresses,
-      draining: this.#fleet.ending,
+      addresses: this.addresses,
+      draining: this.#crew.ending,
       restarts: this.#restarts,
-      ...this.figures.report(this.workerPids),
-      endpoints: this.#snapshot.clusters.flatMap(({ name: cluster, endpoints }) =>
-        endpoints.map(({ name, address, healthy }) => ({ cluster, name, address, healthy })),
-      ),
+      ...this.figures.report(this.#crew.members),
+      endpoints: this.#backends
+        .clusters()
+        .flatMap(({ name: cluster, endpoints }) =>
+          endpoints.map(({ name, address, healthy }) => ({ cluster, name, address, healthy })),
+        ),
     };
+  }
+
+  /**
+   * From now on `next` counts; what is the same in both is not touched. Rejects with an error whose message is
+   * for people (`NeedsRestart` and those of `start`), and nothing has changed then. Resolves when every worker
+   * follows, with what went wrong in single workers all the same.
+   */
+  async change(next: Configuration): Promise<string[]> {
+    const { host, listeners, log } = this.#parts;
+    const count = countOf(next, host);
+    const change = await this.#prepare(next);
+    const before = this.#configuration;
+    const leaving = this.#leavingOf(change.listeners.removed);
+    await this.#crew.unlisten(change.listeners.removed, before.drainTimeoutMs);
+    for (const [number, each] of leaving) this.#leaving.set(number, each);
+    listeners.commit(change.listeners, before.drainTimeoutMs);
+    change.backends.commit();
+    this.#configuration = next;
+    log.level = next.log.level;
+    const problems = await this.#publish();
+    problems.push(...(await this.#crew.listen(change.listeners.added)));
+    try {
+      if (count !== this.#crew.members.length) await this.#crew.resize(count);
+    } catch (error) {
+      problems.push(`workers: ${(error as Error).message}`);
+    }
+    return problems;
   }
 
   /**
    * Stops accepting, finishes what is in flight for at most `drainTimeoutMs`, and resolves when all is gone.
    */
   async drain(): Promise<void> {
-    const { configuration, listeners, log } = this.#parts;
-    for (const backends of this.#backends) backends.stop();
+    const { listeners, log } = this.#parts;
+    this.#backends.stop();
     // Whoever connects between a worker's last look at its queue and the end of its socket would be reset.
-    await delay(listeners.dropNewHandshakes());
-    const late = setTimeout(() => listeners.endAll(), TAKE_QUEUES_MS);
-    const cut = await this.#fleet.drain(configuration.drainTimeoutMs);
-    clearTimeout(late);
+    await delay(listeners.dropNewHandshakes(listeners.all));
+    const cut = await this.#crew.drain(this.#configuration.drainTimeoutMs);
     if (cut > 0) log.warn({ workers: cut }, "drain timeout: what was still in flight has been cut");
     await this.stop();
   }
 
   /** Ends everything at once. Idempotent. */
   async stop(): Promise<void> {
-    for (const backends of this.#backends) backends.stop();
+    this.#backends.stop();
     this.figures.stop();
-    await this.#fleet.stop();
+    await this.#crew.stop();
     this.#parts.listeners.endAll();
     this.#parts.segment.close();
     this.#parts.compileCache.close();
-    const control = this.#control;
-    this.#control = undefined;
-    await control?.close();
   }
 
-  async #begin(environment: Readonly<Record<string, string | undefined>>): Promise<void> {
-    await Promise.all(this.#backends.map((backends) => backends.start()));
-    this.#snapshot = this.#compile(1);
-    await this.#startWorkers();
-    this.figures.start();
-    await this.#openControl(environment);
-    const count = this.#parts.cpus.length;
-    const workers = count === 1 ? "1 worker" : `${count} workers`;
-    this.#parts.log.info(`listening on ${this.addresses.join(", ")}, ${workers}, engine ${this.#engine}`);
-  }
-
-  /**
-   * All together; where workers open their own sockets, the first alone, since it may find out which port
-   * that is.
-   */
-  async #startWorkers(): Promise<void> {
-    const { listeners, cpus, log } = this.#parts;
-    const first = this.#fleet.add();
-    if (listeners.addresses.length === 0) listeners.learn((await first).listenerAddresses);
-    const others = Array.from({ length: cpus.length - 1 }, () => this.#fleet.add());
-    const [{ engine, passedOver }] = await Promise.all([first, ...others]);
+  async #begin(change: ListenerChange, count: number): Promise<void> {
+    const { listeners, log } = this.#parts;
+    listeners.commit(change, 0);
+    (await this.#backends.prepare(this.#configuration.clusters)).commit();
+    await this.#publish();
+    const { engine, passedOver } = await this.#crew.begin(count);
     this.#engine = engine;
     const reasons = passedOver.map(({ name, reason }) => `${name} (${reason})`);
     if (reasons.length > 0) log.info(`engine ${engine}; passed over ${reasons.join(", ")}`);
+    this.figures.start();
   }
 
-  /**
-   * Without a control socket at its default place the proxy works all the same; one that was asked for must
-   * be there.
-   */
-  async #openControl(environment: Readonly<Record<string, string | undefined>>): Promise<void> {
-    const { configuration, log } = this.#parts;
+  /** Everything that can fail. */
+  async #prepare(next: Configuration) {
+    const { listeners } = this.#parts;
+    const { connectionsMax } = this.#parts.capacity.engine;
+    const wanted = this.#capacityFor(next);
+    if (wanted.engine.connectionsMax > connectionsMax) {
+      const clientsMax = Math.floor(connectionsMax / 2);
+      throw new NeedsRestart(
+        `limits.clients: "${next.limits.clientsMax}" is more than this process began with; ` +
+          `write at most ${clientsMax}, or restart it`,
+      );
+    }
+    const indexes = this.#crew.members.map(({ index }) => index);
+    const change = await listeners.prepare(next.listeners, indexes);
     try {
-      const folder = controlFolder(environment);
-      this.#control = await openControlSocket(configuration.controlPath, folder, () => this.report());
-      log.debug({ path: this.#control.path }, "control socket");
+      return { listeners: change, backends: await this.#backends.prepare(next.clusters) };
     } catch (error) {
-      if (configuration.controlPath !== "" || !(error instanceof ControlUnavailable)) throw error;
-      log.warn(`no control socket: ${error.message}`);
+      listeners.discard(change);
+      throw error;
     }
   }
 
-  #plan(index: number): WorkerPlan {
-    const { configuration, listeners, capacity, segment, cpus } = this.#parts;
-    const inherited = listeners.descriptors(index);
-    const shared = segment.fd >= 0;
-    const bytes = segment.buffer.byteLength;
-    return {
-      descriptors: shared ? [...inherited, segment.fd] : inherited,
-      boot: {
-        type: "boot",
-        index,
-        engine: configuration.engine,
-        options: { ...capacity.engine, listeners: listeners.sources(index, FIRST_INHERITED_FD) },
-        counters: shared
-          ? { fd: FIRST_INHERITED_FD + inherited.length, bytes }
-          : blockOf(segment.buffer, index).slice(),
-        cpu: cpus[index]!,
-        snapshot: this.#snapshot,
-        drainTimeoutMs: configuration.drainTimeoutMs,
-      },
-    };
+  #capacityFor({ limits, mode }: Configuration): Capacity {
+    return capacityOf(limits, this.#parts.descriptorsMax, mode);
+  }
+
+  #leavingOf(removed: readonly OpenListener[]): Map<number, Leaving> {
+    const untilMs = performance.now() + this.#configuration.drainTimeoutMs;
+    const { clusters, listeners } = this.#snapshot;
+    return new Map(
+      removed.flatMap(({ number }) => {
+        const cluster = clusters[listeners[number]?.cluster ?? -1];
+        return cluster === undefined ? [] : [[number, { cluster, untilMs }]];
+      }),
+    );
   }
 
   #ready(index: number, { engine }: ReadyMessage): void {
-    this.#parts.log.debug({ worker: index, pid: this.#fleet.pid(index), engine }, "worker accepts");
-    // It may have been replaced since the boot message was written.
-    this.#fleet.send(index, { type: "snapshot", snapshot: this.#snapshot });
+    this.figures.include(index);
+    this.#parts.log.debug({ worker: index, engine }, "worker accepts");
   }
 
   #heard(index: number, message: FromWorker): void {
@@ -267,36 +278,40 @@ export class Supervisor {
     } else if (message.type === "suppressed") {
       const { reason, count } = message;
       log.warn({ worker: index, reason, count }, suppressedText(reason, count));
-    } else if (message.type === "queues-taken") {
-      this.#parts.listeners.end(index);
     } else if (message.type === "endpoint") {
-      for (const backends of this.#backends) backends.workerSaw(message.address, message.errno);
+      this.#backends.workerSaw(message.address, message.errno);
     }
   }
 
-  #compile(version: number): Snapshot {
-    const { configuration, capacity } = this.#parts;
-    const endpoints = this.#backends.map((backends) => backends.endpoints());
-    return compileSnapshot(configuration, version, endpoints, capacity.limits);
+  #orders() {
+    return { snapshot: this.#snapshot, drainTimeoutMs: this.#configuration.drainTimeoutMs };
   }
 
-  #publish(): void {
+  #compile(version: number): Snapshot {
+    const configuration = this.#configuration;
+    const { limits } = this.#capacityFor(configuration);
+    const clusters = this.#backends.clusters();
+    const listeners = this.#parts.listeners.clusters((index) => configuration.listeners[index]!.cluster);
+    for (const [number, { cluster, untilMs }] of this.#leaving) {
+      if (untilMs < performance.now()) this.#leaving.delete(number);
+      else listeners[number] = { cluster: indexOf(clusters, cluster) };
+    }
+    return compileSnapshot(configuration, version, clusters, listeners, limits);
+  }
+
+  #publish(): Promise<string[]> {
     this.#snapshot = this.#compile(this.#snapshot.version + 1);
-    this.#fleet.broadcast({ type: "snapshot", snapshot: this.#snapshot });
+    return this.#crew.publish(this.#orders());
   }
 }
 
-function openSegment(host: Host | undefined, workers: number): Segment {
-  const bytes = segmentBytes(workers);
-  if (host === undefined) return { fd: -1, buffer: new ArrayBuffer(bytes), close() {} };
-  const { fd, buffer } = host.createSharedSegment(bytes);
-  let open = true;
-  return {
-    fd,
-    buffer,
-    close() {
-      if (open) closeSync(fd);
-      open = false;
-    },
-  };
+/** Where `cluster` stands in `clusters` by its name; it is added where it has gone. */
+function indexOf(clusters: Cluster[], cluster: Cluster): number {
+  const index = clusters.findIndex(({ name }) => name === cluster.name);
+  return index >= 0 ? index : clusters.push(cluster) - 1;
+}
+
+function countOf({ workers }: Configuration, host: Host | undefined): number {
+  const cpuCount = host?.allowedCpus().length ?? availableParallelism();
+  return workerCount(workers, cpuCount, host !== undefined, process.platform);
 }

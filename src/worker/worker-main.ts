@@ -1,15 +1,14 @@
 /**
  * The program of a worker process. Its first message is the boot message; then it obeys.
  *
- * SIGINT from a terminal and SIGTERM from a service manager reach every process of the group: here they mean
- * nothing, since the supervisor hears them too and says what is to be done.
+ * Signals from a terminal and from a service manager reach every process of the group: here they mean nothing,
+ * since the supervisor hears them too and says what is to be done.
  */
 import { flushCompileCache } from "node:module";
 import type { FromWorker, ToWorker } from "../contract/worker-messages.ts";
 import { type Surroundings, Worker } from "./worker.ts";
 
-process.on("SIGINT", () => {});
-process.on("SIGTERM", () => {});
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"] as const) process.on(signal, () => {});
 
 const surroundings: Surroundings = {
   send(message: FromWorker) {

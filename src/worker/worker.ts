@@ -14,6 +14,7 @@ import { createHttpSession } from "../session/http-session.ts";
 import { createRelaySession } from "../session/relay-session.ts";
 import type { Session } from "../session/session.ts";
 import { NoticeSender } from "./notice-sender.ts";
+import { WorkerListeners } from "./worker-listeners.ts";
 
 const COUNTERS_MS = 1_000;
 /** How often the system's clock is compared with the engine's, and what counts as set. */
@@ -33,7 +34,8 @@ export class Worker {
   readonly #surroundings: Surroundings;
   readonly #engine: Engine;
   readonly #session: Session;
-  readonly #drainTimeoutMs: number;
+  readonly #listeners: WorkerListeners;
+  #drainTimeoutMs: number;
   #epochOffsetMs = performance.timeOrigin;
   #draining = false;
   #ended = false;
@@ -70,13 +72,19 @@ export class Worker {
       this.#epochOffsetMs,
       randomBytes(SEED_BYTES),
     );
+    this.#listeners = new WorkerListeners(engine, this.#session, boot.passageFd, surroundings.send);
     engine.start(this.#session);
     setInterval(() => this.#followClock(), CLOCK_MS).unref();
   }
 
   /** Carries out an order. */
   take(message: ToWorker): void {
-    if (message.type === "snapshot") this.#session.replaceSnapshot(message.snapshot);
+    if (message.type === "snapshot") {
+      this.#session.replaceSnapshot(message.snapshot);
+      this.#drainTimeoutMs = message.drainTimeoutMs;
+      this.#surroundings.send({ type: "snapshot-taken", version: message.snapshot.version });
+    } else if (message.type === "listen") void this.#listeners.add(message.number, message.source);
+    else if (message.type === "unlisten") void this.#listeners.remove(message.number, message.drainTimeoutMs);
     else if (message.type === "drain") this.#drain();
     else if (message.type === "stop") void this.#end("stopped");
     this.#engine.wake();

@@ -50,6 +50,8 @@ export interface Syscalls {
   readonly recv: Call4;
   readonly send: Call4;
   readonly sendmsg: Call3;
+  readonly recvmsg: Call3;
+  readonly socketpair: Call4;
   readonly epoll_create1: Call1;
   readonly epoll_ctl: Call4;
   readonly epoll_wait: Call4;
@@ -98,6 +100,8 @@ const SIGNATURES: readonly (readonly [string, string, readonly string[]])[] = [
   ["recv", SIZE, [INT, POINTER, SIZE, INT]],
   ["send", SIZE, [INT, POINTER, SIZE, INT]],
   ["sendmsg", SIZE, [INT, POINTER, INT]],
+  ["recvmsg", SIZE, [INT, POINTER, INT]],
+  ["socketpair", INT, [INT, INT, INT, POINTER]],
   ["epoll_create1", INT, [INT]],
   ["epoll_ctl", INT, [INT, INT, INT, POINTER]],
   ["epoll_wait", INT, [INT, POINTER, INT, INT]],

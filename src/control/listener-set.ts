@@ -1,0 +1,178 @@
+/**
+ * The listeners of a running proxy: which there are, under which number, and what becomes of them when the
+ * configuration changes. A listener is known by its configured address, so one that stays is not touched.
+ */
+import { LISTENERS_MAX, type ListenerSource } from "../contract/port.ts";
+import type { Host } from "./host.ts";
+import {
+  endSocket,
+  extendListener,
+  HANDSHAKE_MS,
+  type ListenAddress,
+  ListenFailed,
+  listenText,
+  type OpenListener,
+  openListener,
+  ownSource,
+} from "./listeners.ts";
+
+/** What a new configuration means for the listeners; its new sockets are open, and nobody accepts there yet. */
+export interface ListenerChange {
+  /** In the order of the configuration. */
+  readonly next: readonly OpenListener[];
+  readonly added: readonly OpenListener[];
+  readonly removed: readonly OpenListener[];
+}
+
+/** After its clients have been cut, a number may be given out again. */
+const NUMBER_REST_MS = 1_000;
+
+export class ListenerSet {
+  readonly #host: Host | undefined;
+  #open: readonly OpenListener[] = [];
+  /** Numbers of listeners that were removed, until when they may still have clients (performance.now). */
+  readonly #resting = new Map<number, number>();
+
+  constructor(host: Host | undefined) {
+    this.#host = host;
+  }
+
+  /** In the order of the configuration. */
+  get all(): readonly OpenListener[] {
+    return this.#open;
+  }
+
+  /** Bound addresses, in the order of the configuration. */
+  get addresses(): readonly string[] {
+    return this.#open.map(({ address }) => address);
+  }
+
+  /** Opens what `wanted` has and we have not, for the workers `indexes`. Rejects with `ListenFailed`. */
+  async prepare(wanted: readonly ListenAddress[], indexes: readonly number[]): Promise<ListenerChange> {
+    const rest = [...this.#open];
+    const kept = wanted.map((each) => {
+      const at = rest.findIndex(({ host, port }) => host === each.host && port === each.port);
+      return at < 0 ? undefined : rest.splice(at, 1)[0];
+    });
+    const passing = new Set(rest.map(({ address }) => Number(address.slice(address.lastIndexOf(":") + 1))));
+    const added: OpenListener[] = [];
+    const next: OpenListener[] = [];
+    try {
+      for (const [at, each] of wanted.entries()) {
+        const listener = kept[at] ?? (await this.#openOne(each, [...next, ...added], indexes, passing));
+        if (kept[at] === undefined) added.push(listener);
+        next.push(listener);
+      }
+    } catch (error) {
+      this.#endAll(added);
+      throw error;
+    }
+    return { next, added, removed: rest };
+  }
+
+  /** `change` is what counts; those removed go on until they are ended one by one. */
+  commit(change: ListenerChange, drainTimeoutMs: number): void {
+    this.#open = change.next;
+    const restMs = performance.now() + drainTimeoutMs + NUMBER_REST_MS;
+    for (const { number } of change.removed) this.#resting.set(number, restMs);
+  }
+
+  /** Closes what `prepare` opened. */
+  discard(change: ListenerChange): void {
+    this.#endAll(change.added);
+  }
+
+  /** Opens every listener for another worker. Throws `ListenFailed`, and has opened none then. */
+  extend(index: number): void {
+    if (this.#host === undefined) return;
+    try {
+      for (const listener of this.#open) extendListener(this.#host, listener, [index]);
+    } catch (error) {
+      this.endWorker(index);
+      throw error;
+    }
+  }
+
+  /** Descriptors that the worker at `index` inherits. */
+  descriptors(index: number): readonly number[] {
+    return this.#open.map(({ fds }) => fds.get(index)).filter((fd) => fd !== undefined);
+  }
+
+  /** Where that worker accepts, by number, when its first inherited descriptor is `firstFd`. */
+  sources(index: number, firstFd: number): readonly (ListenerSource | null)[] {
+    const sources: (ListenerSource | null)[] = [];
+    let fd = firstFd;
+    for (const listener of this.#open) {
+      while (sources.length <= listener.number) sources.push(null);
+      sources[listener.number] = listener.fds.has(index) ? { fd: fd++ } : ownSource(listener);
+    }
+    return sources;
+  }
+
+  /** Cluster by listener number, for the snapshot. Numbers not in use get cluster 0: nobody asks there. */
+  clusters(clusterOf: (index: number) => number): { readonly cluster: number }[] {
+    const clusters: { cluster: number }[] = [];
+    for (const [index, { number }] of this.#open.entries()) {
+      while (clusters.length <= number) clusters.push({ cluster: 0 });
+      clusters[number] = { cluster: clusterOf(index) };
+    }
+    for (const number of this.#resting.keys())
+      while (clusters.length <= number) clusters.push({ cluster: 0 });
+    return clusters;
+  }
+
+  /** A worker has opened its own sockets, and tells where by number: others use the same ports. */
+  learn(addresses: readonly string[]): void {
+    if (this.#host !== undefined) return;
+    for (const listener of this.#open) listener.address = addresses[listener.number] ?? listener.address;
+  }
+
+  /**
+   * No new client gets through to `listeners` (of the worker at `index` only, or of all: -1), and none hears so:
+   * they are about to end. Returns how long to wait until those who are just getting through have done so.
+   */
+  dropNewHandshakes(listeners: readonly OpenListener[], index = -1): number {
+    let dropped = 0;
+    for (const { fds } of listeners)
+      for (const [worker, fd] of fds) {
+        if (index >= 0 && worker !== index) continue;
+        this.#host?.dropNewHandshakes(fd);
+        dropped++;
+      }
+    return dropped === 0 ? 0 : HANDSHAKE_MS;
+  }
+
+  /** The worker at `index` has taken what waited at `listener`. Idempotent. */
+  end(listener: OpenListener, index: number): void {
+    if (this.#host !== undefined) endSocket(this.#host, listener, index);
+  }
+
+  /** The worker at `index` accepts nowhere any more. Idempotent. */
+  endWorker(index: number): void {
+    for (const listener of this.#open) this.end(listener, index);
+  }
+
+  endAll(): void {
+    this.#endAll(this.#open);
+  }
+
+  #endAll(listeners: readonly OpenListener[]): void {
+    for (const listener of listeners) for (const index of [...listener.fds.keys()]) this.end(listener, index);
+  }
+
+  #openOne(
+    wanted: ListenAddress,
+    others: readonly OpenListener[],
+    indexes: readonly number[],
+    passing: ReadonlySet<number>,
+  ): Promise<OpenListener> {
+    const nowMs = performance.now();
+    for (const [number, untilMs] of this.#resting) if (untilMs <= nowMs) this.#resting.delete(number);
+    const taken = new Set([...this.#open, ...others].map(({ number }) => number));
+    let number = 0;
+    while (taken.has(number) || this.#resting.has(number)) number++;
+    if (number < LISTENERS_MAX) return openListener(this.#host, number, wanted, indexes, passing);
+    const message = `${listenText(wanted)} is one listener too many: ${LISTENERS_MAX} can be open or draining`;
+    throw new ListenFailed(message, "", wanted.port);
+  }
+}

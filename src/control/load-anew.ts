@@ -1,0 +1,39 @@
+/**
+ * Reads the configuration again while a proxy runs. Modules are run in a thread of their own: in this one, Node
+ * would give what it has imported before, however the files have changed since.
+ */
+import { Worker } from "node:worker_threads";
+import type { ConfigError } from "../config/config-error.ts";
+import type { Arguments } from "./arguments.ts";
+import { type LoadedConfiguration, loadConfiguration } from "./load-configuration.ts";
+import type { Environment } from "./options.ts";
+
+const MODULE = /\.m?[jt]s$/;
+
+/** What `loadConfiguration` was asked, for the thread. */
+export interface LoadQuestion {
+  readonly folder: string;
+  readonly given: Arguments;
+  readonly environment: Environment;
+}
+
+type Loaded = LoadedConfiguration | { errors: readonly ConfigError[] };
+
+/** As `loadConfiguration`; `files` are those that it has read before. */
+export async function loadAnew(question: LoadQuestion, files: readonly string[]): Promise<Loaded> {
+  const { folder, given, environment } = question;
+  if (!files.some((file) => MODULE.test(file))) return await loadConfiguration(folder, given, environment);
+  const extension = import.meta.url.endsWith(".ts") ? ".ts" : ".js";
+  const thread = new Worker(new URL(`./load-thread${extension}`, import.meta.url), {
+    workerData: question,
+    stdout: true,
+  });
+  return await new Promise<Loaded>((resolve, reject) => {
+    thread.on("message", (loaded: Loaded) => {
+      resolve(loaded);
+      void thread.terminate();
+    });
+    thread.on("error", reject);
+    thread.on("exit", () => reject(new Error("the configuration ended the thread that it ran in")));
+  });
+}

@@ -1,0 +1,104 @@
+/**
+ * A new configuration for a running proxy. It is read and checked whole, and everything that can fail is tried,
+ * before any of it counts; one reload follows another.
+ */
+import { isDeepStrictEqual } from "node:util";
+import { type ConfigError, errorText } from "../config/config-error.ts";
+import { changesBetween, changeText, restartErrors } from "./changes.ts";
+import type { LoadedConfiguration } from "./load-configuration.ts";
+import type { Log } from "./log.ts";
+import { sentenceOf } from "./start-errors.ts";
+
+/** What became of a reload; crosses the control socket as JSON. */
+export interface ReloadResult {
+  /** Whether the new configuration is in force. */
+  readonly done: boolean;
+  /** What is other than before, one key a line. */
+  readonly changes: readonly string[];
+  /** Why it is not in force; or, where it is, what went wrong in single workers. */
+  readonly errors: readonly string[];
+}
+
+export interface ReloadFigures {
+  readonly done: number;
+  readonly failed: number;
+  /** Unix time in seconds of the last that came into force; of the start, when none has. */
+  readonly lastDoneS: number;
+}
+
+/** What a reload needs of the proxy that it changes. */
+export interface Reloadable {
+  /** Reads everything again; `files` are those read last. */
+  load(files: readonly string[]): Promise<LoadedConfiguration | { errors: readonly ConfigError[] }>;
+  /** As `Supervisor.change`. */
+  change(next: LoadedConfiguration): Promise<string[]>;
+}
+
+export class Reloader {
+  readonly #proxy: Reloadable;
+  readonly #log: Log;
+  #current: LoadedConfiguration;
+  #last: Promise<unknown> = Promise.resolve();
+  #done = 0;
+  #failed = 0;
+  #lastDoneMs = Date.now();
+
+  constructor(proxy: Reloadable, current: LoadedConfiguration, log: Log) {
+    this.#proxy = proxy;
+    this.#current = current;
+    this.#log = log;
+  }
+
+  get figures(): ReloadFigures {
+    return { done: this.#done, failed: this.#failed, lastDoneS: this.#lastDoneMs / 1000 };
+  }
+
+  /** Files that the configuration in force was read from. */
+  get files(): readonly string[] {
+    return this.#current.files;
+  }
+
+  /** Reads the configuration again, and puts it into force when it is right. `why`: for the log. Never rejects. */
+  reload(why: string): Promise<ReloadResult> {
+    const next = this.#last.then(() => this.#reload(why));
+    this.#last = next;
+    return next;
+  }
+
+  async #reload(why: string): Promise<ReloadResult> {
+    const result = await this.#attempt();
+    const { done, changes, errors } = result;
+    if (!done) {
+      this.#failed++;
+      this.#log.error(`${why}: the configuration is wrong, the old one stays in force`);
+    } else {
+      this.#done++;
+      this.#lastDoneMs = Date.now();
+      const what = changes.length === 0 ? "nothing has changed" : "the new configuration is in force";
+      this.#log.info(`${why}: ${what}`);
+    }
+    for (const change of changes) this.#log.info(`  ${change}`);
+    for (const error of errors) this.#log.error(`  ${error}`);
+    return result;
+  }
+
+  async #attempt(): Promise<ReloadResult> {
+    const failed = (errors: readonly string[]): ReloadResult => ({ done: false, changes: [], errors });
+    try {
+      const next = await this.#proxy.load(this.#current.files);
+      if ("errors" in next) return failed(next.errors.map(errorText));
+      const changes = changesBetween(this.#current, next);
+      const fixed = restartErrors(changes);
+      if (fixed.length > 0) return failed(fixed.map(errorText));
+      const isSame = isDeepStrictEqual(this.#current.configuration, next.configuration);
+      const errors = isSame ? [] : await this.#proxy.change(next);
+      this.#current = next;
+      const texts = changes.map(changeText);
+      return { done: true, changes: isSame || texts.length > 0 ? texts : ["the order of a list"], errors };
+    } catch (error) {
+      const sentence = sentenceOf(error);
+      if (sentence === undefined) this.#log.error(error as Error, "a reload failed by a mistake of ours");
+      return failed([sentence ?? String(error)]);
+    }
+  }
+}

@@ -1,0 +1,191 @@
+/**
+ * A proxy with everything around it: what asks it (control socket, admin listener), what changes it (reload,
+ * watched files) and what it prints. Begin and end are `run.ts`'s.
+ */
+import type { ConfigError } from "../config/config-error.ts";
+import { type AdminListener, openAdmin } from "./admin.ts";
+import type { Answering } from "./answering.ts";
+import type { Configuration } from "./configuration.ts";
+import {
+  type ControlSocket,
+  ControlUnavailable,
+  controlFolder,
+  openControlSocket,
+} from "./control-socket.ts";
+import { lineText } from "./figures.ts";
+import type { LoadedConfiguration } from "./load-configuration.ts";
+import type { Log } from "./log.ts";
+import { metricsText } from "./metrics.ts";
+import { Reloader, type ReloadResult } from "./reload.ts";
+import { Supervisor } from "./supervisor.ts";
+import { watchFiles } from "./watch.ts";
+
+export interface ServiceOptions {
+  readonly version: string;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /**
+   * Reads the configuration again; `files` are those that it was read from last. Absent where there is nothing to
+   * read again.
+   */
+  readonly load?: (
+    files: readonly string[],
+  ) => Promise<LoadedConfiguration | { errors: readonly ConfigError[] }>;
+  /** Reload when a file of the configuration changes. */
+  readonly watch?: boolean;
+}
+
+export class Service implements Answering {
+  readonly supervisor: Supervisor;
+  readonly #options: ServiceOptions;
+  readonly #log: Log;
+  readonly #reloader: Reloader;
+  #control: ControlSocket | undefined;
+  #admin: AdminListener | undefined;
+  #lines: NodeJS.Timeout | undefined;
+  #unwatch: (() => void) | undefined;
+
+  /** Rejects with what `sentenceOf` knows, and has undone everything then. */
+  static async start(loaded: LoadedConfiguration, options: ServiceOptions, log: Log): Promise<Service> {
+    const { configuration } = loaded;
+    const { version, environment } = options;
+    const supervisor = await Supervisor.start(configuration, log, version, environment);
+    const service = new Service(supervisor, loaded, options, log);
+    try {
+      await service.#begin(configuration);
+    } catch (error) {
+      await service.stop();
+      throw error;
+    }
+    return service;
+  }
+
+  private constructor(
+    supervisor: Supervisor,
+    loaded: LoadedConfiguration,
+    options: ServiceOptions,
+    log: Log,
+  ) {
+    this.supervisor = supervisor;
+    this.#options = options;
+    this.#log = log;
+    const { load } = options;
+    this.#reloader = new Reloader(
+      {
+        load: load ?? (() => Promise.resolve({ errors: [NOTHING_TO_READ] })),
+        change: (next) => this.#change(next.configuration),
+      },
+      loaded,
+      log,
+    );
+  }
+
+  // What can be asked.
+
+  report() {
+    return this.supervisor.report();
+  }
+
+  get unreadiness(): string {
+    return this.supervisor.unreadiness;
+  }
+
+  metrics(): string {
+    return metricsText(this.report(), this.supervisor.figures.total(), this.#reloader.figures);
+  }
+
+  /** Never rejects. */
+  reload(why: string): Promise<ReloadResult> {
+    return this.#reloader.reload(why);
+  }
+
+  // How it ends.
+
+  /** Finishes what is in flight, within `drainTimeoutMs`; answers questions meanwhile. */
+  async drain(): Promise<void> {
+    this.#unwatch?.();
+    await this.supervisor.drain();
+    await this.stop();
+  }
+
+  /** Ends everything at once. Idempotent. */
+  async stop(): Promise<void> {
+    clearInterval(this.#lines);
+    this.#unwatch?.();
+    await this.supervisor.stop();
+    await this.#control?.close();
+    await this.#admin?.close();
+    this.#control = undefined;
+    this.#admin = undefined;
+  }
+
+  async #begin(configuration: Configuration): Promise<void> {
+    const { supervisor } = this;
+    await this.#openControl(configuration);
+    this.#admin = await openAdmin(configuration.admin, this);
+    const workers = supervisor.report().workers.length;
+    const { engine } = supervisor.report();
+    const crew = workers === 1 ? "1 worker" : `${workers} workers`;
+    this.#log.info(`listening on ${supervisor.addresses.join(", ")}, ${crew}, engine ${engine}`);
+    if (this.#admin !== undefined) this.#log.info(`admin on ${this.#admin.address}`);
+    this.#printLines(configuration);
+    if (this.#options.watch === true) this.#watch();
+  }
+
+  /** What can fail comes first. */
+  async #change(next: Configuration): Promise<string[]> {
+    const before = this.#admin;
+    const isSame = before?.isAt(next.admin) ?? next.admin === null;
+    const admin = isSame ? before : await openAdmin(next.admin, this);
+    let problems: string[];
+    try {
+      problems = await this.supervisor.change(next);
+    } catch (error) {
+      if (admin !== before) await admin?.close();
+      throw error;
+    }
+    this.#admin = admin;
+    if (admin !== before) await before?.close();
+    this.#printLines(next);
+    return problems;
+  }
+
+  /**
+   * Without a control socket at its default place the proxy works all the same; one that was asked for must
+   * be there.
+   */
+  async #openControl({ controlPath }: Configuration): Promise<void> {
+    try {
+      this.#control = await openControlSocket(controlPath, controlFolder(this.#options.environment), this);
+      this.#log.debug({ path: this.#control.path }, "control socket");
+    } catch (error) {
+      if (controlPath !== "" || !(error instanceof ControlUnavailable)) throw error;
+      this.#log.warn(`no control socket: ${error.message}`);
+    }
+  }
+
+  #printLines({ statsIntervalMs, mode }: Configuration): void {
+    clearInterval(this.#lines);
+    if (statsIntervalMs === 0) return;
+    const { figures } = this.supervisor;
+    const timer = setInterval(() => {
+      process.stdout.write(`${lineText(figures.line(), mode)}\n`);
+    }, statsIntervalMs);
+    this.#lines = timer;
+    // Whoever read them has gone: that is no reason to stop serving.
+    process.stdout.once("error", () => clearInterval(timer));
+  }
+
+  #watch(): void {
+    const changed = async () => {
+      await this.reload("a file has changed");
+      return this.#reloader.files;
+    };
+    this.#unwatch = watchFiles(this.#reloader.files, changed, this.#log);
+  }
+}
+
+const NOTHING_TO_READ: ConfigError = {
+  source: "reload",
+  reason: "this proxy has no configuration that could be read again",
+  remedy: "start it with hp-proxy run",
+};
