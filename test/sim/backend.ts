@@ -207,8 +207,8 @@ export class BackendConnection extends Actor implements MessageSink {
     } else if (plan.goodbye === "unsaid") {
       const { prng, world } = this.#stage;
       world.after(prng.below(GOODBYE_MS_MAX), () => {
-        // What it has begun it answers.
-        if (this.#hasAnswered && this.isFlushed) this.close();
+        // What it has begun it answers, and who stalls does nothing.
+        if (this.#plan === plan && this.#hasAnswered && this.isFlushed) this.close();
       });
     }
   }

@@ -104,9 +104,8 @@ export function checkPromises(played: Played): void {
 
 /** Requests up to the first that may fail are served; and that one fails as it should. */
 function checkBehaved(played: Played, client: Client): void {
-  // The RST behind an answer or a tunnel that is cut takes the answers in front of it along.
-  const mayFlush = played.scenario.world.resetFlushes === true;
-  if (mayFlush && client.plans.some(mayEndInReset)) return;
+  // The RST behind an answer or a tunnel that is cut takes along what has not left of the answers before it.
+  if (client.plans.some(mayEndInReset)) return;
   for (const plan of client.plans) {
     if (mayMeetUnasked(played, plan)) return;
     if (isClean(plan) && isRepeatable(plan)) {

@@ -188,14 +188,14 @@ export class WireEnd {
       else this.#unsent[0] = chunk.subarray(count);
       this.#unsentBytes -= count;
       this.#flightBytes += count;
-      world.after(this.#arrivalWaitMs(), () => {
+      world.at(this.#arrivalMs(), () => {
         this.#flightBytes -= count;
         peer.#arrive(segment);
       });
     }
     if (this.#unsent.length === 0 && this.#isShut && !this.#isFinSent) {
       this.#isFinSent = true;
-      world.after(this.#arrivalWaitMs(), () => peer.#arriveFin());
+      world.at(this.#arrivalMs(), () => peer.#arriveFin());
     }
     if (this.#isWriterWaiting && this.#unsentBytes < world.socketBytesMax) {
       this.#isWriterWaiting = false;
@@ -227,7 +227,7 @@ export class WireEnd {
     const peer = this.#peer;
     if (peer === null || this.errno !== 0) return;
     this.errno = Errno.ECONNRESET;
-    this.#world.after(this.#arrivalWaitMs(), () => peer.#arriveReset());
+    this.#world.at(this.#arrivalMs(), () => peer.#arriveReset());
   }
 
   #arriveReset(): void {
@@ -248,10 +248,10 @@ export class WireEnd {
     if (this.isConnected) this.#owner?.wireReadable(this);
   }
 
-  /** Until the next segment arrives: never before the one sent last. */
-  #arrivalWaitMs(): number {
+  /** When the next segment arrives: never before the one sent last. */
+  #arrivalMs(): number {
     const world = this.#world;
     this.#lastArrivalMs = Math.max(this.#lastArrivalMs, world.nowMs + world.latencyMs());
-    return this.#lastArrivalMs - world.nowMs;
+    return this.#lastArrivalMs;
   }
 }

@@ -81,8 +81,13 @@ export class World {
 
   /** Plans `run` for `waitMs` from now. */
   after(waitMs: number, run: () => void): void {
-    assert(waitMs >= 0, "nothing is planned for the past");
-    const task: Task = { atMs: this.nowMs + waitMs, order: this.#order++, run };
+    this.at(this.nowMs + waitMs, run);
+  }
+
+  /** Plans `run` for the moment `atMs`: what is planned for one moment keeps its order. */
+  at(atMs: number, run: () => void): void {
+    assert(atMs >= this.nowMs, "nothing is planned for the past");
+    const task: Task = { atMs, order: this.#order++, run };
     const tasks = this.#tasks;
     let at = tasks.length;
     tasks.push(task);
