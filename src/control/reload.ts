@@ -74,8 +74,8 @@ export class Reloader {
     } else {
       this.#done++;
       this.#lastDoneMs = Date.now();
-      const what = changes.length === 0 ? "nothing has changed" : "the new configuration is in force";
-      this.#log.info(`${why}: ${what}`);
+      if (changes.length > 0) this.#log.info(`${why}: the new configuration is in force`);
+      else this.#log.debug(`${why}: nothing has changed`);
     }
     for (const change of changes) this.#log.info(`  ${change}`);
     for (const error of errors) this.#log.error(`  ${error}`);

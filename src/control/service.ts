@@ -17,6 +17,7 @@ import type { LoadedConfiguration } from "./load-configuration.ts";
 import type { Log } from "./log.ts";
 import { metricsText } from "./metrics.ts";
 import { Reloader, type ReloadResult } from "./reload.ts";
+import { openServiceManager, type ServiceManager } from "./service-manager.ts";
 import { Supervisor } from "./supervisor.ts";
 import { watchFiles } from "./watch.ts";
 
@@ -39,17 +40,22 @@ export class Service implements Answering {
   readonly #options: ServiceOptions;
   readonly #log: Log;
   readonly #reloader: Reloader;
+  readonly #manager: ServiceManager;
   #control: ControlSocket | undefined;
   #admin: AdminListener | undefined;
   #lines: NodeJS.Timeout | undefined;
   #unwatch: (() => void) | undefined;
+  #isEnding = false;
 
   /** Rejects with what `sentenceOf` knows, and has undone everything then. */
   static async start(loaded: LoadedConfiguration, options: ServiceOptions, log: Log): Promise<Service> {
     const { configuration } = loaded;
     const { version, environment } = options;
     const supervisor = await Supervisor.start(configuration, log, version, environment);
-    const service = new Service(supervisor, loaded, options, log);
+    const manager = await openServiceManager(environment, (reason) =>
+      log.warn({ reason }, "the service manager cannot be told that this is ready"),
+    );
+    const service = new Service(supervisor, loaded, options, log, manager);
     try {
       await service.#begin(configuration);
     } catch (error) {
@@ -64,8 +70,10 @@ export class Service implements Answering {
     loaded: LoadedConfiguration,
     options: ServiceOptions,
     log: Log,
+    manager: ServiceManager,
   ) {
     this.supervisor = supervisor;
+    this.#manager = manager;
     this.#options = options;
     this.#log = log;
     const { load } = options;
@@ -94,14 +102,19 @@ export class Service implements Answering {
   }
 
   /** Never rejects. */
-  reload(why: string): Promise<ReloadResult> {
-    return this.#reloader.reload(why);
+  async reload(why: string): Promise<ReloadResult> {
+    this.#manager.reloading();
+    const result = await this.#reloader.reload(why);
+    this.#tellReady();
+    return result;
   }
 
   // How it ends.
 
   /** Finishes what is in flight, within `drainTimeoutMs`; answers questions meanwhile. */
   async drain(): Promise<void> {
+    this.#isEnding = true;
+    this.#manager.stopping();
     this.#unwatch?.();
     await this.supervisor.drain();
     await this.stop();
@@ -129,6 +142,12 @@ export class Service implements Answering {
     if (this.#admin !== undefined) this.#log.info(`admin on ${this.#admin.address}`);
     this.#printLines(configuration);
     if (this.#options.watch === true) this.#watch();
+    this.#tellReady();
+  }
+
+  #tellReady(): void {
+    if (this.#isEnding) return;
+    this.#manager.ready(`listening on ${this.supervisor.addresses.join(", ")}`);
   }
 
   /** What can fail comes first. */

@@ -11,57 +11,68 @@ import type { Log } from "./log.ts";
 const QUIET_MS = 200;
 
 /**
- * Calls `changed` after each change; it resolves with the files to watch from then on. Paths are relative to the
- * working directory. Returns what ends it.
+ * Calls `changed` soon, and after each change from then on; it resolves with the files to watch next. Paths are
+ * relative to the working directory. Returns what ends it.
  */
 export function watchFiles(
   files: readonly string[],
   changed: () => Promise<readonly string[]>,
   log: Log,
 ): () => void {
-  let watchers: FSWatcher[] = [];
-  let folders: string[] = [];
+  let watchers: readonly FSWatcher[] = [];
+  let folders: readonly string[] = [];
+  /** The state that `changed` was last called for; taken before, so that nothing falls in between. */
   let seen = "";
   let timer: NodeJS.Timeout | undefined;
   let isOver = false;
-  const end = () => {
+  const close = () => {
     for (const watcher of watchers) watcher.close();
     watchers = [];
   };
-  const begin = (next: readonly string[]) => {
-    end();
-    folders = [...new Set(next.map((file) => path.dirname(path.resolve(file))))];
-    seen = signatureOf(folders);
-    for (const folder of folders) {
-      try {
-        const watcher = watch(folder, { persistent: false }, later);
-        watcher.on("error", (error) => log.warn(`cannot watch ${folder}: ${error.message}`));
-        watchers.push(watcher);
-      } catch (error) {
-        log.warn(`cannot watch ${folder}: ${(error as Error).message}`);
-      }
-    }
-  };
-  const look = async () => {
-    if (isOver || signatureOf(folders) === seen) return;
-    seen = signatureOf(folders);
-    const next = await changed();
-    if (isOver) return;
-    const before = seen;
-    begin(next);
-    // Something may have changed while the last change was read.
-    if (before !== seen) later();
-  };
   const later = () => {
     clearTimeout(timer);
-    timer = setTimeout(() => void look(), QUIET_MS);
+    if (!isOver) timer = setTimeout(() => void look(), QUIET_MS);
   };
-  begin(files);
+  const open = (next: readonly string[]) => {
+    const wanted = foldersOf(next);
+    if (wanted.join("\n") === folders.join("\n")) return;
+    close();
+    folders = wanted;
+    seen = "";
+    watchers = folders.flatMap((folder) => watchFolder(folder, later, log));
+  };
+  const look = async () => {
+    const now = signatureOf(folders);
+    if (now === seen) return;
+    seen = now;
+    const next = await changed();
+    if (isOver) return;
+    open(next);
+    later();
+  };
+  open(files);
+  later();
   return () => {
     isOver = true;
     clearTimeout(timer);
-    end();
+    close();
   };
+}
+
+function foldersOf(files: readonly string[]): string[] {
+  return [...new Set(files.map((file) => path.dirname(path.resolve(file))))];
+}
+
+function watchFolder(folder: string, changed: () => void, log: Log): FSWatcher[] {
+  const failed = (error: Error) => log.warn(`cannot watch ${folder}: ${error.message}`);
+  try {
+    const watcher = watch(folder, { persistent: false }, changed);
+    watcher.on("error", failed);
+    return [watcher];
+  } catch (error) {
+    failed(error as Error);
+    return [];
+  }
 }
 
 /** Tells two states of the files in `folders` apart. */
@@ -76,7 +87,7 @@ function folderSignature(folder: string): string {
   } catch {
     // It may come back.
   }
-  return names.map((name) => fileSignature(path.join(folder, name))).join("\n");
+  return `${folder}\n${names.map((name) => fileSignature(path.join(folder, name))).join("\n")}`;
 }
 
 /** Of what a link leads to. */
