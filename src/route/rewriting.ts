@@ -3,12 +3,15 @@
  *
  * @hot
  */
+import { TARGET } from "../base/ascii.ts";
 import { asciiBytes, copy } from "../base/bytes.ts";
 import type { Rewrite } from "../contract/routing.ts";
 import { Template, type TemplateSource } from "./template.ts";
 
+const IS_TARGET = TARGET;
 const SP = 0x20;
 const SLASH = 0x2f;
+const UNDERSCORE = 0x5f;
 
 /** Returned when there is no room. */
 export const NO_ROOM = -1;
@@ -28,7 +31,7 @@ export class Rewriting {
     this.#from = isPrefix ? asciiBytes(rewrite.from) : null;
     this.#to = asciiBytes(isPrefix ? rewrite.to : "");
     this.#template = isPrefix ? null : new Template(rewrite.text, names, count);
-    this.#keepsQuery = isPrefix || !rewrite.text.includes("?");
+    this.#keepsQuery = this.#template === null || !this.#template.hasQuery;
     this.usesCaptures = this.#template?.usesCaptures ?? false;
     this.usesRequestId = this.#template?.usesRequestId ?? false;
   }
@@ -64,7 +67,7 @@ export class Rewriting {
 
     let at = targetStart;
     if (isEmpty) memory[at++] = SLASH;
-    else if (template !== null) at = template.write(memory, view, at, source);
+    else if (template !== null) at = targetOnly(memory, at, template.write(memory, view, at, source));
     else {
       for (let i = 0; i < this.#to.length; i++) memory[at++] = this.#to[i]!;
       at = copy(view, memory, kept, pathEnd, at);
@@ -81,4 +84,13 @@ export class Rewriting {
     const pos = start + from.length;
     return pos === end || memory[pos] === SLASH ? pos : -1;
   }
+}
+
+/**
+ * A variable may have bytes that would end a target, as the blanks of an X-Request-Id: they become `_`. Returns
+ * `end`.
+ */
+function targetOnly(memory: Uint8Array, start: number, end: number): number {
+  for (let pos = start; pos < end; pos++) if (IS_TARGET[memory[pos]!] === 0) memory[pos] = UNDERSCORE;
+  return end;
 }

@@ -98,6 +98,11 @@ export class Template {
     return this.#parts.some((part) => part > capture);
   }
 
+  /** It may have a query, its own or that of the request. */
+  get hasQuery(): boolean {
+    return this.text.includes("?") || this.#parts.includes(query) || this.#parts.includes(target);
+  }
+
   get usesRequestId(): boolean {
     return this.#parts.includes(requestId);
   }

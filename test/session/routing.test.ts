@@ -99,6 +99,24 @@ const EDITED: readonly Edited[] = [
     target: "/a/b?lang=en",
   },
   {
+    name: "a template that names the query has it once",
+    route: route("", { rewrite: { kind: "template", text: "/v2$path$query" } }),
+    request: ["GET /a?b HTTP/1.1", HOST],
+    target: "/v2/a?b",
+  },
+  {
+    name: "a template that names the target has the query once",
+    route: route("", { rewrite: { kind: "template", text: "/v2$target" } }),
+    request: ["GET /a?b HTTP/1.1", HOST],
+    target: "/v2/a?b",
+  },
+  {
+    name: "a variable with blanks does not end the target",
+    route: route("", { rewrite: { kind: "template", text: "/v2/$request_id" } }),
+    request: ["GET /a HTTP/1.1", HOST, "X-Request-Id: x HTTP/1.1 \xff\ty#z"],
+    target: "/v2/x_HTTP/1.1___y_z",
+  },
+  {
     name: "a target of * stays",
     route: route("", { rewrite: { kind: "template", text: "/x" } }),
     request: ["OPTIONS * HTTP/1.1", HOST],
