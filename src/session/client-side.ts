@@ -246,9 +246,14 @@ export class ClientSide implements ClientProtocol {
    *  can read our answer (closing with unread input would reset it away). RFC 9112 §9.6. */
   linger(leg: ClientLeg): void {
     const plane = this.#plane;
+    this.#dropInput(leg);
+    // Its FIN has come already.
+    if (leg.ended) {
+      this.closeBehindQueue(leg);
+      return;
+    }
     leg.state = lingering;
     leg.exchange = null;
-    this.#dropInput(leg);
     leg.queuedBytes = -1;
     plane.port.shutdown(leg.connection);
     if (leg.paused) {

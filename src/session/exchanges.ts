@@ -390,7 +390,8 @@ export class Exchanges {
 
   /** Whether the connection outlives an answer of ours to the request with `head`, whose body is here. */
   #goesOn(leg: ClientLeg, head: MessageHead): boolean {
-    if (this.#plane.isLeaving(leg.listener)) return false;
+    // As in `#open`: what follows a CONNECT may have been meant for the tunnel.
+    if (this.#plane.isLeaving(leg.listener) || head.method === Method.CONNECT) return false;
     return head.versionMinor === 1 && persists(head) && leg.lastCounter < 0;
   }
 

@@ -1,6 +1,7 @@
 /** Early and odd endings: clients that leave or half-close, answers that overtake, tunnels that are refused. */
 import assert from "node:assert/strict";
 import { Counter } from "../../src/contract/counters.ts";
+import { route } from "../route/asking.ts";
 import type { RawPeer } from "./raw-peer.ts";
 import { onEachEngine, type Stage } from "./stage.ts";
 
@@ -318,6 +319,33 @@ onEachEngine(
     }
     assert.equal(stage.counter(Counter.tunnels), 3);
     assert.equal(stage.counter(Counter.responses2xx), 3);
+  },
+);
+
+onEachEngine(
+  "connect: an answer of a route ends the connection too, and what came early is no request",
+  { ...PASS, routing: { routes: [route("/elsewhere")] } },
+  async (stage) => {
+    const client = stage.client();
+    client.write(CONNECT + GET);
+    const answer = await client.rest();
+    assert.match(answer, /^HTTP\/1\.1 404 [\s\S]*\r\nConnection: close\r\n/);
+    assert.equal(answer.split("HTTP/1.1 ").length, 2);
+    assert.deepEqual(stage.reasons, ["no_route"]);
+  },
+);
+
+onEachEngine(
+  "half-closed: whose last answer is sent is not waited for",
+  { policy: SERVE.policy, limits: { requestsPerClientMax: 1 }, timeouts: { lingerMs: 3_600_000 } },
+  async (stage) => {
+    const client = stage.client();
+    client.write(GET + GET);
+    client.end();
+    const { origin } = await asked(stage);
+    origin.write(OK);
+    assert.match(await client.rest(), /\r\nConnection: close\r\n[\s\S]*ok$/);
+    await stage.eventually("it is closed", () => stage.counter(Counter.clientsOpen) === 0);
   },
 );
 
