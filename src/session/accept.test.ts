@@ -30,6 +30,12 @@ const CASES: readonly { name: string; accept: string; json: boolean }[] = [
   { name: "neither", accept: "image/png", json: false },
   { name: "other parameters", accept: "application/json; charset=utf-8; q=1.000", json: true },
   { name: "a weight that is none", accept: "application/json;q=2, text/html", json: false },
+  {
+    name: "more than anybody needs",
+    accept: `${"image/png,".repeat(31)}text/plain;q=0.5,application/json`,
+    json: false,
+  },
+  { name: "many, JSON among the first", accept: `${",".repeat(31)}application/json`, json: true },
   { name: "nothing that can be read", accept: ";;,,=,q=,/", json: false },
 ];
 

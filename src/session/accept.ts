@@ -9,6 +9,9 @@ interface Rank {
 }
 
 const REFUSED: Rank = { weight: 0, exactness: -1, index: 0 };
+/** Who sends many is after our time: what is beyond the first so many is not looked at. */
+const RANGES_MAX = 32;
+const PARAMETERS_MAX = 8;
 const WEIGHT = /^(?:0(?:\.\d{0,3})?|1(?:\.0{0,3})?)$/;
 
 /**
@@ -17,7 +20,7 @@ const WEIGHT = /^(?:0(?:\.\d{0,3})?|1(?:\.0{0,3})?)$/;
  */
 export function prefersJson(accept: string): boolean {
   if (accept === "") return false;
-  const ranges = accept.split(",").map(readRange);
+  const ranges = accept.split(",", RANGES_MAX).map(readRange);
   const json = rankOf(["application/json", "application/*", "*/*"], ranges);
   const text = rankOf(["text/plain", "text/*", "*/*"], ranges);
   if (json.weight === 0) return false;
@@ -32,7 +35,8 @@ interface MediaRange {
 }
 
 function readRange(element: string): MediaRange {
-  const [name = "", ...parameters] = element.split(";").map((part) => part.trim().toLowerCase());
+  const parts = element.split(";", PARAMETERS_MAX);
+  const [name = "", ...parameters] = parts.map((part) => part.trim().toLowerCase());
   const weight = parameters.find((parameter) => parameter.startsWith("q="))?.slice(2) ?? "1";
   return { name: WEIGHT.test(weight) ? name : "", weight: Number(weight) };
 }
