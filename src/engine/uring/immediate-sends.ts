@@ -34,10 +34,14 @@ export function noteRefused(ring: Ring, inFlight: Uint8Array): void {
 
 export class ImmediateSends {
   readonly #connections: Int32Array;
+  /**
+   * By connection: while completions are held back, one that was told of its refusal may stand here a second
+   * time, and its older entry must not count the newer one's bytes.
+   */
   readonly #bytes: Int32Array;
   #count = 0;
 
-  /** Room for one send of each connection. */
+  /** Connections are numbered below `connectionsMax`; room for so many sends. */
   constructor(connectionsMax: number) {
     this.#connections = new Int32Array(connectionsMax);
     this.#bytes = new Int32Array(connectionsMax);
@@ -53,16 +57,17 @@ export class ImmediateSends {
 
   /** An entry that sends `bytes` to `connection` has been written. */
   add(connection: number, bytes: number): void {
-    this.#connections[this.#count] = connection;
-    this.#bytes[this.#count++] = bytes;
+    this.#connections[this.#count++] = connection;
+    this.#bytes[connection] = bytes;
   }
 
   connectionAt(index: number): number {
     return this.#connections[index]!;
   }
 
-  bytesAt(index: number): number {
-    return this.#bytes[index]!;
+  /** Bytes of the last send of `connection`. */
+  bytesOf(connection: number): number {
+    return this.#bytes[connection]!;
   }
 
   clear(): void {

@@ -146,17 +146,17 @@ class UringEngine extends NativeEngine {
     const { count } = immediate;
     if (count === 0 || ring.hasOverflowed()) return;
     noteRefused(ring, this.table.inFlight);
-    for (let i = 0; i < count; i++) this.#hasLeft(immediate.connectionAt(i), immediate.bytesAt(i));
+    for (let i = 0; i < count; i++) this.#hasLeft(immediate.connectionAt(i));
     immediate.clear();
   }
 
-  /** An immediate send has been handed over; unless a completion tells otherwise, its `bytes` have left. */
-  #hasLeft(connection: number, bytes: number): void {
+  /** An immediate send has been handed over; unless a completion tells otherwise, its bytes have left. */
+  #hasLeft(connection: number): void {
     const inFlight = this.table.inFlight[connection]!;
     if ((inFlight & IMMEDIATE_BIT) === 0) return;
     this.table.inFlight[connection] = inFlight & ~IMMEDIATE_IN_FLIGHT;
     if ((this.table.flags[connection]! & OPEN) !== 0) {
-      this.sent(connection, bytes);
+      this.sent(connection, this.#immediate.bytesOf(connection));
       if (!this.queue.isEmpty(connection)) this.dirty.add(connection);
     } else if ((inFlight & ~IMMEDIATE_IN_FLIGHT) === 0) this.#close(connection);
   }
