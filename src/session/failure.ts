@@ -204,7 +204,7 @@ export const Failures = {
     "",
     503,
     Counter.errorDrainCut,
-    "connection_terminated",
+    "proxy_internal_error",
     "This proxy no longer listens here, and the request did not end in time.",
   ),
   bodyTooLarge: failure(
