@@ -3,6 +3,7 @@ import { test } from "node:test";
 import {
   FINE_SUB_BITS,
   HISTOGRAM_CELLS,
+  histogramBelow,
   histogramCells,
   histogramCount,
   histogramDeviation,
@@ -10,6 +11,7 @@ import {
   histogramMean,
   histogramQuantile,
   histogramRecord,
+  histogramSum,
   histogramUpperEdge,
 } from "./histogram.ts";
 
@@ -124,3 +126,18 @@ test("histograms that lie side by side do not touch, and add cell by cell", () =
   assert.equal(histogramCount(sum, 0), 3);
   assert.equal(histogramMean(sum, 0), (0xffff_ffff + 100) / 3);
 });
+
+for (const { name, subBits } of PRECISIONS) {
+  test(`${name}: values below a power of two are counted exactly, and so is the sum`, () => {
+    const cells = new Float64Array(histogramCells(subBits));
+    for (const value of VALUES) histogramRecord(cells, 0, value, subBits);
+    for (let power = subBits; power <= 32; power++) {
+      const below = VALUES.filter((value) => value < 2 ** power).length;
+      assert.equal(histogramBelow(cells, 0, power, subBits), below, `2^${power}`);
+    }
+    assert.equal(
+      histogramSum(cells, 0, subBits),
+      VALUES.reduce((sum, value) => sum + value, 0),
+    );
+  });
+}

@@ -399,7 +399,8 @@ export const documentSchema = z.strictObject({
         flag: "control",
         value: "PATH",
         text: "Control socket, for `hp-proxy stats` and `reload` (default: by process number in the runtime directory)",
-        danger: "Who can open it sees all figures and has the configuration read again: it is made with mode 0600.",
+        danger:
+          "Who can open it sees all figures and has the configuration read again: it is made with mode 0600.",
       },
       readControlPath,
     ),

@@ -14,17 +14,24 @@ export class ConfiguredProxy {
     scope: Scope,
     configuration: object,
     argv: readonly string[] = [],
+    environment: Readonly<Record<string, string>> = {},
   ): Promise<ConfiguredProxy> {
     const file = path.join(temporaryFolder(scope), "hp-proxy.config.json");
     writeFileSync(file, JSON.stringify(configuration));
-    const proxy = new ConfiguredProxy(scope, file, argv);
+    const proxy = new ConfiguredProxy(scope, file, argv, environment);
     await proxy.process.log(({ msg }) => msg.startsWith("listening on "));
     return proxy;
   }
 
-  private constructor(scope: Scope, file: string, argv: readonly string[]) {
+  private constructor(
+    scope: Scope,
+    file: string,
+    argv: readonly string[],
+    environment: Readonly<Record<string, string>>,
+  ) {
     this.file = file;
-    this.process = new ProxyProcess(scope, ["run", "--log-format", "json", ...argv], {}, path.dirname(file));
+    const all = ["run", "--log-format", "json", ...argv];
+    this.process = new ProxyProcess(scope, all, environment, path.dirname(file));
   }
 
   get controlPath(): string {

@@ -181,6 +181,27 @@ testEachEngine(
   },
 );
 
+test("without FFI, workers open and close listeners themselves", { timeout }, async (t) => {
+  const world = await startWorld(t);
+  const backends = [world.echoes[0]];
+  const configuration = (hasExtra: boolean, workers: number) =>
+    configurationOf(world, "net", { backends, hasExtra, workers });
+  const hook = new URL("../e2e/without-ffi.ts", import.meta.url).href;
+  const environment = { NODE_OPTIONS: `--import ${hook}` };
+  const proxy = await ConfiguredProxy.start(t, configuration(false, 1), [], environment);
+  for (const workers of [2, 1, 3]) {
+    proxy.write(configuration(true, workers));
+    assert.deepEqual((await proxy.reload()).errors, []);
+    for (let i = 0; i < 8; i++) {
+      assert.match(await once(world.extraPort), /^HTTP\/1\.1 200 /);
+      assert.match(await once(proxy.ports[0]!), /^HTTP\/1\.1 200 /);
+    }
+    proxy.write(configuration(false, workers));
+    assert.deepEqual((await proxy.reload()).errors, []);
+    await assert.rejects(once(world.extraPort), { code: "ECONNREFUSED" });
+  }
+});
+
 test("health checks go on over a reload: what is down stays down", { timeout }, async (t) => {
   const world = await startWorld(t);
   const dead = `127.0.0.1:${await freePort()}`;
