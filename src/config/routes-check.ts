@@ -149,6 +149,20 @@ function checkDoubles(routes: readonly RouteDocument[], complain: Complain): voi
   }
 }
 
+/**
+ * A redirect to a host that is written out, or is the one that was asked for. Parts of a path within it, or right
+ * behind it, may be `evil.example\` or `.evil.example`.
+ */
+const SAFE_AUTHORITY = new RegExp(
+  [
+    /^(?:\w[\w+.-]*|\$\{?scheme\}?):\/\//,
+    /(?:[^/?#$]|\$\$|\$\{?(?:host|authority)\b\}?)*/,
+    /(?:$|[/?#]|\$\{?(?:path|target|query)\b)/,
+  ]
+    .map(({ source }) => source)
+    .join(""),
+);
+
 /** A route that no request can reach, and why. */
 export interface RouteWarning {
   readonly path: Path;
@@ -157,10 +171,11 @@ export interface RouteWarning {
 
 /**
  * Routes that are never asked, because one before them takes every path of their host without conditions; and
- * those that guard a path which can be written in another way.
+ * those that guard a path which can be written in another way, or redirect to a host that clients choose.
  */
 export function routeWarnings({ routes = [], policy }: Pick<Document, "routes" | "policy">): RouteWarning[] {
   const warnings = policy.rejectPaths.includes("dot-segment") ? [] : guardWarnings(routes);
+  warnings.push(...redirectWarnings(routes));
   const compiled = compileRoutes(routes, () => 0, DEFAULT_TIMEOUTS);
   const taking = new Map<string, number>();
   const reached = new Set<number>();
@@ -189,6 +204,16 @@ function guardWarnings(routes: readonly RouteDocument[]): RouteWarning[] {
     const remedy = "set policy.rejectPaths: [dot-segment, encoded-slash]";
     const text = `${routeName(route)} guards a path, and /x/.. in front of it may go round that; ${remedy}`;
     return [{ path: ["routes", index], text }];
+  });
+}
+
+function redirectWarnings(routes: readonly RouteDocument[]): RouteWarning[] {
+  return routes.flatMap((route, index) => {
+    const location = route.redirect?.location ?? "/";
+    if (/^(?:\/|\$\{?(?:path|target)\b)/.test(location) || SAFE_AUTHORITY.test(location)) return [];
+    const remedy = "write the host out and a / behind it, unless the path's pattern lets only names pass";
+    const text = `${routeName(route)} redirects to a host that clients choose by their path; ${remedy}`;
+    return [{ path: ["routes", index, "redirect"], text }];
   });
 }
 

@@ -241,6 +241,9 @@ function readBody(value: unknown): string | Problem {
   return new Problem(`has a body of ${bytes} bytes, and ${most} is the most`, "let a backend serve it");
 }
 
+/** RFC 9110 §15.3.5, §15.3.6 and §15.4.5. */
+const WITHOUT_CONTENT = [204, 205, 304];
+
 export interface RespondInput {
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
@@ -257,8 +260,10 @@ export function readRespond(value: unknown): StaticAnswer | Problem {
   if (edits instanceof Problem) return edits;
   const body = readBody(value.body);
   if (body instanceof Problem) return body;
-  if ((status === 204 || status === 304) && body !== "")
+  if (WITHOUT_CONTENT.includes(status) && body !== "")
     return new Problem(`has a body, which ${status} cannot have`, "leave it out, or write another status");
+  if (edits.some(({ name }) => name.toLowerCase() === "date"))
+    return new Problem("has a Date, which every answer gets", "leave it out");
   const fields = edits.map(({ name, value: text }) => ({ name, value: text }));
   if (body !== "" && !fields.some(({ name }) => name.toLowerCase() === "content-type"))
     fields.unshift({ name: "Content-Type", value: "text/plain; charset=utf-8" });

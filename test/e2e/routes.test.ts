@@ -140,6 +140,30 @@ test("hp-proxy check warns of a guard that a path can go round", { timeout }, as
   assert.equal(strict.stderr, "");
 });
 
+for (const { location, warns } of [
+  { location: "https://$id.example/", warns: true },
+  { location: "https://shop.example$id", warns: true },
+  { location: "$scheme://$id", warns: true },
+  { location: "https://$host:$id/", warns: true },
+  { location: "https://shop.example/$id", warns: false },
+  { location: "https://shop.example?$id", warns: false },
+  { location: "https://$${host}$path", warns: false },
+  { location: "$scheme://$authority$target", warns: false },
+  { location: "/$id", warns: false },
+]) {
+  test(`hp-proxy check: a redirect to ${location}: ${warns ? "a warning" : "fine"}`, {
+    timeout,
+  }, async (t) => {
+    const text = `listen: 127.0.0.1:0\nroutes: [{ path: "/old/:id", redirect: "${location}" }]\n`;
+    const { file, folder } = configuration(t, text);
+    const { status, stderr } = await runToEnd(t, ["check", "-c", file], {}, folder);
+    assert.equal(status, 0, stderr);
+    if (warns)
+      assert.match(stderr, /warning: \S+ routes\[0\]\.redirect: .*redirects to a host that clients choose/);
+    else assert.equal(stderr, "");
+  });
+}
+
 test("hp-proxy explain tells route, losers, backend, what is sent, and what is refused", {
   timeout,
 }, async (t) => {
