@@ -45,7 +45,19 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   echo: ["base", "contract", "http1", "engine", "node:"],
   loadgen: ["base", "contract", "http1", "engine", "node:", "d3-scale", "d3-shape"],
   cli: [
-    ...["base", "contract", "http1", "route", "session", "config", "engine", "worker", "control", "echo", "loadgen"],
+    ...[
+      "base",
+      "contract",
+      "http1",
+      "route",
+      "session",
+      "config",
+      "engine",
+      "worker",
+      "control",
+      "echo",
+      "loadgen",
+    ],
     ...["node:", "pino", "pino-pretty"],
   ],
 };
