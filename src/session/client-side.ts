@@ -18,7 +18,7 @@ import { keepEarly } from "./early-input.ts";
 import type { Exchanges } from "./exchanges.ts";
 import { type Failure, Failures } from "./failure.ts";
 import { isPeerTrusted } from "./head-rules.ts";
-import { ClientLeg, ClientState } from "./legs.ts";
+import { ClientLeg, ClientState, HELD_BYTES_MAX } from "./legs.ts";
 import { dropPartial, growPartial, isTooEarlyToParse, NO_SLOT, parseLater } from "./partial-head.ts";
 import { PeerTexts } from "./peer-texts.ts";
 import { ConnectionKind, type Plane } from "./plane.ts";
@@ -27,8 +27,7 @@ import type { ResponseWriter } from "./response-writer.ts";
 
 const { closed, idle, head, body, waiting, flushing, lingering } = ClientState;
 
-/** What a client may have queued behind its response without being watched: the kernel takes it at once. */
-const HELD_BYTES_MAX = 16_384;
+const HELD_MAX = HELD_BYTES_MAX;
 /**
  * When draining, a client connection without a request is closed after this: one that is on its way still
  * finds it open.
@@ -151,6 +150,7 @@ export class ClientSide implements ClientProtocol {
   drained(leg: ClientLeg): void {
     const { deadlines, snapshot } = this.#plane;
     leg.queuedBytes = -1;
+    leg.heldCount = 0;
     this.#moved(leg);
     switch (leg.state) {
       case flushing:
@@ -198,8 +198,9 @@ export class ClientSide implements ClientProtocol {
     }
     leg.state = idle;
     const queuedBytes = port.queuedBytes(leg.connection);
-    if (queuedBytes > HELD_BYTES_MAX) this.#watch(leg);
-    if (queuedBytes <= snapshot.limits.queuedBytesMax) {
+    if (queuedBytes > HELD_MAX) this.#watch(leg);
+    const holdsMany = leg.holdsMany(this.#plane.batch, queuedBytes);
+    if (!holdsMany && queuedBytes <= snapshot.limits.queuedBytesMax) {
       this.#becomeIdle(leg);
       return;
     }

@@ -30,6 +30,10 @@ export const ClientState = {
 } as const;
 export type ClientState = (typeof ClientState)[keyof typeof ClientState];
 
+/** What a client may have queued behind its response without being watched: the kernel takes it at once. */
+export const HELD_BYTES_MAX = 16_384;
+const HELD_ANSWERS_MAX = 32;
+
 /** A head that came in pieces, being put together in a slot of its own. */
 export class PartialHead {
   /** -1: there is none. */
@@ -74,6 +78,9 @@ export class ClientLeg {
   address: Uint8Array | null = null;
   /** What was queued for it when its patience was last extended; -1: not yet. */
   queuedBytes = -1;
+  /** Answers that may wait for it together, and the batch of the newest. */
+  heldCount = 0;
+  answeredBatch = 0;
   exchange: Exchange | null = null;
   readonly partial = new PartialHead();
   /** Bytes that came too early: the next requests, or a body that has nowhere to go yet. */
@@ -107,7 +114,19 @@ export class ClientLeg {
     this.trusted = false;
     this.address = null;
     this.queuedBytes = -1;
+    this.heldCount = 0;
     this.exchange = null;
+  }
+
+  /**
+   * An answer was queued in `batch`, and `queuedBytes` wait now. Returns true when they may be so many answers,
+   * each with a slot of its own, that the next request has to wait: thousands of small requests come in one piece.
+   */
+  holdsMany(batch: number, queuedBytes: number): boolean {
+    const mayBeAlone = this.answeredBatch !== batch && queuedBytes <= HELD_BYTES_MAX;
+    this.answeredBatch = batch;
+    this.heldCount = mayBeAlone ? 1 : this.heldCount + 1;
+    return this.heldCount > HELD_ANSWERS_MAX;
   }
 
   /** A head begins. It is the client's last one where a limit says so. */

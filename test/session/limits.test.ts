@@ -1,6 +1,7 @@
 /** What a client may ask for at most, and what happens beyond; each limit with its counter. */
 import assert from "node:assert/strict";
 import { Counter } from "../../src/contract/counters.ts";
+import { route } from "../route/asking.ts";
 import type { RawPeer } from "./raw-peer.ts";
 import { muteAddress, onEachEngine, type Stage } from "./stage.ts";
 
@@ -70,6 +71,22 @@ onEachEngine(
     origin.write(OK);
     await client.message();
     assert.deepEqual(stage.reasons, []);
+  },
+);
+
+onEachEngine(
+  "limits: requests in one piece are answered a few at a time: their answers hold few slots",
+  {
+    engine: { smallSlots: 64 },
+    routing: {
+      routes: [route("", { action: { kind: "respond", answer: { status: 200, fields: [], body: "x" } } })],
+    },
+  },
+  async (stage) => {
+    const client = stage.client();
+    client.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n".repeat(1000));
+    client.write("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    assert.equal((await client.rest()).split("HTTP/1.1 200 ").length, 1002);
   },
 );
 
