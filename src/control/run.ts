@@ -17,9 +17,9 @@ export interface RunOptions extends ServiceOptions {
 }
 
 /**
- * Starts a proxy and runs it until SIGTERM, SIGINT or SIGQUIT; SIGHUP reads the configuration again. Resolves to
- * the exit status: 0 after a drain, 1 when it could not start (the log says why), 2 when a second signal cut the
- * drain short.
+ * Starts a proxy and runs it until SIGTERM, SIGINT or SIGQUIT; SIGHUP reads the configuration again. Resolves
+ * to the exit status: 0 after a drain, 1 when it could not start (the log says why), 2 when a second signal
+ * cut the drain short.
  */
 export async function runProxy(loaded: LoadedConfiguration, options: RunOptions): Promise<number> {
   const log = openLog(loaded.configuration.log);
@@ -29,14 +29,11 @@ export async function runProxy(loaded: LoadedConfiguration, options: RunOptions)
   try {
     service = await Service.start(loaded, options, log);
   } catch (error) {
-    signals.stop();
     // A signal to the group may have ended a worker before it knew to leave that to us.
     return signals.came ? ExitStatus.done : await failed(error, options.environment);
   }
   options.up?.(service.supervisor);
-  const status = await untilEnd(service, signals, log);
-  signals.stop();
-  return status;
+  return await untilEnd(service, signals, log);
 }
 
 async function untilEnd(service: Service, signals: Signals, log: Log): Promise<number> {
@@ -86,7 +83,9 @@ async function takenByProxy(
   return `${taken} is in use by another hp-proxy, process ${found.report.pid}; stop that one, or choose another port`;
 }
 
-/** Two signals so close are one: `timeout` and some service managers tell the process, then its whole group. */
+/**
+ * Two signals so close are one: `timeout` and some service managers tell the process, then its whole group.
+ */
 const ECHO_MS = 100;
 
 /** The terminal that this was started in has gone, which SIGHUP tells as well. */
@@ -95,7 +94,11 @@ type Signal = NodeJS.Signals | typeof TERMINAL_GONE;
 
 const ENDS = ["SIGTERM", "SIGINT", "SIGQUIT"] as const;
 
-/** The signals that steer the program, one after another, also those that came before somebody waited. */
+/**
+ * The signals that steer the program, one after another, also those that came before somebody waited. They
+ * are listened to until the process has gone: one that came while it ends would kill it, and with it the exit
+ * status.
+ */
 class Signals {
   /** Whether any has come that ends it. */
   came = false;
@@ -127,11 +130,6 @@ class Signals {
     return new Promise((resolve) => {
       this.#waiting = resolve;
     });
-  }
-
-  stop(): void {
-    for (const signal of ENDS) process.off(signal, this.#ends);
-    process.off("SIGHUP", this.#hangsUp);
   }
 
   #tell(signal: Signal): void {
