@@ -2,14 +2,13 @@
  * Hostile clients beside good ones: slowhttptest in three modes with thousands of connections, then a hundred
  * thousand connections of rubbish. What good clients feel, what the limits did, and what is left afterwards.
  *
- *     node tools/node.cjs bench/hostile.ts [--engine uring,epoll,net] [--attack
- *         slow-head,slow-body,slow-read,garbage] [--connections 4000] [--garbage 100000] [--seconds 20]
- * [--rate 500] [--json FILE]
+ *     node tools/node.cjs bench/hostile.ts [--engine uring,epoll,net] [--attack slow-head,slow-body,slow-read,garbage]
+ *         [--connections 4000] [--garbage 100000] [--seconds 20] [--rate 500] [--json FILE]
  *
  * Strategy: a steady open load (hp-bench, latency since due) runs alone first, then during each attack; the
  * proxy's own figures say how attackers ended. All are processes of one machine, so an attack takes processor
- * time from the proxy beside what it does to it. Exit status 1 where good clients met an error or waited
- * longer than 50 ms (99th percentile), or something was left.
+ * time from the proxy beside what it does to it. Exit status 1 where good clients met an error or waited longer
+ * than 50 ms (99th percentile), or something was left.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";

@@ -1,6 +1,6 @@
 /**
- * Fuzzes for a while: every `*.fuzz.ts`, round after round, each round with new seeds and more inputs than
- * the test suite takes.
+ * Fuzzes for a while: every `*.fuzz.ts`, round after round, each round with new seeds and more inputs than the
+ * test suite takes.
  *
  *     npm run fuzz -- --minutes 10 [part of a path…]
  *

@@ -1,6 +1,6 @@
 /**
- * Writes what is made from the schema of the configuration: the tables of docs/cli.md and
- * docs/configuration.md, and the JSON Schema for editors.
+ * Writes what is made from the schema of the configuration: the tables of docs/cli.md and docs/configuration.md,
+ * and the JSON Schema for editors.
  *
  *     npm run generate
  *

@@ -1,6 +1,4 @@
-/**
- * The endpoints of one worker across snapshots: an address that stays keeps its state and its connections.
- */
+/** The endpoints of one worker across snapshots: an address that stays keeps its state and its connections. */
 import type { Snapshot } from "../contract/snapshot.ts";
 import { EndpointState } from "./endpoint.ts";
 import { RoundRobin } from "./round-robin.ts";

@@ -45,8 +45,8 @@ export class BufferPool {
   readonly #freeSmall: SlotStack;
   readonly #freeLarge: SlotStack;
   /**
-   * Large slots that the engine has lent to the kernel, to receive into: neither free nor anybody's. As of
-   * the end of the last batch.
+   * Large slots that the engine has lent to the kernel, to receive into: neither free nor anybody's. As of the
+   * end of the last batch.
    */
   lentLargeCount = 0;
 
@@ -84,8 +84,8 @@ export class BufferPool {
   }
 
   /**
-   * So many large slots are in use that everybody should take one at a time: thousands who hold one each
-   * leave room for others, a few hundred who hold a dozen each do not.
+   * So many large slots are in use that everybody should take one at a time: thousands who hold one each leave
+   * room for others, a few hundred who hold a dozen each do not.
    */
   get isTight(): boolean {
     return this.#freeLarge.count + this.lentLargeCount < this.#ampleCount;

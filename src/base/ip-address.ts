@@ -56,8 +56,8 @@ export function parseIpv4(text: string, into: Uint8Array, at: number): boolean {
 }
 
 /**
- * Writes the 16 bytes of an IPv6 address, with or without a dotted tail, at `into[at]`. `false`: `text` is
- * not one; what was written does not matter then. No zones.
+ * Writes the 16 bytes of an IPv6 address, with or without a dotted tail, at `into[at]`. `false`: `text` is not
+ * one; what was written does not matter then. No zones.
  */
 export function parseIpv6(text: string, into: Uint8Array, at: number): boolean {
   into.fill(0, at, at + IPV6_BYTES);

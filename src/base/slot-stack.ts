@@ -48,8 +48,8 @@ export class SlotStack {
 
   /**
    * Writes into `into`, in ascending order, slots that were free all the time since the last call, and that
-   * had been used before: the caller gives their memory back now. Returns how many, at most what `into`
-   * holds; when it is full, ask again for the others. @cold
+   * had been used before: the caller gives their memory back now. Returns how many, at most what `into` holds;
+   * when it is full, ask again for the others. @cold
    */
   takeIdle(into: Int32Array): number {
     const clean = Math.min(this.#clean, this.#lowest);

@@ -1,7 +1,7 @@
 /**
- * Identifiers of 128 bits that cannot be guessed from one another: the key stream of ChaCha8 (Bernstein
- * 2008), keyed by a seed of 16 bytes. That two are equal in the life of one source is as unlikely as with
- * true chance.
+ * Identifiers of 128 bits that cannot be guessed from one another: the key stream of ChaCha8 (Bernstein 2008),
+ * keyed by a seed of 16 bytes. That two are equal in the life of one source is as unlikely as with true
+ * chance.
  *
  * Why a cipher: identifiers reach backends and logs, and with a plain generator one of them would give away
  * all that follow. A block gives four of them, and eight rounds are the price.

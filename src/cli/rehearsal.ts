@@ -1,6 +1,6 @@
 /**
- * One request played through the data plane without a network: what it would send to which backend, or
- * answer. The code is that of a worker, so what comes out is what would be sent, to the byte.
+ * One request played through the data plane without a network: what it would send to which backend, or answer.
+ * The code is that of a worker, so what comes out is what would be sent, to the byte.
  */
 import { randomBytes } from "node:crypto";
 import { BufferPool, HEADROOM_BYTES } from "../base/buffer-pool.ts";

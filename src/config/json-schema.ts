@@ -1,6 +1,4 @@
-/**
- * The schema of a configuration as JSON Schema, with which editors complete and check YAML and JSON files.
- */
+/** The schema of a configuration as JSON Schema, with which editors complete and check YAML and JSON files. */
 import * as z from "zod";
 import { type JsonSchema, type KeyText, keyTexts } from "./kinds.ts";
 import { documentSchema, sectionTexts } from "./schema.ts";
@@ -34,10 +32,7 @@ function described({ text, danger, initial }: KeyText, json: JsonSchema): JsonSc
   return { ...common, default: /^\d+$/.test(initial) ? Number(initial) : initial };
 }
 
-/**
- * A list of objects with the keys of `shape`; unless `json` wants a list, one of them, or its short form,
- * too.
- */
+/** A list of objects with the keys of `shape`; unless `json` wants a list, one of them, or its short form, too. */
 function listOf(shape: Readonly<Record<string, object>>, json: JsonSchema): JsonSchema {
   const properties = Object.fromEntries(
     Object.entries(shape).map(([name, schema]) => {

@@ -46,8 +46,8 @@ export async function findConfigs(folder: string): Promise<string[]> {
 }
 
 /**
- * The configuration of `folder`: the file that `named` says, else the one that is found there, else
- * undefined. `source` is what named it: `--config`.
+ * The configuration of `folder`: the file that `named` says, else the one that is found there, else undefined.
+ * `source` is what named it: `--config`.
  */
 export async function loadConfig(
   folder: string,
@@ -197,9 +197,7 @@ function scalarText({ content }: Located): string {
   return typeof value === "string" ? value : "";
 }
 
-/**
- * Files for a name or pattern, by name; a pattern may mean none, and never a file that is just being read.
- */
+/** Files for a name or pattern, by name; a pattern may mean none, and never a file that is just being read. */
 function included(name: string, folder: string, within: readonly string[]): string[] {
   if (!/[*?[{]/.test(name)) return [path.resolve(folder, name)];
   const found = globSync(name, { cwd: folder }).map((each) => path.resolve(folder, each));

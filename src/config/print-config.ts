@@ -1,6 +1,4 @@
-/**
- * The effective configuration: what was written and every default, as YAML with sources, or as plain data.
- */
+/** The effective configuration: what was written and every default, as YAML with sources, or as plain data. */
 import { clusterIndex, clustersOf, type DocumentCluster } from "./check.ts";
 import { escapeVariables } from "./interpolate.ts";
 import { KEYS } from "./keys.ts";
@@ -17,8 +15,8 @@ export type Shown =
 const DEFAULT = "default";
 
 /**
- * All keys that have a value, in the order of the schema. `written` is what `document` was made of. Read
- * again, it means the same.
+ * All keys that have a value, in the order of the schema. `written` is what `document` was made of. Read again,
+ * it means the same.
  */
 export function effective(written: Located, document: Document): Shown {
   const entries: [string, Shown][] = [["listen", listenersShown(written, document)]];

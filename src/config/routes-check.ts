@@ -150,8 +150,8 @@ function checkDoubles(routes: readonly RouteDocument[], complain: Complain): voi
 }
 
 /**
- * A redirect to a host that is written out, or is the one that was asked for. Parts of a path within it, or
- * right behind it, may be `evil.example\` or `.evil.example`.
+ * A redirect to a host that is written out, or is the one that was asked for. Parts of a path within it, or right
+ * behind it, may be `evil.example\` or `.evil.example`.
  */
 const SAFE_AUTHORITY = new RegExp(
   [

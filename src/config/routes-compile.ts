@@ -20,8 +20,8 @@ export function routeName(route: RouteDocument): string {
 }
 
 /**
- * The routes of a document that was checked, ready for the data plane. `clusterIndex` gives the index of a
- * cluster by its name, and of the one that is meant by silence; `timeouts` are those where a route has none.
+ * The routes of a document that was checked, ready for the data plane. `clusterIndex` gives the index of a cluster
+ * by its name, and of the one that is meant by silence; `timeouts` are those where a route has none.
  */
 export function compileRoutes(
   routes: readonly RouteDocument[],

@@ -1,11 +1,10 @@
 /**
- * The schema of a configuration: every key with its kind, default, meaning and danger. From it come the
- * types, the checks, the flags and variables, the help, docs/configuration.md and the JSON Schema for
- * editors.
+ * The schema of a configuration: every key with its kind, default, meaning and danger. From it come the types,
+ * the checks, the flags and variables, the help, docs/configuration.md and the JSON Schema for editors.
  *
  * Strategy: a value is one key, and keys about one thing stand together (`timeouts`, `limits`, `policy`).
- * `backends` alone is the short form of one cluster. What decides between clusters for one listener,
- * `routes`, has its place beside `clusters`.
+ * `backends` alone is the short form of one cluster. What decides between clusters for one listener, `routes`,
+ * has its place beside `clusters`.
  */
 import * as z from "zod";
 import {

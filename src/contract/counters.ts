@@ -14,9 +14,7 @@ import { HISTOGRAM_CELLS } from "../base/histogram.ts";
 /** Cell index of each counter within a block. */
 export const Counter = {
   workerPid: 0,
-  /**
-   * Client connections: accepted ever, open now, refused because of `clientsMax` or `clientsPerAddressMax`.
-   */
+  /** Client connections: accepted ever, open now, refused because of `clientsMax` or `clientsPerAddressMax`. */
   clientsAccepted: 1,
   clientsOpen: 2,
   clientsRefused: 3,

@@ -164,15 +164,14 @@ export interface Engine extends Port {
   stopAccepting(): void;
 
   /**
-   * Accepts at `source` as well, as listener `number`, which is not in use and below `LISTENERS_MAX`.
-   * Resolves with its bound address; rejects with an error that has a `code` (`EADDRINUSE`) where it cannot
-   * be opened.
+   * Accepts at `source` as well, as listener `number`, which is not in use and below `LISTENERS_MAX`. Resolves
+   * with its bound address; rejects with an error that has a `code` (`EADDRINUSE`) where it cannot be opened.
    */
   addListener(number: number, source: ListenerSource): Promise<string>;
 
   /**
-   * Takes what waits in that listener's queue, then accepts no more there and closes its descriptor,
-   * inherited or not. Resolves when that is done: the number is free then. Its open connections stay.
+   * Takes what waits in that listener's queue, then accepts no more there and closes its descriptor, inherited
+   * or not. Resolves when that is done: the number is free then. Its open connections stay.
    */
   removeListener(number: number): Promise<void>;
 

@@ -88,9 +88,7 @@ export interface StaticAnswer {
 export const ANSWER_BODY_BYTES_MAX = 49_152;
 
 export type Rewrite =
-  /**
-   * The prefix `from`, where the path has it, becomes `to`; the query stays. Both without a slash at the end.
-   */
+  /** The prefix `from`, where the path has it, becomes `to`; the query stays. Both without a slash at the end. */
   | { readonly kind: "prefix"; readonly from: string; readonly to: string }
   /** A template that begins with `/`; the query stays unless the template has a `?`. */
   | { readonly kind: "template"; readonly text: string };

@@ -126,14 +126,11 @@ export interface Policy {
   readonly requestId: "off" | "keep" | "generate";
   /** Writes `Forwarded` (RFC 7239) beside `X-Forwarded-*`. */
   readonly forwarded: boolean;
-  /**
-   * `pass`: trailer fields go on where the recipient asked for them (`TE: trailers`) and their names allow
-   * it.
-   */
+  /** `pass`: trailer fields go on where the recipient asked for them (`TE: trailers`) and their names allow it. */
   readonly trailers: "drop" | "pass";
   /**
-   * A client's FIN before its response is complete. `abort`: it has left, the exchange ends. `serve`: it
-   * still reads, and gets the rest.
+   * A client's FIN before its response is complete. `abort`: it has left, the exchange ends. `serve`: it still
+   * reads, and gets the rest.
    */
   readonly halfClosedClients: "abort" | "serve";
 }

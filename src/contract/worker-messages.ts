@@ -35,14 +35,13 @@ export type ToWorker =
   /** Replaces the snapshot; answered by `snapshot-taken`. */
   | { readonly type: "snapshot"; readonly snapshot: Snapshot; readonly drainTimeoutMs: number }
   /**
-   * Accept there too: at an address, or at a descriptor that waits in the passage with this number. Answered
-   * by `listening` or `listen-failed`.
+   * Accept there too: at an address, or at a descriptor that waits in the passage with this number. Answered by
+   * `listening` or `listen-failed`.
    */
   | { readonly type: "listen"; readonly number: number; readonly source: AddressSource | "passed" }
   /**
-   * Take what waits at that listener, then accept no more there; its clients finish what is in flight, and
-   * are cut when they have not in so much time. Answered by `unlistened`, as soon as nothing is accepted any
-   * more.
+   * Take what waits at that listener, then accept no more there; its clients finish what is in flight, and are
+   * cut when they have not in so much time. Answered by `unlistened`, as soon as nothing is accepted any more.
    */
   | { readonly type: "unlisten"; readonly number: number; readonly drainTimeoutMs: number }
   /** Stop accepting, finish what is in flight, then exit 0. */

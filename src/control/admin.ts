@@ -1,6 +1,6 @@
 /**
- * The admin listener: health and figures for machines, over HTTP. It changes nothing and tells no secrets,
- * and is open only where it was asked for; what changes the proxy goes through the control socket.
+ * The admin listener: health and figures for machines, over HTTP. It changes nothing and tells no secrets, and is
+ * open only where it was asked for; what changes the proxy goes through the control socket.
  */
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";

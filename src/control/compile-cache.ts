@@ -1,9 +1,9 @@
 /**
- * Compiled code that workers share: the first to start leaves it, its successors need not compile again, and
- * a dead worker is replaced in a third of the time.
+ * Compiled code that workers share: the first to start leaves it, its successors need not compile again, and a
+ * dead worker is replaced in a third of the time.
  *
- * The folder is this process's own and goes with it. A shared one would let whoever can write to it put code
- * into a proxy that may run as root.
+ * The folder is this process's own and goes with it. A shared one would let whoever can write to it put code into
+ * a proxy that may run as root.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -16,10 +16,7 @@ export interface CompileCache {
   close(): void;
 }
 
-/**
- * Opens a new folder, unless the environment names one (`NODE_COMPILE_CACHE`); none where nothing can be
- * written.
- */
+/** Opens a new folder, unless the environment names one (`NODE_COMPILE_CACHE`); none where nothing can be written. */
 export function openCompileCache(environment: Readonly<Record<string, string | undefined>>): CompileCache {
   if (environment["NODE_COMPILE_CACHE"] !== undefined) return { environment: {}, close() {} };
   let folder: string;

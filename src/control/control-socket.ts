@@ -1,6 +1,6 @@
 /**
- * The control socket: HTTP over a unix socket that only its owner may open, where `hp-proxy stats`, `reload`
- * and `healthcheck` ask a running proxy.
+ * The control socket: HTTP over a unix socket that only its owner may open, where `hp-proxy stats`, `reload` and
+ * `healthcheck` ask a running proxy.
  *
  * Places, by default: a folder `hp-proxy` in $XDG_RUNTIME_DIR, in /run for root, else `hp-proxy-UID` in the
  * folder for temporary files; in it one socket for each process, named by its number.

@@ -100,8 +100,8 @@ export class Crew {
   }
 
   /**
-   * Starts `count` workers, for which the listeners are open: together, but for the first where it finds out
-   * which ports they have. Rejects with `BootFailed`.
+   * Starts `count` workers, for which the listeners are open: together, but for the first where it finds out which
+   * ports they have. Rejects with `BootFailed`.
    */
   async begin(count: number): Promise<ReadyMessage> {
     const { listeners } = this.#parts;
@@ -140,9 +140,7 @@ export class Crew {
     return problems;
   }
 
-  /**
-   * None accepts at `removed` any more when this resolves; clients there go on for at most `drainTimeoutMs`.
-   */
+  /** None accepts at `removed` any more when this resolves; clients there go on for at most `drainTimeoutMs`. */
   async unlisten(removed: readonly OpenListener[], drainTimeoutMs: number): Promise<void> {
     if (removed.length === 0) return;
     const { listeners } = this.#parts;
@@ -156,8 +154,8 @@ export class Crew {
   }
 
   /**
-   * Starts or ends workers until there are `count`; those that end finish what is in flight meanwhile.
-   * Rejects with `ListenFailed` or `BootFailed`.
+   * Starts or ends workers until there are `count`; those that end finish what is in flight meanwhile. Rejects
+   * with `ListenFailed` or `BootFailed`.
    */
   async resize(count: number): Promise<void> {
     const { listeners } = this.#parts;
@@ -176,9 +174,7 @@ export class Crew {
     }
   }
 
-  /**
-   * Resolves with the number of workers that had to be cut. The listeners take no new handshakes any more.
-   */
+  /** Resolves with the number of workers that had to be cut. The listeners take no new handshakes any more. */
   async drain(timeoutMs: number): Promise<number> {
     const late = setTimeout(() => this.#parts.listeners.endAll(), TAKE_QUEUES_MS);
     const cut = await this.#fleet.drain(timeoutMs);

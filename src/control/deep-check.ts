@@ -8,8 +8,8 @@ import { listenText } from "./listeners.ts";
 import { systemLookup } from "./name-lookup.ts";
 
 /**
- * Resolves the names of all backends, looks for their sockets, and opens a port of every address to listen
- * on: any free one, since the proxy may be running. All that fails is told.
+ * Resolves the names of all backends, looks for their sockets, and opens a port of every address to listen on:
+ * any free one, since the proxy may be running. All that fails is told.
  */
 export async function deepErrors(configuration: Configuration): Promise<ConfigError[]> {
   const checks: Promise<ConfigError | undefined>[] = [];

@@ -95,8 +95,8 @@ export class Fleet {
   }
 
   /**
-   * Adds a place at `index`, which has none, and starts its worker. Rejects with `BootFailed` when that
-   * cannot begin: the place is gone then.
+   * Adds a place at `index`, which has none, and starts its worker. Rejects with `BootFailed` when that cannot
+   * begin: the place is gone then.
    */
   add(index: number): Promise<ReadyMessage> {
     const place = new Place(index);
@@ -108,8 +108,8 @@ export class Fleet {
   }
 
   /**
-   * Gives the place at `index` up: its worker finishes, and what is left after `timeoutMs` is cut. Resolves
-   * when it is gone.
+   * Gives the place at `index` up: its worker finishes, and what is left after `timeoutMs` is cut. Resolves when
+   * it is gone.
    */
   async remove(index: number, timeoutMs: number): Promise<void> {
     const place = this.#places.get(index);

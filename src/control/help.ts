@@ -57,10 +57,7 @@ export function optionsMarkdown(): string {
   return ["| flag | variable | default | meaning |", "|---|---|---|---|", ...rows].join("\n");
 }
 
-/**
- * The keys of a configuration as a Markdown table, for the manual. Those of a cluster's health are
- * `health`'s.
- */
+/** The keys of a configuration as a Markdown table, for the manual. Those of a cluster's health are `health`'s. */
 export function keysMarkdown(): string {
   const keys = KEYS.filter(({ path }) => !(path.includes("NAME") && path.includes("health")));
   const rows = keys.map(({ path, text: { flag, value, initial, text, danger } }) => {

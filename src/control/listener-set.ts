@@ -16,9 +16,7 @@ import {
   ownSource,
 } from "./listeners.ts";
 
-/**
- * What a new configuration means for the listeners; its new sockets are open, and nobody accepts there yet.
- */
+/** What a new configuration means for the listeners; its new sockets are open, and nobody accepts there yet. */
 export interface ListenerChange {
   /** In the order of the configuration. */
   readonly next: readonly OpenListener[];
@@ -130,9 +128,8 @@ export class ListenerSet {
   }
 
   /**
-   * No new client gets through to `listeners` (of the worker at `index` only, or of all: -1), and none hears
-   * so: they are about to end. Returns how long to wait until those who are just getting through have done
-   * so.
+   * No new client gets through to `listeners` (of the worker at `index` only, or of all: -1), and none hears so:
+   * they are about to end. Returns how long to wait until those who are just getting through have done so.
    */
   dropNewHandshakes(listeners: readonly OpenListener[], index = -1): number {
     let dropped = 0;

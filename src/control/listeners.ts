@@ -1,8 +1,8 @@
 /**
  * Listening sockets. With a `Host`, the supervisor opens one SO_REUSEPORT socket per worker and listener and
  * hands it down as a descriptor: it keeps its own copy, so a worker that dies loses no queued connection, its
- * successor takes them up. Without, workers open their own: one worker plainly, several with `reusePort`
- * where the platform spreads connections over such sockets.
+ * successor takes them up. Without, workers open their own: one worker plainly, several with `reusePort` where
+ * the platform spreads connections over such sockets.
  */
 import { lookup } from "node:dns/promises";
 import { closeSync } from "node:fs";

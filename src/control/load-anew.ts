@@ -1,6 +1,6 @@
 /**
- * Reads the configuration again while a proxy runs. Modules are run in a thread of their own: in this one,
- * Node would give what it has imported before, however the files have changed since.
+ * Reads the configuration again while a proxy runs. Modules are run in a thread of their own: in this one, Node
+ * would give what it has imported before, however the files have changed since.
  */
 import { Worker } from "node:worker_threads";
 import type { ConfigError } from "../config/config-error.ts";

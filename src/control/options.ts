@@ -2,8 +2,8 @@
  * The flags of the proxy and its `HP_PROXY_*` variables: another way to write a configuration.
  *
  * Strategy: each is a key of the configuration (`config/schema.ts`) under a flat name, so text, default and
- * checks are those of the key. What flags and variables say becomes a document, which is laid over that of
- * the file and goes through the same checks.
+ * checks are those of the key. What flags and variables say becomes a document, which is laid over that of the
+ * file and goes through the same checks.
  */
 import { nearest } from "../base/suggestion.ts";
 import type { ConfigError } from "../config/config-error.ts";

@@ -1,6 +1,6 @@
 /**
- * A new configuration for a running proxy. It is read and checked whole, and everything that can fail is
- * tried, before any of it counts; one reload follows another.
+ * A new configuration for a running proxy. It is read and checked whole, and everything that can fail is tried,
+ * before any of it counts; one reload follows another.
  */
 import { isDeepStrictEqual } from "node:util";
 import { type ConfigError, errorText } from "../config/config-error.ts";
@@ -58,10 +58,7 @@ export class Reloader {
     return this.#current.files;
   }
 
-  /**
-   * Reads the configuration again, and puts it into force when it is right. `why`: for the log. Never
-   * rejects.
-   */
+  /** Reads the configuration again, and puts it into force when it is right. `why`: for the log. Never rejects. */
   reload(why: string): Promise<ReloadResult> {
     const next = this.#last.then(() => this.#reload(why));
     this.#last = next;

@@ -1,6 +1,6 @@
 /**
- * Tells a service manager how far we are (sd_notify(3)): systemd waits for it with `Type=notify`. Only where
- * it says where to tell it, and where datagrams can be sent.
+ * Tells a service manager how far we are (sd_notify(3)): systemd waits for it with `Type=notify`. Only where it
+ * says where to tell it, and where datagrams can be sent.
  */
 import type { Environment } from "./options.ts";
 

@@ -25,8 +25,8 @@ export interface ServiceOptions {
   readonly version: string;
   readonly environment: Readonly<Record<string, string | undefined>>;
   /**
-   * Reads the configuration again; `files` are those that it was read from last. Absent where there is
-   * nothing to read again.
+   * Reads the configuration again; `files` are those that it was read from last. Absent where there is nothing to
+   * read again.
    */
   readonly load?: (
     files: readonly string[],

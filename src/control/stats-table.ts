@@ -39,9 +39,7 @@ const CONNECTION_COLUMNS: readonly Column[] = [
   { title: "out", cell: ({ bytes }) => bytesShort(bytes.clientOut) },
 ];
 
-/**
- * The whole report: a head, a row for each worker and the total, times, what went wrong by word, backends.
- */
+/** The whole report: a head, a row for each worker and the total, times, what went wrong by word, backends. */
 export function statsText(report: StatsReport): string {
   const { version, pid, mode, engine, addresses, uptimeSeconds, restarts, draining, workers, total } = report;
   const state = draining ? ", draining" : "";

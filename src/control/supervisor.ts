@@ -3,8 +3,8 @@
  * here is only what connects them, and the order in which they begin, change and end.
  *
  * Begin: names are resolved, sockets opened, workers started; the proxy is up when every worker accepts.
- * Change: everything that can fail comes first (names, sockets), and nothing of it has an effect; then
- * workers are told, and only of what is new.
+ * Change: everything that can fail comes first (names, sockets), and nothing of it has an effect; then workers
+ * are told, and only of what is new.
  * End: workers stop accepting, the sockets close, workers finish, and what is left after the deadline is cut.
  */
 import { availableParallelism } from "node:os";
@@ -135,10 +135,7 @@ export class Supervisor {
     return this.#parts.listeners.addresses;
   }
 
-  /**
-   * Why this proxy takes no requests just now; "" when it does: all workers accept, each cluster has a
-   * backend.
-   */
+  /** Why this proxy takes no requests just now; "" when it does: all workers accept, each cluster has a backend. */
   get unreadiness(): string {
     if (this.#crew.ending) return "draining";
     if (!this.#crew.isReady) return "a worker is just being started";
@@ -167,9 +164,9 @@ export class Supervisor {
   }
 
   /**
-   * From now on `next` counts; what is the same in both is not touched. Rejects with an error whose message
-   * is for people (`NeedsRestart` and those of `start`), and nothing has changed then. Resolves when every
-   * worker follows, with what went wrong in single workers all the same.
+   * From now on `next` counts; what is the same in both is not touched. Rejects with an error whose message is
+   * for people (`NeedsRestart` and those of `start`), and nothing has changed then. Resolves when every worker
+   * follows, with what went wrong in single workers all the same.
    */
   async change(next: Configuration): Promise<string[]> {
     const { host, listeners, log } = this.#parts;

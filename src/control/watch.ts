@@ -1,7 +1,6 @@
 /**
- * Watches the files of a configuration. What is watched are their folders, since editors and deployments
- * replace files instead of writing them; what counts is whether a file that could belong to it is another one
- * then.
+ * Watches the files of a configuration. What is watched are their folders, since editors and deployments replace
+ * files instead of writing them; what counts is whether a file that could belong to it is another one then.
  */
 import { type FSWatcher, readdirSync, statSync, watch } from "node:fs";
 import path from "node:path";
@@ -12,8 +11,8 @@ import type { Log } from "./log.ts";
 const QUIET_MS = 200;
 
 /**
- * Calls `changed` soon, and after each change from then on; it resolves with the files to watch next. Paths
- * are relative to the working directory. Returns what ends it.
+ * Calls `changed` soon, and after each change from then on; it resolves with the files to watch next. Paths are
+ * relative to the working directory. Returns what ends it.
  */
 export function watchFiles(
   files: readonly string[],

@@ -1,5 +1,5 @@
-// Invariants: however a chunked body is split into buffers, what is yielded adds up to the canonical framing
-// of its chunks (or to their payload); and whatever bytes are accepted, what leaves is canonical, carries the
+// Invariants: however a chunked body is split into buffers, what is yielded adds up to the canonical framing of
+// its chunks (or to their payload); and whatever bytes are accepted, what leaves is canonical, carries the
 // payload that a plain reader finds, and frames it in no more bytes than came.
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -26,8 +26,8 @@ import { Framing } from "./framing.ts";
 import { TrailerSection } from "./trailer-section.ts";
 
 /**
- * What is yielded of a chunked body: its payload alone, or payload in canonical chunks; with trailers, the
- * end is held back when there are any that may go on. Other bodies are yielded as they are.
+ * What is yielded of a chunked body: its payload alone, or payload in canonical chunks; with trailers, the end
+ * is held back when there are any that may go on. Other bodies are yielded as they are.
  */
 export const BodyMode = { payload: 0, wire: 1, wireWithTrailers: 2 } as const;
 export type BodyMode = (typeof BodyMode)[keyof typeof BodyMode];
@@ -150,9 +150,7 @@ export class BodyReader {
     return this.done;
   }
 
-  /**
-   * Writes what was held back, `endBytes`, at `at`: the last chunk with its trailers. Returns just past it.
-   */
+  /** Writes what was held back, `endBytes`, at `at`: the last chunk with its trailers. Returns just past it. */
   writeEnd(memory: Uint8Array, at: number): number {
     memory[at++] = ZERO;
     memory[at++] = CR;

@@ -1,6 +1,4 @@
-/**
- * Requests out where options are on or the client is a trusted proxy: a row is what comes in and goes out.
- */
+/** Requests out where options are on or the client is a trusted proxy: a row is what comes in and goes out. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { asciiBytes, textOf, viewOf } from "../base/bytes.ts";

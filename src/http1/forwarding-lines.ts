@@ -39,8 +39,8 @@ const DIGIT_ZERO = 0x30;
 const MINOR_AT = VIA_MINOR_AT;
 
 /**
- * Writes the lines at `at`, where there is room; `[hostStart, hostEnd)` is the host that the request names,
- * or empty. Returns the offset past them; the empty line is not written.
+ * Writes the lines at `at`, where there is room; `[hostStart, hostEnd)` is the host that the request names, or
+ * empty. Returns the offset past them; the empty line is not written.
  */
 export function writeForwardingLines(
   memory: Uint8Array,

@@ -9,9 +9,8 @@
  * Dropped on both ways: Connection and every field it nominates, Keep-Alive, Proxy-Connection, TE, Trailer
  * (unless trailers are passed on), Transfer-Encoding (written anew), Upgrade (unless the policy upgrades),
  * Proxy-Authenticate, Proxy-Authorization and Proxy-Authentication-Info (RFC 9110 §11.7: between a client and
- * a proxy that authenticates, which we are not). A nomination cannot remove Host, Content-Length, Date or
- * Via: without them the message would mean something else. What becomes of which field is in
- * `request-policy.ts`.
+ * a proxy that authenticates, which we are not). A nomination cannot remove Host, Content-Length, Date or Via:
+ * without them the message would mean something else. What becomes of which field is in `request-policy.ts`.
  *
  * @hot
  */
@@ -98,8 +97,8 @@ const DIGIT_ZERO = 0x30;
 const DIGIT_ONE = 0x31;
 
 /**
- * Writes `head` as an HTTP/1.1 request at `at`: in origin-form, in authority-form for CONNECT, or `*`. What
- * the target says of the authority replaces the Host field (RFC 9112 §3.2.2). `head` lies in the same memory,
+ * Writes `head` as an HTTP/1.1 request at `at`: in origin-form, in authority-form for CONNECT, or `*`. What the
+ * target says of the authority replaces the Host field (RFC 9112 §3.2.2). `head` lies in the same memory,
  * outside `[at, limit)`. Returns the end of what is written, or `NO_ROOM`.
  */
 export function writeRequestHead(

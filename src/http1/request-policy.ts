@@ -2,8 +2,8 @@
  * Decisions about request heads as they go to a backend, and the fate of each field line that follows from
  * them.
  *
- * Why tables: what is done with a line depends on its `Field` alone (and, for a few, on one look at the
- * head), so options change a table when they are read, and cost nothing when a head is written.
+ * Why tables: what is done with a line depends on its `Field` alone (and, for a few, on one look at the head),
+ * so options change a table when they are read, and cost nothing when a head is written.
  *
  * @hot
  */
@@ -32,8 +32,8 @@ export const Fate = {
 export type Fate = (typeof Fate)[keyof typeof Fate];
 
 /**
- * Where a Via line names the minor version, which is that of the message as it was received (RFC 9110
- * §7.6.3): the line is made for 1.1.
+ * Where a Via line names the minor version, which is that of the message as it was received (RFC 9110 §7.6.3):
+ * the line is made for 1.1.
  */
 export const VIA_MINOR_AT = "Via: 1.".length;
 

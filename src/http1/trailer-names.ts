@@ -1,7 +1,7 @@
 /**
- * Which fields may stand in a trailer section (RFC 9110 §6.5.1). Who merges trailers into the head has
- * decided on the message before they came: a field that steers framing, routing, authentication, caching or
- * the meaning of the content must not come late. The list says what is refused; what it does not know passes.
+ * Which fields may stand in a trailer section (RFC 9110 §6.5.1). Who merges trailers into the head has decided
+ * on the message before they came: a field that steers framing, routing, authentication, caching or the
+ * meaning of the content must not come late. The list says what is refused; what it does not know passes.
  */
 import { equalsIgnoreCase } from "../base/ascii.ts";
 import { asciiBytes } from "../base/bytes.ts";
@@ -70,8 +70,8 @@ const CONTENT_DIGEST = asciiBytes("content-digest");
 const UNDERSCORE = 0x5f;
 
 /**
- * Whether a field with the name `[start, end)`, a token, may be forwarded in a trailer section. Names with
- * `_` may not: CGI and its heirs cannot tell it from `-`.
+ * Whether a field with the name `[start, end)`, a token, may be forwarded in a trailer section. Names with `_`
+ * may not: CGI and its heirs cannot tell it from `-`.
  */
 export function mayTrail(bytes: Uint8Array, start: number, end: number): boolean {
   for (let pos = start; pos < end; pos++) if (bytes[pos] === UNDERSCORE) return false;

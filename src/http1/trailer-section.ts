@@ -1,6 +1,5 @@
 /**
- * The trailer section of a chunked body (RFC 9112 §7.1.2): read, bounded, and forgotten, or kept for sending
- * on.
+ * The trailer section of a chunked body (RFC 9112 §7.1.2): read, bounded, and forgotten, or kept for sending on.
  *
  * Strategy: one byte at a time, since trailers are rare and short and come in any split. What is kept lies in
  * an array of its own, because the buffer of a line's beginning may be gone when its end comes; the array is

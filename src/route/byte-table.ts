@@ -1,10 +1,10 @@
 /**
- * A hash table from (owner, bytes) to a small number, built once and then only asked: open addressing, at
- * most half full.
+ * A hash table from (owner, bytes) to a small number, built once and then only asked: open addressing, at most
+ * half full.
  *
- * Keys come from the configuration; what a request brings is looked up and never stored, so no request can
- * make a chain longer. The hash (FNV-1a, seeded) keeps whoever writes the configuration from choosing keys
- * that collide in every worker.
+ * Keys come from the configuration; what a request brings is looked up and never stored, so no request can make
+ * a chain longer. The hash (FNV-1a, seeded) keeps whoever writes the configuration from choosing keys that
+ * collide in every worker.
  *
  * @hot
  */
@@ -46,8 +46,8 @@ export class ByteTable {
   readonly #bytes: Uint8Array;
 
   /**
-   * `backwards`: keys are hashed from their last byte to their first, so that one pass gives the hash of
-   * every tail; and without regard to case: their bytes are lower case here, and any case is found.
+   * `backwards`: keys are hashed from their last byte to their first, so that one pass gives the hash of every
+   * tail; and without regard to case: their bytes are lower case here, and any case is found.
    */
   constructor(seed: number, keys: readonly TableKey[], backwards = false) {
     this.#seed = seed;

@@ -70,9 +70,7 @@ export class Conditions {
     this.#clients = clients;
   }
 
-  /**
-   * Whether all hold for the request with `head`. `address`: its peer's 16 bytes, null where there are none.
-   */
+  /** Whether all hold for the request with `head`. `address`: its peer's 16 bytes, null where there are none. */
   hold(memory: Uint8Array, head: MessageHead, view: RequestView, address: Uint8Array | null): boolean {
     if (this.#methods !== 0 && !this.#methodHolds(memory, head)) return false;
     for (let i = 0; i < this.#fields.length; i++)

@@ -1,6 +1,6 @@
 /**
- * Header fields that a route sets, adds and removes, done to a head that is already written: what most
- * requests need stays free of it.
+ * Header fields that a route sets, adds and removes, done to a head that is already written: what most requests
+ * need stays free of it.
  *
  * @hot
  */
@@ -83,8 +83,8 @@ export class FieldEdits {
   }
 
   /**
-   * Writes the lines that are added at `at`, where there is room. One whose value is empty is left out.
-   * Returns the offset past them.
+   * Writes the lines that are added at `at`, where there is room. One whose value is empty is left out. Returns
+   * the offset past them.
    */
   writeAdded(memory: Uint8Array, view: DataView, at: number, source: TemplateSource): number {
     for (let i = 0; i < this.#added.length; i++) {
@@ -100,9 +100,7 @@ export class FieldEdits {
     return at;
   }
 
-  /**
-   * Does all of it to the head `memory[start, end)`. Returns its new end, or `NO_ROOM` where `limit` is near.
-   */
+  /** Does all of it to the head `memory[start, end)`. Returns its new end, or `NO_ROOM` where `limit` is near. */
   apply(
     memory: Uint8Array,
     view: DataView,

@@ -1,6 +1,6 @@
 /**
- * Which of several routes that match a request gets it: the most specific. Written once; tables, `explain`
- * and warnings follow it. Set-up only.
+ * Which of several routes that match a request gets it: the most specific. Written once; tables, `explain` and
+ * warnings follow it. Set-up only.
  *
  * 1. Host: exact; then the longest wildcard; then any.
  * 2. Path: exact; then templates, by literal segments, then without a tail before with one, then by segments,

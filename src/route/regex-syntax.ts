@@ -2,9 +2,9 @@
  * Reads a regular expression into a program for `regex.ts`: byte sets, jumps and marks.
  *
  * The language is what can be matched in one pass: literals, `.`, classes, groups, `|`, and the quantifiers
- * `* + ? {n,m}`, greedy or lazy. What needs to go back over the input (back references, lookaround) or is
- * about positions (`\b`) is refused. An expression is about the whole input: `^` in front and `$` behind say
- * what is so anyway, and are not allowed elsewhere. `(?i)` in front: ASCII case does not count. Set-up only.
+ * `* + ? {n,m}`, greedy or lazy. What needs to go back over the input (back references, lookaround) or is about
+ * positions (`\b`) is refused. An expression is about the whole input: `^` in front and `$` behind say what is
+ * so anyway, and are not allowed elsewhere. `(?i)` in front: ASCII case does not count. Set-up only.
  */
 
 /** What is wrong with an expression, and where: offset of a character in it. */
@@ -370,9 +370,7 @@ class Writer {
     this.#aim(split, lazy);
   }
 
-  /**
-   * The split goes into what follows it, or past what was written since; which first is for `lazy` to say.
-   */
+  /** The split goes into what follows it, or past what was written since; which first is for `lazy` to say. */
   #aim(split: number, lazy: boolean): void {
     this.x[split] = lazy ? this.ops.length : split + 1;
     this.y[split] = lazy ? split + 1 : this.ops.length;

@@ -42,8 +42,8 @@ export class RequestView {
     }
     this.queryStart = head.pathStart >= 0 ? head.pathStart : head.targetEnd;
     this.queryEnd = head.targetEnd;
-    // An absolute-form target without a path means `/` (RFC 9112 §3.2.1), which stands in front of its
-    // authority; with OPTIONS it means `*` (§3.2.4).
+    // An absolute-form target without a path means `/` (RFC 9112 §3.2.1), which stands in front of its authority;
+    // with OPTIONS it means `*` (§3.2.4).
     const isRoot = head.targetForm === ABSOLUTE && (head.pathStart >= 0 || head.method !== OPTIONS_METHOD);
     this.pathStart = isRoot ? head.authorityStart - 1 : -1;
     this.pathEnd = isRoot ? head.authorityStart : -1;

@@ -87,8 +87,8 @@ export class Rewriting {
 }
 
 /**
- * A variable may have bytes that would end a target, as the blanks of an X-Request-Id: they become `_`.
- * Returns `end`.
+ * A variable may have bytes that would end a target, as the blanks of an X-Request-Id: they become `_`. Returns
+ * `end`.
  */
 function targetOnly(memory: Uint8Array, start: number, end: number): number {
   for (let pos = start; pos < end; pos++) if (IS_TARGET[memory[pos]!] === 0) memory[pos] = UNDERSCORE;

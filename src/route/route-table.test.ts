@@ -1,7 +1,4 @@
-/**
- * Which route a request gets. The winner of each case stands in `routes` with the losers, in no helpful
- * order.
- */
+/** Which route a request gets. The winner of each case stands in `routes` with the losers, in no helpful order. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { conditionOf, request, route } from "../../test/route/asking.ts";

@@ -1,12 +1,11 @@
 /**
  * Finds the route of a request: routes compiled to tables.
  *
- * Strategy: routes with host and path in common are a *bucket*; buckets are numbered in the order in which
- * they are asked (`order.ts`), and so are the routes of each. The host gives a few patterns, the most
- * specific first. Under each, exact paths are one hash lookup; templates and prefixes share one tree of
- * segments, whose edges lie in one hash table; regular expressions are tried one by one. So the cost depends
- * on how deep the path follows patterns, not on how many routes there are. The first route whose conditions
- * hold is the one.
+ * Strategy: routes with host and path in common are a *bucket*; buckets are numbered in the order in which they
+ * are asked (`order.ts`), and so are the routes of each. The host gives a few patterns, the most specific
+ * first. Under each, exact paths are one hash lookup; templates and prefixes share one tree of segments, whose
+ * edges lie in one hash table; regular expressions are tried one by one. So the cost depends on how deep the
+ * path follows patterns, not on how many routes there are. The first route whose conditions hold is the one.
  *
  * @hot
  */
@@ -86,8 +85,8 @@ export class RouteTable {
   }
 
   /**
-   * Index of the route for the request with `head`, which was parsed in `memory`; or `NO_ROUTE`. `address`:
-   * the peer's 16 bytes; null where it has none (a unix socket) or no route asks for it. Sets `view`.
+   * Index of the route for the request with `head`, which was parsed in `memory`; or `NO_ROUTE`. `address`: the
+   * peer's 16 bytes; null where it has none (a unix socket) or no route asks for it. Sets `view`.
    */
   match(memory: Uint8Array, head: MessageHead, address: Uint8Array | null): number {
     const view = this.view;

@@ -1,6 +1,6 @@
 /**
- * Chooses between clusters by weight: smooth weighted round robin. No chance is involved: of 100 requests in
- * a row, a weight of 5 in 100 gets exactly 5, spread evenly.
+ * Chooses between clusters by weight: smooth weighted round robin. No chance is involved: of 100 requests in a
+ * row, a weight of 5 in 100 gets exactly 5, spread evenly.
  *
  * @hot
  */

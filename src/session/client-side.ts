@@ -313,8 +313,8 @@ export class ClientSide implements ClientProtocol {
   }
 
   /**
-   * Closes what is between requests and asked to leave, after a moment, since a request may be on its way;
-   * the rest closes with its response.
+   * Closes what is between requests and asked to leave, after a moment, since a request may be on its way; the
+   * rest closes with its response.
    */
   drain(): void {
     const { deadlines } = this.#plane;

@@ -70,8 +70,8 @@ export class Exchanges {
   }
 
   /**
-   * Exchanges that begin from now on choose from these, by the rules of the plane's snapshot; `router` is
-   * null where it has no routes.
+   * Exchanges that begin from now on choose from these, by the rules of the plane's snapshot; `router` is null
+   * where it has no routes.
    */
   useClusters(clusters: readonly RoundRobin[], router: Router | null): void {
     this.#rules.use(this.#plane.snapshot);

@@ -98,10 +98,7 @@ export function isPeerTrusted({ snapshot, memory }: Plane, { peerStart, peerEnd 
   return trustedProxies.length > 0 && isTrusted(trustedProxies, textOf(memory, peerStart, peerEnd));
 }
 
-/**
- * Whether the peer whose address is written as `text` is in one of `networks`; a unix socket is in none.
- * @cold
- */
+/** Whether the peer whose address is written as `text` is in one of `networks`; a unix socket is in none. @cold */
 export function isTrusted(networks: readonly Network[], text: string): boolean {
   const zone = text.indexOf("%");
   const address = parseIp(zone < 0 ? text : text.slice(0, zone));

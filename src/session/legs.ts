@@ -119,9 +119,8 @@ export class ClientLeg {
   }
 
   /**
-   * An answer was queued in `batch`, and `queuedBytes` wait now. Returns true when they may be so many
-   * answers, each with a slot of its own, that the next request has to wait: thousands of small requests come
-   * in one piece.
+   * An answer was queued in `batch`, and `queuedBytes` wait now. Returns true when they may be so many answers,
+   * each with a slot of its own, that the next request has to wait: thousands of small requests come in one piece.
    */
   holdsMany(batch: number, queuedBytes: number): boolean {
     const mayBeAlone = this.answeredBatch !== batch && queuedBytes <= HELD_BYTES_MAX;

@@ -213,8 +213,8 @@ export class ResponseWriter {
   }
 
   /**
-   * Sends the local answer to `failure`, with the content that `pages` have for it. `false`: out of slots.
-   * Then the connection must end, for what is answered next would be taken for the answer to this.
+   * Sends the local answer to `failure`, with the content that `pages` have for it. `false`: out of slots. Then
+   * the connection must end, for what is answered next would be taken for the answer to this.
    */
   answerFailure(
     leg: ClientLeg,
@@ -339,8 +339,8 @@ export class ResponseWriter {
 }
 
 /**
- * What begins with several slashes, `[start, end)`, begins with one: it would name another host (RFC 3986
- * §4.2; browsers take a backslash for a slash). Returns its new end.
+ * What begins with several slashes, `[start, end)`, begins with one: it would name another host (RFC 3986 §4.2;
+ * browsers take a backslash for a slash). Returns its new end.
  */
 function withOneSlash(memory: Uint8Array, start: number, end: number): number {
   let pos = start;

@@ -1,6 +1,6 @@
 /**
- * Routes in the data plane: which plan a request has, what the plan writes into its head and, later, into
- * that of its response. Exists only where the snapshot has routes.
+ * Routes in the data plane: which plan a request has, what the plan writes into its head and, later, into that of
+ * its response. Exists only where the snapshot has routes.
  *
  * @hot
  */
@@ -54,8 +54,8 @@ export class Router {
   }
 
   /**
-   * Finds the route of the request with `head` from `leg`, whose peer is in memory. `true`: it is forwarded
-   * as `plan` says. `false`: it is answered here, with `failure` or as `plan` says.
+   * Finds the route of the request with `head` from `leg`, whose peer is in memory. `true`: it is forwarded as
+   * `plan` says. `false`: it is answered here, with `failure` or as `plan` says.
    */
   find(leg: ClientLeg, head: MessageHead): boolean {
     const { memory, snapshot } = this.#plane;
@@ -84,8 +84,8 @@ export class Router {
   }
 
   /**
-   * Answers the request that `find` was just called for and that is forwarded to nobody. `false`: out of
-   * slots; then the connection must end.
+   * Answers the request that `find` was just called for and that is forwarded to nobody. `false`: out of slots;
+   * then the connection must end.
    */
   answer(responses: ResponseWriter, leg: ClientLeg, head: MessageHead, close: boolean): boolean {
     const { failure, plan } = this;
@@ -96,8 +96,8 @@ export class Router {
   }
 
   /**
-   * Does to the rendered request of `exchange` what its plan says, and writes the lines that its response
-   * gets. `find` was called for it just now. `false`: out of slots.
+   * Does to the rendered request of `exchange` what its plan says, and writes the lines that its response gets.
+   * `find` was called for it just now. `false`: out of slots.
    */
   edit(exchange: Exchange): boolean {
     const { buffers } = this.#plane;

@@ -1,7 +1,7 @@
 /**
- * Connections that hold buffers and do not move, the longest first: a client that does not take what is
- * queued for it, or whose upload its backend does not take, or a side of a tunnel. When buffers are short,
- * these go before anybody else has to wait for them.
+ * Connections that hold buffers and do not move, the longest first: a client that does not take what is queued
+ * for it, or whose upload its backend does not take, or a side of a tunnel. When buffers are short, these go
+ * before anybody else has to wait for them.
  *
  * Strategy: a list through typed arrays, entered where a source is paused and left when its queue has run
  * empty; nothing here is touched by an exchange that never has to wait.

@@ -13,9 +13,7 @@ export function chunkedMode(plane: Plane, head: MessageHead, asked: boolean): Bo
   return BodyMode.wireWithTrailers;
 }
 
-/**
- * Writes the end into a slot of its own, with one reference. Returns where it begins, or -1: out of slots.
- */
+/** Writes the end into a slot of its own, with one reference. Returns where it begins, or -1: out of slots. */
 export function slotWithEnd(plane: Plane, reader: BodyReader): number {
   const { buffers, memory } = plane;
   const start = reader.endBytes <= SMALL_SLOT_BYTES ? buffers.acquireSmall() : buffers.acquireLarge();

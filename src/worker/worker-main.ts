@@ -1,8 +1,8 @@
 /**
  * The program of a worker process. Its first message is the boot message; then it obeys.
  *
- * Signals from a terminal and from a service manager reach every process of the group: here they mean
- * nothing, since the supervisor hears them too and says what is to be done.
+ * Signals from a terminal and from a service manager reach every process of the group: here they mean nothing,
+ * since the supervisor hears them too and says what is to be done.
  */
 import { flushCompileCache } from "node:module";
 import type { FromWorker, ToWorker } from "../contract/worker-messages.ts";

@@ -1,8 +1,7 @@
 /**
- * Known ways to smuggle a request past a proxy, and what comes of them here: what the client is answered,
- * what goes to the backend, and that nginx and HAProxy behind the proxy understand exactly that. The rows of
- * a hop run one after the other over the same pooled connections, so that poison left by one shows in the
- * next.
+ * Known ways to smuggle a request past a proxy, and what comes of them here: what the client is answered, what
+ * goes to the backend, and that nginx and HAProxy behind the proxy understand exactly that. The rows of a hop
+ * run one after the other over the same pooled connections, so that poison left by one shows in the next.
  */
 import assert from "node:assert/strict";
 import { testEachEngine } from "../harness/engines.ts";

@@ -1,7 +1,7 @@
 /**
  * The whole HTTP data plane on a desk: a real session over a port that only keeps what it is given. No
- * sockets, no clock, no engine: what a test hands in is answered when `receive` returns, so that a fuzzer
- * runs thousands of connections a second through every layer. One desk at a time.
+ * sockets, no clock, no engine: what a test hands in is answered when `receive` returns, so that a fuzzer runs
+ * thousands of connections a second through every layer. One desk at a time.
  */
 import { BufferPool, HEADROOM_BYTES } from "../../src/base/buffer-pool.ts";
 import { asciiBytes, textOf, writeBytes } from "../../src/base/bytes.ts";

@@ -37,9 +37,7 @@ test("responses: what we accept, llhttp accepts and sees the same way", () => {
   );
 });
 
-/**
- * Where llhttp is stricter than the RFC, and why we do not follow. A disagreement ends the comparison there.
- */
+/** Where llhttp is stricter than the RFC, and why we do not follow. A disagreement ends the comparison there. */
 const EXCUSES: readonly {
   readonly reason: string;
   readonly applies: (own: Seen, fault: string) => boolean;

@@ -64,9 +64,7 @@ const PATIENCE = "60s";
 
 const TRIES = 5;
 
-/**
- * Somebody may take a port between the moment that it is found free and the moment that it is listened on.
- */
+/** Somebody may take a port between the moment that it is found free and the moment that it is listened on. */
 async function onFreePort(start: (port: number) => Promise<Reporting>): Promise<Reporting> {
   for (let tries = 1; ; tries++) {
     try {

@@ -1,7 +1,7 @@
 /**
  * How much a fuzzed property tries. The suite runs a bounded number of inputs with a new seed each time;
- * `FUZZ_RUNS=N` runs N of each property instead, and `FUZZ_SEED=S` begins with that seed. A failure prints
- * the seed and the smallest input that fast-check found.
+ * `FUZZ_RUNS=N` runs N of each property instead, and `FUZZ_SEED=S` begins with that seed. A failure prints the
+ * seed and the smallest input that fast-check found.
  */
 
 export interface Runs {

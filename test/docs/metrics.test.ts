@@ -1,6 +1,5 @@
 /**
- * docs/metrics.md names every counter, the place where `hp-proxy stats --json` has it, and all that
- * `/metrics` tells.
+ * docs/metrics.md names every counter, the place where `hp-proxy stats --json` has it, and all that `/metrics` tells.
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -1,6 +1,4 @@
-/**
- * `hp-proxy reload`, SIGHUP, `--watch`, `hp-proxy healthcheck` and the admin listener, with the real command.
- */
+/** `hp-proxy reload`, SIGHUP, `--watch`, `hp-proxy healthcheck` and the admin listener, with the real command. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { mkdirSync, renameSync, writeFileSync } from "node:fs";

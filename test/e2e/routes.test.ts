@@ -1,7 +1,4 @@
-/**
- * Routes from a configuration file: what clients and backends see, what `check` warns of, what `explain`
- * tells.
- */
+/** Routes from a configuration file: what clients and backends see, what `check` warns of, what `explain` tells. */
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import type { IncomingMessage, ServerResponse } from "node:http";

@@ -1,6 +1,4 @@
-/**
- * Routes and requests for tests: what is not said has no condition; a request is text that the parser reads.
- */
+/** Routes and requests for tests: what is not said has no condition; a request is text that the parser reads. */
 import assert from "node:assert/strict";
 import type { PathPattern, Route, ValueCondition } from "../../src/contract/routing.ts";
 import { DEFAULT_LIMITS } from "../../src/contract/snapshot.ts";

@@ -1,6 +1,4 @@
-/**
- * Early and odd endings: clients that leave or half-close, answers that overtake, tunnels that are refused.
- */
+/** Early and odd endings: clients that leave or half-close, answers that overtake, tunnels that are refused. */
 import assert from "node:assert/strict";
 import { Counter } from "../../src/contract/counters.ts";
 import { route } from "../route/asking.ts";

@@ -1,6 +1,6 @@
 /**
- * Messages that two readers could frame differently: refused, cut, or delivered without giving their
- * connection to anybody else (RFC 9112 §6, §7, §11).
+ * Messages that two readers could frame differently: refused, cut, or delivered without giving their connection
+ * to anybody else (RFC 9112 §6, §7, §11).
  */
 import assert from "node:assert/strict";
 import { Counter } from "../../src/contract/counters.ts";

@@ -1,7 +1,4 @@
-/**
- * Routes over real connections: where a request arrives, what became of it on the way, and what is answered
- * here.
- */
+/** Routes over real connections: where a request arrives, what became of it on the way, and what is answered here. */
 import assert from "node:assert/strict";
 import type { Route, Routing } from "../../src/contract/routing.ts";
 import { DEFAULT_TIMEOUTS } from "../../src/contract/snapshot.ts";

@@ -1,6 +1,4 @@
-/**
- * Trailer fields on both ways: dropped, or passed on where they were asked for and may be (RFC 9110 §6.5).
- */
+/** Trailer fields on both ways: dropped, or passed on where they were asked for and may be (RFC 9110 §6.5). */
 import assert from "node:assert/strict";
 import { Counter } from "../../src/contract/counters.ts";
 import type { RawPeer } from "./raw-peer.ts";

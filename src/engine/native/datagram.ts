@@ -14,8 +14,8 @@ const PATH_AT = 2;
 const MESSAGE_AT = 256;
 
 /**
- * Sends `text` to the socket at `path`, or, where that begins with `@`, to the one of that name in the
- * abstract namespace. Never waits. Returns 0 or a negative errno.
+ * Sends `text` to the socket at `path`, or, where that begins with `@`, to the one of that name in the abstract
+ * namespace. Never waits. Returns 0 or a negative errno.
  */
 export function sendDatagram(path: string, text: string): number {
   const name = new TextEncoder().encode(path);

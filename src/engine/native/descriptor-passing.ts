@@ -1,6 +1,6 @@
 /**
- * Descriptors from one process to another that runs already, over a pair of unix sockets (SCM_RIGHTS,
- * unix(7)). Each message is one descriptor with a number that says what it is for.
+ * Descriptors from one process to another that runs already, over a pair of unix sockets (SCM_RIGHTS, unix(7)).
+ * Each message is one descriptor with a number that says what it is for.
  */
 import { sharedScratch } from "./memory.ts";
 import { loadSyscalls } from "./syscalls.ts";

@@ -1,6 +1,6 @@
 /**
- * Gives the memory of slots that are not in use back to the system, some at a time: a burst touches many
- * slots, and the calm behind it needs few.
+ * Gives the memory of slots that are not in use back to the system, some at a time: a burst touches many slots,
+ * and the calm behind it needs few.
  *
  * @cold
  */
@@ -24,8 +24,8 @@ export class IdleMemory {
   }
 
   /**
-   * The first `count` of `slots`, in ascending order, hold nothing that anybody wants: they read as zeros or
-   * as they were from now on. What shares a page with a neighbour that is not among them stays.
+   * The first `count` of `slots`, in ascending order, hold nothing that anybody wants: they read as zeros or as
+   * they were from now on. What shares a page with a neighbour that is not among them stays.
    */
   discard(count: number): void {
     const buffers = this.#buffers;

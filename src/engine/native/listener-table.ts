@@ -1,6 +1,6 @@
 /**
- * The listening sockets of a native engine, by number. Opening and ending them is here; how the kernel is
- * asked for connections is the engine's.
+ * The listening sockets of a native engine, by number. Opening and ending them is here; how the kernel is asked
+ * for connections is the engine's.
  */
 import { assert } from "../../base/assert.ts";
 import { LISTENERS_MAX, type ListenerSource } from "../../contract/port.ts";
@@ -78,8 +78,8 @@ export class ListenerTable {
   }
 
   /**
-   * Those at rest that end give up what still waits in their queues: all when `all`, else those that are
-   * being removed. `admit` takes each descriptor over.
+   * Those at rest that end give up what still waits in their queues: all when `all`, else those that are being
+   * removed. `admit` takes each descriptor over.
    */
   takeQueues(all: boolean, admit: (fd: number, listener: number) => void): void {
     const calls = loadSyscalls();

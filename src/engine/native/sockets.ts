@@ -129,10 +129,10 @@ export function setBlocking(fd: number, blocking: boolean): number {
 }
 
 /**
- * The listening socket `fd` drops every SYN from now on, in silence: its sender tries again after a second,
- * and meets who listens there then, or is refused. Handshakes that are under way come to their end, which a
- * filter for all packets would prevent. Accepted sockets inherit the filter; no SYN comes to them. Returns 0
- * or a negative errno.
+ * The listening socket `fd` drops every SYN from now on, in silence: its sender tries again after a second, and
+ * meets who listens there then, or is refused. Handshakes that are under way come to their end, which a filter
+ * for all packets would prevent. Accepted sockets inherit the filter; no SYN comes to them. Returns 0 or a
+ * negative errno.
  */
 export function dropNewHandshakes(fd: number): number {
   const calls = loadSyscalls();

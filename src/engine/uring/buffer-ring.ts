@@ -135,8 +135,8 @@ export class BufferRing {
 
   /**
    * Lets the number on offer follow the largest batch since the last call, and writes into `slots`, in
-   * ascending order, where buffers begin whose turn is further off than that and that have memory to give
-   * back: the caller does so now. Returns how many. No completion may be unread. @cold
+   * ascending order, where buffers begin whose turn is further off than that and that have memory to give back:
+   * the caller does so now. Returns how many. No completion may be unread. @cold
    */
   takeIdle(slots: Int32Array): number {
     const wanted = Math.max(OFFER_MIN, this.#demandMax * 2);

@@ -1,11 +1,11 @@
 /**
  * Sends that are done when they have been handed over.
  *
- * A send on a socket with room completes while its entry is submitted, and a completion that says no more
- * than that costs an entry in the queue, a look at it, and the wait that it ends too early. So a send is
- * first tried without waiting, whole or not at all as far as success goes (MSG_DONTWAIT, MSG_WAITALL), and
- * its success is not told (IOSQE_CQE_SKIP_SUCCESS). What the kernel did not take whole it tells before the
- * call returns; all others in this list have left.
+ * A send on a socket with room completes while its entry is submitted, and a completion that says no more than
+ * that costs an entry in the queue, a look at it, and the wait that it ends too early. So a send is first tried
+ * without waiting, whole or not at all as far as success goes (MSG_DONTWAIT, MSG_WAITALL), and its success is
+ * not told (IOSQE_CQE_SKIP_SUCCESS). What the kernel did not take whole it tells before the call returns; all
+ * others in this list have left.
  *
  * @hot
  */

@@ -1,6 +1,6 @@
 /**
- * Kinds of operations: the high half of user_data. The low half is a connection, a listener, or a token of
- * the nested loop.
+ * Kinds of operations: the high half of user_data. The low half is a connection, a listener, or a token of the
+ * nested loop.
  */
 export const Operation = {
   receive: 1,

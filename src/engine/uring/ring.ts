@@ -205,8 +205,8 @@ export class Ring {
   }
 
   /**
-   * The kernel keeps completions that found no room. They come later; until then nothing can be concluded
-   * from a completion that is not there.
+   * The kernel keeps completions that found no room. They come later; until then nothing can be concluded from
+   * a completion that is not there.
    */
   hasOverflowed(): boolean {
     return (Atomics.load(this.#queueWords, this.#sqFlagsAt) & SQ_CQ_OVERFLOW) !== 0;

@@ -231,9 +231,7 @@ class UringEngine extends NativeEngine {
     this.table.inFlight[connection] = this.table.inFlight[connection]! | inFlight;
   }
 
-  /**
-   * Where its end is to be told, more is to follow, or a receive waits for its buffer, a send ends the wait.
-   */
+  /** Where its end is to be told, more is to follow, or a receive waits for its buffer, a send ends the wait. */
   #maySendImmediately(connection: number, bytes: number): boolean {
     return (
       (this.table.flags[connection]! & (BLOCKED | DRAIN_WANTED | FIN_WANTED)) === 0 &&
