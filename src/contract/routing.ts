@@ -42,6 +42,8 @@ export interface Route {
   readonly requestBodyBytesMax: number;
   /** Before those of the snapshot. */
   readonly errorPages: readonly ErrorPage[];
+  /** Number of its chain of hooks (`Hooking.chains`); absent: none. */
+  readonly chain?: number;
 }
 
 /**

@@ -4,6 +4,7 @@
  * the data plane trusts it.
  */
 import type { Network } from "../base/ip-address.ts";
+import type { Hooking } from "./hooking.ts";
 import type { ErrorPage, Routing } from "./routing.ts";
 
 export interface Snapshot {
@@ -22,6 +23,9 @@ export interface Snapshot {
   readonly routing?: Routing;
   /** Contents of the answers that the proxy gives itself, where the route has none for that status. */
   readonly errorPages?: readonly ErrorPage[];
+  readonly hooking?: Hooking;
+  /** Number of the chain of requests where there are no routes; absent: none. */
+  readonly chain?: number;
 }
 
 export interface Listener {
