@@ -25,6 +25,12 @@ export interface FailureNotice {
 }
 
 export interface Notices {
+  /**
+   * Whether a failure for `reason` may be told now; where not, it is counted as left out. Asked once before
+   * each `failure`, so that what nobody will read need not be written.
+   */
+  admits(reason: string): boolean;
+  /** One that was admitted. */
   failure(notice: FailureNotice): void;
   /** Connecting to an endpoint (by address) failed, or works again after it had failed. `errno` is 0 then. */
   endpoint(address: string, errno: number): void;

@@ -158,17 +158,11 @@ export class Exchanges {
     const asked = askedIn(this.#plane.memory, exchange);
     const told = responseStarted ? 0 : status;
     this.#plane.count(faultCounter(fault), 1);
-    this.#tell(
-      "client",
-      "request-body",
-      name,
-      told,
-      leg,
-      endpointOf(exchange),
-      asked.request,
-      text,
-      asked.requestId,
-    );
+    if (this.#plane.notices.admits(name)) {
+      const { request, requestId } = asked;
+      const endpoint = endpointOf(exchange);
+      this.#tell("client", "request-body", name, told, leg, endpoint, request, text, requestId);
+    }
     this.#abandon(exchange);
     if (responseStarted) {
       this.#clients.cut(leg);
@@ -307,6 +301,7 @@ export class Exchanges {
   /** Tells the control plane that a request without an exchange failed. */
   notice(failure: Failure, leg: ClientLeg, status: number, request: string): void {
     this.#plane.count(failure.counter, 1);
+    if (!this.#plane.notices.admits(failure.reason)) return;
     const phase = failure.phase === "" ? "request-head" : failure.phase;
     this.#tell(failure.by, phase, failure.reason, status, leg, "", request, failure.text);
   }
@@ -315,6 +310,7 @@ export class Exchanges {
   noticeFault(fault: Fault, leg: ClientLeg, request: string): void {
     const { name, status, text } = FAULTS[fault];
     this.#plane.count(faultCounter(fault), 1);
+    if (!this.#plane.notices.admits(name)) return;
     this.#tell("client", "request-head", name, status, leg, "", request, text);
   }
 
@@ -467,6 +463,7 @@ export class Exchanges {
     // What came of connecting was counted where it was seen, once per attempt.
     if (failure.phase !== "connect" || failure === Failures.noEndpoint) this.#plane.count(failure.counter, 1);
     const { by, reason, text } = failure;
+    if (!this.#plane.notices.admits(reason)) return;
     const phase = failure.phase === "" ? phaseOf(exchange) : failure.phase;
     const leg = exchange.client!;
     const { request, requestId } = askedIn(this.#plane.memory, exchange);

@@ -92,7 +92,7 @@ export function run(exchanges: number): { nsPerExchange: number; checksum: numbe
     port,
     SNAPSHOT,
     new Float64Array(BLOCK_BYTES / 8),
-    { failure: () => {}, endpoint: () => {}, drained: () => {} },
+    { admits: () => true, failure: () => {}, endpoint: () => {}, drained: () => {} },
     0,
   );
   let nowMs = 1000;

@@ -14,7 +14,7 @@ import { ClientSide } from "./client-side.ts";
 import { Exchanges } from "./exchanges.ts";
 import { Failures } from "./failure.ts";
 import { OriginSide } from "./origin-side.ts";
-import { ConnectionKind, EVICTIONS_PER_BATCH_MAX, Plane } from "./plane.ts";
+import { ConnectionKind, DUE_PER_BATCH_MAX, EVICTIONS_PER_BATCH_MAX, Plane } from "./plane.ts";
 import { Relays } from "./relay.ts";
 import { RequestWriter } from "./request-writer.ts";
 import { ResponseWriter } from "./response-writer.ts";
@@ -25,6 +25,7 @@ const CLIENT = ConnectionKind.client;
 const ORIGIN = ConnectionKind.origin;
 const RELAY = ConnectionKind.relay;
 const EVICTIONS_MAX = EVICTIONS_PER_BATCH_MAX;
+const DUE_MAX = DUE_PER_BATCH_MAX;
 
 /**
  * `counters` is the worker's block of the shared segment; `epochOffsetMs` added to the engine's clock gives
@@ -181,14 +182,18 @@ class HttpSession implements Session {
   end(): number {
     const plane = this.#plane;
     const { deadlines, requestDeadlines, kinds } = plane;
-    for (let due = deadlines.takeDue(); due >= 0; due = deadlines.takeDue()) {
+    for (let count = 0; count < DUE_MAX; count++) {
+      const due = deadlines.takeDue();
+      if (due < 0) break;
       const kind = kinds[due];
       if (kind === CLIENT) this.#clients.due(this.#clients.legOf(due));
       else if (kind === ORIGIN) this.#origins.due(this.#origins.legOf(due));
       else if (kind === RELAY) this.#relays.due(due);
     }
     if (requestDeadlines !== null) {
-      for (let due = requestDeadlines.takeDue(); due >= 0; due = requestDeadlines.takeDue()) {
+      for (let count = 0; count < DUE_MAX; count++) {
+        const due = requestDeadlines.takeDue();
+        if (due < 0) break;
         this.#exchanges.fail(this.#clients.legOf(due).exchange!, Failures.requestDeadline);
       }
     }

@@ -39,6 +39,11 @@ const PIECE_FRAME_BYTES = 64;
 const STANDSTILL_MS_MAX = 1000;
 /** Ended at most in one batch: what they held may come back only behind it. */
 export const EVICTIONS_PER_BATCH_MAX = 8;
+/**
+ * Deadlines of each kind that are acted on in one batch: what came in with thousands of connections comes due
+ * with thousands, and everybody else's events must not wait for all of them.
+ */
+export const DUE_PER_BATCH_MAX = 64;
 
 /** Whose a connection is. */
 export const ConnectionKind = { none: 0, client: 1, origin: 2, relay: 3 } as const;

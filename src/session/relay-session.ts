@@ -20,7 +20,7 @@ import type { Port } from "../contract/port.ts";
 import type { Snapshot } from "../contract/snapshot.ts";
 import { connectFailure, type Failure, Failures } from "./failure.ts";
 import { peerText } from "./peer-text.ts";
-import { ConnectionKind, EVICTIONS_PER_BATCH_MAX, microseconds, Plane } from "./plane.ts";
+import { ConnectionKind, DUE_PER_BATCH_MAX, EVICTIONS_PER_BATCH_MAX, microseconds, Plane } from "./plane.ts";
 import { Relays } from "./relay.ts";
 import type { Session } from "./session.ts";
 
@@ -183,7 +183,9 @@ class RelaySession implements Session {
 
   end(): number {
     const { deadlines, kinds } = this.#plane;
-    for (let due = deadlines.takeDue(); due >= 0; due = deadlines.takeDue()) {
+    for (let count = 0; count < DUE_PER_BATCH_MAX; count++) {
+      const due = deadlines.takeDue();
+      if (due < 0) break;
       if (kinds[due] === ConnectionKind.relay) this.#relays.due(due);
       else this.#connectFailed(this.#waitingOf(due), Errno.ETIMEDOUT);
     }
@@ -258,16 +260,18 @@ class RelaySession implements Session {
     const { client } = waiting;
     const endpoint = waiting.endpointIndex < 0 ? "" : waiting.cluster!.endpoints[waiting.endpointIndex]!.name;
     if (failure.phase !== "connect" || failure === Failures.noEndpoint) plane.count(failure.counter, 1);
-    plane.notices.failure({
-      by: failure.by,
-      phase: "connect",
-      reason: failure.reason,
-      status: 0,
-      client: peerText(plane, client),
-      endpoint,
-      request: "",
-      message: failure.text,
-    });
+    if (plane.notices.admits(failure.reason)) {
+      plane.notices.failure({
+        by: failure.by,
+        phase: "connect",
+        reason: failure.reason,
+        status: 0,
+        client: peerText(plane, client),
+        endpoint,
+        request: "",
+        message: failure.text,
+      });
+    }
     this.#closeOrigin(waiting);
     plane.dropRanges(waiting.input);
     plane.admission.leave(client);

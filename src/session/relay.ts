@@ -145,6 +145,7 @@ export class Relays {
     const plane = this.#plane;
     const client = (this.#flags[connection]! & IS_CLIENT) !== 0 ? connection : this.#partner[connection]!;
     plane.count(counter, 1);
+    if (!plane.notices.admits(reason)) return;
     plane.notices.failure({
       by,
       phase: "tunnel",

@@ -23,9 +23,13 @@ export class NoticeSender implements Notices {
     this.#drained = drained;
   }
 
-  failure(notice: FailureNotice): void {
+  admits(reason: string): boolean {
     this.#openWindow();
-    if (this.#failures.pass(notice.reason)) this.#queue({ type: "failure", notice });
+    return this.#failures.pass(reason);
+  }
+
+  failure(notice: FailureNotice): void {
+    this.#queue({ type: "failure", notice });
   }
 
   endpoint(address: string, errno: number): void {

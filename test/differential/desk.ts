@@ -72,7 +72,7 @@ export class Desk implements Port {
       policy: { ...DEFAULT_POLICY, ...policy },
       ...more,
     };
-    const notices = { failure: () => {}, endpoint: () => {}, drained: () => {} };
+    const notices = { admits: () => true, failure: () => {}, endpoint: () => {}, drained: () => {} };
     this.#session = createHttpSession(this, snapshot, new Float64Array(BLOCK_BYTES / 8), notices, 0);
   }
 

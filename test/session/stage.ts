@@ -161,6 +161,7 @@ export class Stage extends Changing {
     this.counters = blockOf(new ArrayBuffer(segmentBytes(1)), 0);
     const create = this.snapshot.mode === "http" ? createHttpSession : createRelaySession;
     const notices = {
+      admits: () => true,
       failure: (notice: FailureNotice) => {
         this.failures.push(notice);
         this.changed();

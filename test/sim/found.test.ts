@@ -61,7 +61,7 @@ class Theatre {
     })!;
     this.#address = listener.address;
     const counters = blockOf(new ArrayBuffer(segmentBytes(1)), 0);
-    const notices = { failure: () => {}, endpoint: () => {}, drained: () => {} };
+    const notices = { admits: () => true, failure: () => {}, endpoint: () => {}, drained: () => {} };
     this.#session = createHttpSession(this.engine, this.#snapshot(1, {}), counters, notices, 0);
     this.engine.start(this.#session);
     this.client.attach(this.world.dial(this.engine.listenerAddresses[0]!, "10.0.0.1", this.client));

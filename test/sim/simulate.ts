@@ -150,6 +150,7 @@ class Simulation implements Stage {
 
   #begin(): Session {
     const notices = {
+      admits: () => true,
       failure: (notice: FailureNotice) => {
         this.trace.note("proxy", notice.reason, notice.status);
         this.notices.push(notice);
