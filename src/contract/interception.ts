@@ -49,6 +49,8 @@ export interface Interception {
 
 /** One exchange as its chain sees it: one object for all of its moments. */
 export interface Intercepted {
+  /** The chain's own, for whatever it keeps of this exchange; null at first. The object is not used again. */
+  edge: unknown;
   /** `false` once the exchange is over (after `log`). */
   readonly isLive: boolean;
   /** Of the worker: heads are ranges in it. */
