@@ -4,6 +4,7 @@
 import { asciiBytes } from "../base/bytes.ts";
 import type { Network } from "../base/ip-address.ts";
 import { utf8Bytes } from "../base/utf8.ts";
+import type { Chain } from "../contract/interception.ts";
 import type { ErrorPage, FieldEdit, Route, StaticAnswer } from "../contract/routing.ts";
 import type { Timeouts } from "../contract/snapshot.ts";
 import { reasonPhrase } from "../http1/reason-phrase.ts";
@@ -60,9 +61,14 @@ export class RoutePlan {
   readonly requestBodyBytesMax: number;
   /** By status. */
   readonly pages: ReadyPages;
+  /** Its hooks. */
+  readonly chain: Chain | null;
 
-  /** `pages` are those of every route. Throws `TemplateError` and `RegexError`. */
-  constructor(route: Route, pages: ReadyPages, seed: number) {
+  /**
+   * `pages` are those of every route, `chains` what `Route.chain` counts. Throws `TemplateError` and
+   * `RegexError`.
+   */
+  constructor(route: Route, pages: ReadyPages, seed: number, chains: readonly Chain[] = []) {
     const { action } = route;
     const captures = new PathCaptures(route.path);
     const { names, count } = captures;
@@ -87,7 +93,13 @@ export class RoutePlan {
     this.timeouts = route.timeouts;
     this.requestBodyBytesMax = route.requestBodyBytesMax;
     this.pages = route.errorPages.length === 0 ? pages : new Map([...pages, ...readyPages(route.errorPages)]);
+    this.chain = chainOf(chains, route.chain);
   }
+}
+
+/** The chain with that number; null where there is none. */
+export function chainOf(chains: readonly Chain[], number: number | undefined): Chain | null {
+  return number === undefined ? null : (chains[number] ?? null);
 }
 
 export function readyPages(pages: readonly ErrorPage[]): Map<number, ReadyPage> {

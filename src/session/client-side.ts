@@ -231,7 +231,7 @@ export class ClientSide implements ClientProtocol {
   refuse(leg: ClientLeg, failure: Failure): void {
     const asked = askedBy(this.#plane.memory, this.#head);
     this.#writer.answerFailure(leg, failure, asked, true);
-    this.#exchanges.notice(failure, leg, failure.status, asked.request);
+    this.#exchanges.reports.ofRequest(failure, leg, failure.status, asked.request);
     this.linger(leg);
   }
 
@@ -239,7 +239,7 @@ export class ClientSide implements ClientProtocol {
   refuseFault(leg: ClientLeg, fault: Fault): void {
     const asked = askedBy(this.#plane.memory, this.#head);
     this.#writer.answerFault(leg, fault, asked);
-    this.#exchanges.noticeFault(fault, leg, asked.request);
+    this.#exchanges.reports.ofHead(fault, leg, asked.request);
     this.linger(leg);
   }
 

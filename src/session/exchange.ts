@@ -5,6 +5,7 @@
  * @hot
  */
 import type { RoundRobin } from "../balance/round-robin.ts";
+import type { Chain } from "../contract/interception.ts";
 import type { FailureNotice } from "../contract/notices.ts";
 import { DEFAULT_TIMEOUTS, type Timeouts } from "../contract/snapshot.ts";
 import { BodyMode, BodyReader } from "../http1/body.ts";
@@ -30,6 +31,8 @@ export class Exchange {
   cluster: RoundRobin | null = null;
   /** What its route says; null where there are no routes. */
   plan: RoutePlan | null = null;
+  /** The hooks of its route; null: none. */
+  chain: Chain | null = null;
   /** Its route's, or the snapshot's, as of its beginning. */
   timeouts: Timeouts = DEFAULT_TIMEOUTS;
   /** Index in `cluster.endpoints` of the endpoint in use. */
@@ -94,6 +97,7 @@ export class Exchange {
     this.origin = null;
     this.cluster = null;
     this.plan = null;
+    this.chain = null;
     this.timeouts = DEFAULT_TIMEOUTS;
     this.endpointIndex = -1;
     this.tried = 0;

@@ -13,17 +13,18 @@
 import { RoundRobin } from "../balance/round-robin.ts";
 import { assert } from "../base/assert.ts";
 import { SMALL_SLOT_BYTES } from "../base/buffer-pool.ts";
-import { copy, textOf } from "../base/bytes.ts";
+import { copy } from "../base/bytes.ts";
 import { histogramRecord } from "../base/histogram.ts";
 import { Counter, HistogramCell } from "../contract/counters.ts";
-import type { FailureNotice } from "../contract/notices.ts";
+import type { Chain } from "../contract/interception.ts";
 import { BodyMode } from "../http1/body.ts";
 import { FAULTS, type Fault } from "../http1/fault.ts";
 import { Framing, requestFraming } from "../http1/framing.ts";
 import { HeadNote, type MessageHead, Method, persists, upgrades } from "../http1/message-head.ts";
 import { askedBy, askedIn } from "./asked.ts";
-import { Exchange, endpointOf, phaseOf } from "./exchange.ts";
-import { connectFailure, type Failure, Failures, faultCounter } from "./failure.ts";
+import { Exchange } from "./exchange.ts";
+import { connectFailure, type Failure, Failures } from "./failure.ts";
+import { FailureReports } from "./failure-reports.ts";
 import { HeadRules } from "./head-rules.ts";
 import { type ClientLeg, ClientState } from "./legs.ts";
 import { microseconds, type Plane } from "./plane.ts";
@@ -42,6 +43,7 @@ const CHUNKED = Framing.chunked;
 const ATTEMPTS_MAX = 4;
 
 export class Exchanges {
+  readonly reports: FailureReports;
   readonly #plane: Plane;
   readonly #requests: RequestWriter;
   readonly #responses: ResponseWriter;
@@ -54,9 +56,12 @@ export class Exchanges {
   #clusters: readonly RoundRobin[] = [];
   /** Null where there are no routes. */
   #router: Router | null = null;
+  /** Of requests where there are no routes. */
+  #chain: Chain | null = null;
 
   constructor(plane: Plane, requests: RequestWriter, responses: ResponseWriter, relays: Relays) {
     this.#plane = plane;
+    this.reports = new FailureReports(plane);
     this.#rules = new HeadRules(plane.snapshot);
     this.#requests = requests;
     this.#responses = responses;
@@ -67,17 +72,19 @@ export class Exchanges {
   join(clients: ClientProtocol, origins: OriginProtocol): void {
     this.#clients = clients;
     this.#origins = origins;
+    this.reports.join(clients);
   }
 
   /**
    * Exchanges that begin from now on choose from these, by the rules of the plane's snapshot; `router` is null
-   * where it has no routes.
+   * where it has no routes, and `chain` has the hooks of requests then.
    */
-  useClusters(clusters: readonly RoundRobin[], router: Router | null): void {
+  useClusters(clusters: readonly RoundRobin[], router: Router | null, chain: Chain | null): void {
     this.#rules.use(this.#plane.snapshot);
     this.#requests.use(this.#plane.snapshot);
     this.#clusters = clusters;
     this.#router = router;
+    this.#chain = chain;
   }
 
   /**
@@ -154,15 +161,8 @@ export class Exchanges {
   badBody(exchange: Exchange, fault: Fault): void {
     const leg = exchange.client!;
     const { responseStarted } = exchange;
-    const { name, status, text } = FAULTS[fault];
     const asked = askedIn(this.#plane.memory, exchange);
-    const told = responseStarted ? 0 : status;
-    this.#plane.count(faultCounter(fault), 1);
-    if (this.#plane.notices.admits(name)) {
-      const { request, requestId } = asked;
-      const endpoint = endpointOf(exchange);
-      this.#tell("client", "request-body", name, told, leg, endpoint, request, text, requestId);
-    }
+    this.reports.ofBody(exchange, fault, responseStarted ? 0 : FAULTS[fault].status, asked);
     this.#abandon(exchange);
     if (responseStarted) {
       this.#clients.cut(leg);
@@ -175,7 +175,7 @@ export class Exchanges {
   /** The client has left, or broken off. */
   clientGone(exchange: Exchange): void {
     const leg = exchange.client!;
-    this.#report(exchange, Failures.clientGone, 0);
+    this.reports.ofExchange(exchange, Failures.clientGone, 0);
     this.#abandon(exchange);
     leg.exchange = null;
   }
@@ -253,12 +253,12 @@ export class Exchanges {
   fail(exchange: Exchange, failure: Failure): void {
     const leg = exchange.client!;
     if (exchange.responseStarted || failure.status === 0) {
-      this.#report(exchange, failure, 0);
+      this.reports.ofExchange(exchange, failure, 0);
       this.#abandon(exchange);
       this.#clients.cut(leg);
       return;
     }
-    this.#report(exchange, failure, failure.status);
+    this.reports.ofExchange(exchange, failure, failure.status);
     const asked = askedIn(this.#plane.memory, exchange);
     const mayGoOn = exchange.keepAlive && exchange.clientMinor === 1 && leg.state === ClientState.waiting;
     const keepAlive = mayGoOn && !this.#plane.isLeaving(leg.listener);
@@ -298,22 +298,6 @@ export class Exchanges {
     if (ended) this.#relays.ended(clientConnection);
   }
 
-  /** Tells the control plane that a request without an exchange failed. */
-  notice(failure: Failure, leg: ClientLeg, status: number, request: string): void {
-    this.#plane.count(failure.counter, 1);
-    if (!this.#plane.notices.admits(failure.reason)) return;
-    const phase = failure.phase === "" ? "request-head" : failure.phase;
-    this.#tell(failure.by, phase, failure.reason, status, leg, "", request, failure.text);
-  }
-
-  /** Tells the control plane that a head was refused. */
-  noticeFault(fault: Fault, leg: ClientLeg, request: string): void {
-    const { name, status, text } = FAULTS[fault];
-    this.#plane.count(faultCounter(fault), 1);
-    if (!this.#plane.notices.admits(name)) return;
-    this.#tell("client", "request-head", name, status, leg, "", request, text);
-  }
-
   /** An exchange for the request with `head`, which goes where its route or its listener says. */
   #open(leg: ClientLeg, head: MessageHead, framing: number): Exchange {
     const plane = this.#plane;
@@ -338,6 +322,7 @@ export class Exchanges {
     }
     const plan = this.#router === null ? null : this.#router.plan;
     exchange.plan = plan;
+    exchange.chain = plan === null ? this.#chain : plan.chain;
     exchange.timeouts = plan?.timeouts ?? plane.snapshot.timeouts;
     const cluster = plan === null ? plane.snapshot.listeners[leg.listener]!.cluster : plan.targets!.next();
     exchange.cluster = this.#clusters[cluster]!;
@@ -377,7 +362,7 @@ export class Exchanges {
     const isTold = router.answer(this.#responses, leg, head, !keepAlive);
     const { failure } = router;
     if (failure !== null) {
-      this.notice(failure, leg, failure.status, askedBy(this.#plane.memory, head).request);
+      this.reports.ofRequest(failure, leg, failure.status, askedBy(this.#plane.memory, head).request);
     }
     this.#clients.exchangeEnded(leg, keepAlive && isTold);
     if (!keepAlive) return end;
@@ -457,34 +442,6 @@ export class Exchanges {
     if (exchange.linesStart >= 0) plane.buffers.release(exchange.linesStart);
     exchange.clear();
     this.#free.push(exchange);
-  }
-
-  #report(exchange: Exchange, failure: Failure, status: number): void {
-    // What came of connecting was counted where it was seen, once per attempt.
-    if (failure.phase !== "connect" || failure === Failures.noEndpoint) this.#plane.count(failure.counter, 1);
-    const { by, reason, text } = failure;
-    if (!this.#plane.notices.admits(reason)) return;
-    const phase = failure.phase === "" ? phaseOf(exchange) : failure.phase;
-    const leg = exchange.client!;
-    const { request, requestId } = askedIn(this.#plane.memory, exchange);
-    this.#tell(by, phase, reason, status, leg, endpointOf(exchange), request, text, requestId);
-  }
-
-  #tell(
-    by: FailureNotice["by"],
-    phase: FailureNotice["phase"],
-    reason: string,
-    status: number,
-    leg: ClientLeg,
-    endpoint: string,
-    request: string,
-    message: string,
-    requestId = "",
-  ): void {
-    this.#clients.ensurePeer(leg);
-    const client = leg.peerStart < 0 ? "" : textOf(this.#plane.memory, leg.peerStart, leg.peerEnd);
-    const notice = { by, phase, reason, status, client, endpoint, request, message };
-    this.#plane.notices.failure(requestId === "" ? notice : { ...notice, requestId });
   }
 }
 

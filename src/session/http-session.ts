@@ -6,10 +6,11 @@
  */
 import { EndpointRegistry } from "../balance/endpoint-registry.ts";
 import { SEED_BYTES } from "../base/unguessable-ids.ts";
+import type { Chain, Interception } from "../contract/interception.ts";
 import type { Notices } from "../contract/notices.ts";
 import type { Port } from "../contract/port.ts";
 import type { Snapshot } from "../contract/snapshot.ts";
-import { readyPages } from "../route/route-plan.ts";
+import { chainOf, readyPages } from "../route/route-plan.ts";
 import { ClientSide } from "./client-side.ts";
 import { Exchanges } from "./exchanges.ts";
 import { Failures } from "./failure.ts";
@@ -26,11 +27,12 @@ const ORIGIN = ConnectionKind.origin;
 const RELAY = ConnectionKind.relay;
 const EVICTIONS_MAX = EVICTIONS_PER_BATCH_MAX;
 const DUE_MAX = DUE_PER_BATCH_MAX;
+const NO_CHAINS: readonly Chain[] = [];
 
 /**
  * `counters` is the worker's block of the shared segment; `epochOffsetMs` added to the engine's clock gives
  * Unix time; `seed` is `SEED_BYTES` bytes of true chance, of which no other worker has the same (without it,
- * request ids can be foretold).
+ * request ids can be foretold); `interception` runs the hooks of the snapshot.
  */
 export function createHttpSession(
   port: Port,
@@ -39,8 +41,9 @@ export function createHttpSession(
   notices: Notices,
   epochOffsetMs: number,
   seed: Uint8Array = new Uint8Array(SEED_BYTES),
+  interception?: Interception,
 ): Session {
-  return new HttpSession(new Plane(port, snapshot, counters, notices, epochOffsetMs), seed);
+  return new HttpSession(new Plane(port, snapshot, counters, notices, epochOffsetMs), seed, interception);
 }
 
 class HttpSession implements Session {
@@ -55,12 +58,13 @@ class HttpSession implements Session {
   #router: Router | null = null;
   /** What `#router` and the error pages were made of. */
   #routingText = "";
+  #chains: readonly Chain[] = NO_CHAINS;
   /** `drain` was called, and waits for a batch: outside of one the clock stands still. */
   #drainPending = false;
   /** Listeners whose clients are ended with the next batch. */
   readonly #cutPending = new Set<number>();
 
-  constructor(plane: Plane, seed: Uint8Array) {
+  constructor(plane: Plane, seed: Uint8Array, interception: Interception | undefined) {
     const responses = new ResponseWriter(plane);
     this.#plane = plane;
     this.#responses = responses;
@@ -70,11 +74,11 @@ class HttpSession implements Session {
     this.#clients = new ClientSide(plane, this.#exchanges, responses);
     this.#origins = new OriginSide(plane, this.#exchanges, responses);
     this.#exchanges.join(this.#clients, this.#origins);
-    this.replaceSnapshot(plane.snapshot);
+    this.replaceSnapshot(plane.snapshot, interception);
   }
 
   /** @cold */
-  replaceSnapshot(snapshot: Snapshot): void {
+  replaceSnapshot(snapshot: Snapshot, interception?: Interception): void {
     const { clusters, listed, removed } = this.#registry.update(
       snapshot,
       snapshot.limits.poolSizePerEndpoint,
@@ -83,17 +87,19 @@ class HttpSession implements Session {
     for (const endpoint of listed) this.#origins.closeSurplusOf(endpoint);
     this.#plane.follow(snapshot);
     this.#responses.useName(snapshot.viaName);
-    this.#followRouting(snapshot);
-    this.#exchanges.useClusters(clusters, this.#router);
+    const chains = interception?.chains ?? NO_CHAINS;
+    this.#followRouting(snapshot, chains);
+    this.#exchanges.useClusters(clusters, this.#router, chainOf(chains, snapshot.chain));
   }
 
   /** Routes that stay keep their tables: most snapshots are about the health of backends. @cold */
-  #followRouting({ routing, errorPages = [] }: Snapshot): void {
+  #followRouting({ routing, errorPages = [] }: Snapshot, chains: readonly Chain[]): void {
     const text = JSON.stringify([routing, errorPages]);
-    if (text === this.#routingText) return;
+    if (text === this.#routingText && areSame(chains, this.#chains)) return;
     this.#routingText = text;
+    this.#chains = chains;
     const pages = readyPages(errorPages);
-    this.#router = routing === undefined ? null : new Router(this.#plane, routing, pages, this.#seed);
+    this.#router = routing === undefined ? null : new Router(this.#plane, routing, pages, this.#seed, chains);
     this.#responses.usePages(pages);
   }
 
@@ -206,4 +212,8 @@ class HttpSession implements Session {
     plane.settle();
     return plane.waitMs();
   }
+}
+
+function areSame(ones: readonly Chain[], others: readonly Chain[]): boolean {
+  return ones.length === others.length && ones.every((one, i) => one === others[i]);
 }

@@ -8,6 +8,7 @@ import { equalsIgnoreCase } from "../base/ascii.ts";
 import { SMALL_SLOT_BYTES } from "../base/buffer-pool.ts";
 import { asciiBytes, copy, textOf } from "../base/bytes.ts";
 import { parseIp } from "../base/ip-address.ts";
+import type { Chain } from "../contract/interception.ts";
 import type { Routing } from "../contract/routing.ts";
 import { type MessageHead, Method } from "../http1/message-head.ts";
 import { isInAny } from "../route/conditions.ts";
@@ -44,11 +45,20 @@ export class Router {
   readonly #plans: readonly RoutePlan[];
   readonly #asksAddress: boolean;
 
-  /** `pages` are those of every route; `seed` is a number that no other worker has. */
-  constructor(plane: Plane, { routes }: Routing, pages: ReadyPages, seed: number) {
+  /**
+   * `pages` are those of every route; `seed` is a number that no other worker has; `chains` are what
+   * `Route.chain` counts.
+   */
+  constructor(
+    plane: Plane,
+    { routes }: Routing,
+    pages: ReadyPages,
+    seed: number,
+    chains: readonly Chain[] = [],
+  ) {
     this.#plane = plane;
     this.#table = new RouteTable(routes, seed);
-    this.#plans = routes.map((route) => new RoutePlan(route, pages, seed));
+    this.#plans = routes.map((route) => new RoutePlan(route, pages, seed, chains));
     this.#asksAddress =
       routes.some(({ clients }) => clients.length > 0) || this.#plans.some(({ asksAddress }) => asksAddress);
   }

@@ -1,13 +1,15 @@
 /** What a worker sees of a data plane: a handler for an engine, with two levers. */
+import type { Interception } from "../contract/interception.ts";
 import type { Handler } from "../contract/port.ts";
 import type { Snapshot } from "../contract/snapshot.ts";
 
 export interface Session extends Handler {
   /**
    * Follows `snapshot` from the next request on. Endpoints with the same address keep their connections and
-   * state.
+   * state. `interception` has the chains that the snapshot names, which an exchange keeps to its end; chains
+   * that are the same objects as before cost nothing to follow.
    */
-  replaceSnapshot(snapshot: Snapshot): void;
+  replaceSnapshot(snapshot: Snapshot, interception?: Interception): void;
   /** The system's clock was set: from now on `epochOffsetMs` added to the engine's gives Unix time. */
   followClock(epochOffsetMs: number): void;
   /** Finishes what is in flight and closes every client connection as soon as it is between requests; then
