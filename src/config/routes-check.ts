@@ -1,5 +1,6 @@
 /** What is wrong with routes together, though each of their values is right by itself. */
 import { nearest } from "../base/suggestion.ts";
+import { TEMPLATE_BYTES_MAX } from "../contract/routing.ts";
 import { DEFAULT_TIMEOUTS } from "../contract/snapshot.ts";
 import { entriesInOrder } from "../route/order.ts";
 import { PathCaptures, segmentsOf, shapeOf } from "../route/path-pattern.ts";
@@ -9,6 +10,7 @@ import type { Path } from "./located.ts";
 import { compileRoutes, pathOf, routeName } from "./routes-compile.ts";
 import type { RouteDocument } from "./routes-schema.ts";
 import type { Document } from "./schema.ts";
+import { bytesText } from "./values.ts";
 
 export type Complain = (path: Path, reason: string, remedy: string, value?: string) => void;
 
@@ -111,6 +113,10 @@ function checkTemplates(route: RouteDocument, at: Path, complain: Complain): voi
   }
   const { names, count } = new PathCaptures(pathOf(route));
   for (const [key, text] of templatesOf(route)) {
+    if (text.length > TEMPLATE_BYTES_MAX) {
+      const most = bytesText(TEMPLATE_BYTES_MAX);
+      complain([...at, ...key], `has ${text.length} bytes, and ${most} is the most`, "write less");
+    }
     try {
       new Template(text, names, count);
     } catch (error) {

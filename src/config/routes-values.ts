@@ -3,6 +3,7 @@ import { nearest } from "../base/suggestion.ts";
 import {
   ANSWER_BODY_BYTES_MAX,
   type ErrorPage,
+  FIELD_TEXT_BYTES_MAX,
   type FieldEdit,
   type PathPattern,
   type StaticAnswer,
@@ -13,6 +14,8 @@ import { Regex } from "../route/regex.ts";
 import { RegexError } from "../route/regex-syntax.ts";
 import { VARIABLE_NAMES } from "../route/template.ts";
 import { bytesText, Problem, readDurationMs, readInteger } from "./values.ts";
+
+const CONTENT_TYPE_BYTES_MAX = 256;
 
 /** A map as people write it. */
 export type Plain = Readonly<Record<string, unknown>>;
@@ -181,6 +184,10 @@ function isFieldValue(text: string): boolean {
   return /^[\t\x20-\x7e]*$/.test(text) && text.trim() === text;
 }
 
+function isContentType(text: string): boolean {
+  return text !== "" && text.length <= CONTENT_TYPE_BYTES_MAX && isFieldValue(text);
+}
+
 /** Fields that say how a message is framed and where it goes: they are written by the proxy alone. */
 const OWN_FIELDS = [
   ...["connection", "content-length", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding"],
@@ -217,7 +224,13 @@ export function readFieldEdits(value: unknown): FieldEdit[] | Problem {
     const problem = fieldProblem(kind, name);
     if (problem !== undefined) return problem;
   }
-  return edits;
+  const bytes = edits.reduce((sum, { name, value: text }) => sum + name.length + text.length, 0);
+  if (bytes <= FIELD_TEXT_BYTES_MAX) return edits;
+  const most = bytesText(FIELD_TEXT_BYTES_MAX);
+  return new Problem(
+    `has fields of ${bytes} bytes, and ${most} is the most`,
+    "write less: clients take less",
+  );
 }
 
 function fieldProblem(kind: FieldEdit["kind"], name: string): Problem | undefined {
@@ -293,8 +306,8 @@ export function readMaintenance(value: unknown): StaticAnswer | undefined | Prob
   const body = readBody(map.body ?? MAINTENANCE_TEXT);
   if (body instanceof Problem) return body;
   const type = scalar(map.contentType ?? "text/plain; charset=utf-8") ?? "";
-  if (type === "" || !isFieldValue(type))
-    return new Problem("has no content type", "write one, like text/html");
+  if (!isContentType(type))
+    return new Problem("has no content type of a usual length", "write one, like text/html");
   return {
     status: 503,
     fields: [
@@ -326,8 +339,8 @@ export function readErrorPages(value: unknown): ErrorPage[] | Problem {
     const type = scalar(
       map.contentType ?? (/^\s*</.test(body) ? "text/html; charset=utf-8" : "text/plain; charset=utf-8"),
     );
-    if (type === undefined || !isFieldValue(type))
-      return new Problem(`has no content type for ${key}`, shape);
+    if (type === undefined || !isContentType(type))
+      return new Problem(`has no content type of at most ${CONTENT_TYPE_BYTES_MAX} bytes for ${key}`, shape);
     pages.push({ status, contentType: type, body });
   }
   return pages;

@@ -88,6 +88,10 @@ export interface StaticAnswer {
 
 /** An answer lies in one slot. */
 export const ANSWER_BODY_BYTES_MAX = 49_152;
+/** Header fields of one answer, or those that one route adds to a head, as they are written in the file. */
+export const FIELD_TEXT_BYTES_MAX = 12_288;
+/** A redirect's location or a new target, as it is written in the file. */
+export const TEMPLATE_BYTES_MAX = 8_192;
 
 export type Rewrite =
   /** The prefix `from`, where the path has it, becomes `to`; the query stays. Both without a slash at the end. */

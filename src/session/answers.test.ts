@@ -21,6 +21,7 @@ const PROXY_ERRORS: Readonly<Record<string, readonly number[]>> = {
   http_request_error: [400, 408, 413, 414, 431],
   // 403 is recommended; these say more exactly what is wrong.
   http_request_denied: [400, 403, 405],
+  http_response_header_section_size: [502],
   http_response_timeout: [504],
   http_protocol_error: [502],
   // The most fitting status.

@@ -121,7 +121,7 @@ export class Exchanges {
     if (!isRendered || (router !== null && !router.edit(exchange))) {
       // The connection ends: whatever follows the head is not read.
       leg.state = ClientState.body;
-      this.fail(exchange, Failures.overload);
+      this.fail(exchange, router?.failure ?? Failures.overload);
       return end;
     }
     const after = this.#takeSmallBody(exchange, framing, head.contentLength, pos, end);

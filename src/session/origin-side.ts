@@ -25,6 +25,7 @@ import { dropPartial, growPartial, isTooEarlyToParse, NO_SLOT, parseLater } from
 import { ConnectionKind, microseconds, type Plane } from "./plane.ts";
 import type { OriginProtocol } from "./protocols.ts";
 import type { ResponseWriter } from "./response-writer.ts";
+import { unbegunFailure } from "./routing.ts";
 import { slotWithEnd } from "./trailers.ts";
 
 const { closed, connecting, idle, head, body } = OriginState;
@@ -362,7 +363,7 @@ export class OriginSide implements OriginProtocol {
     exchange.eventStream = responseHead.eventStream;
     exchange.originKeepAlive = persists(responseHead) && leavesConnectionClean(responseHead, framing);
     if (!this.#responses.begin(exchange, responseHead, framing)) {
-      this.#exchanges.fail(exchange, Failures.overload);
+      this.#exchanges.fail(exchange, unbegunFailure(exchange));
       return false;
     }
     this.#exchanges.responseBegun(exchange);

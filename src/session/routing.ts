@@ -5,7 +5,7 @@
  * @hot
  */
 import { equalsIgnoreCase } from "../base/ascii.ts";
-import { SMALL_SLOT_BYTES } from "../base/buffer-pool.ts";
+import { LARGE_SLOT_BYTES, SMALL_SLOT_BYTES } from "../base/buffer-pool.ts";
 import { asciiBytes, copy, textOf } from "../base/bytes.ts";
 import { parseIp } from "../base/ip-address.ts";
 import type { Chain } from "../contract/interception.ts";
@@ -29,6 +29,8 @@ const LF = 0x0a;
 const SP = 0x20;
 const COLON = 0x3a;
 const NO_ROOM = -1;
+/** A redirect lies in one slot, with its other lines. */
+const LOCATION_BYTES_MAX = LARGE_SLOT_BYTES - 1024;
 const REQUEST_ID = asciiBytes("x-request-id");
 /** Of a peer that has none, as a unix socket. */
 const NO_ADDRESS = new Uint8Array(0);
@@ -36,7 +38,10 @@ const NO_ADDRESS = new Uint8Array(0);
 export class Router {
   /** After `find`: the route of the request, if one matches. */
   plan: RoutePlan | null = null;
-  /** After `find`: why the request goes nowhere; null where it does, or its route answers it. */
+  /**
+   * After `find`, `answer` and `edit`: why the request goes nowhere; null where it does, where its route answers
+   * it, and where slots are out.
+   */
   failure: Failure | null = null;
   /** Where the values of the request lie that `find` was last called for. */
   readonly source = new TemplateSource();
@@ -98,7 +103,12 @@ export class Router {
    * then the connection must end.
    */
   answer(responses: ResponseWriter, leg: ClientLeg, head: MessageHead, close: boolean): boolean {
-    const { failure, plan } = this;
+    const { plan } = this;
+    const location = this.failure === null ? plan!.redirect?.location : undefined;
+    if (location !== undefined && location.length(this.source) > LOCATION_BYTES_MAX) {
+      this.failure = Failures.locationTooLong;
+    }
+    const { failure } = this;
     if (failure === null) {
       return responses.answerRoute(leg, plan!, this.source, head.method === Method.HEAD, close);
     }
@@ -107,7 +117,7 @@ export class Router {
 
   /**
    * Does to the rendered request of `exchange` what its plan says, and writes the lines that its response gets.
-   * `find` was called for it just now. `false`: out of slots.
+   * `find` was called for it just now. `false`: with `failure`, or out of slots.
    */
   edit(exchange: Exchange): boolean {
     const { buffers } = this.#plane;
@@ -128,7 +138,7 @@ export class Router {
     return isDone;
   }
 
-  /** Does `edit` to the rendered request, in a large slot if it must be. `false`: there is no room. */
+  /** Does `edit` to the rendered request, in a large slot if it must be. `false`: as `edit`. */
   #apply(exchange: Exchange, edit: FieldEdits | Rewriting): boolean {
     const { buffers, memory, view } = this.#plane;
     for (;;) {
@@ -183,11 +193,11 @@ export class Router {
     }
   }
 
-  /** Moves the rendered request to a large slot. `false`: it lies in one, or there is none. */
+  /** Moves the rendered request to a large slot. `false`: it lies in one, with `failure`, or there is none. */
   #enlarge(exchange: Exchange): boolean {
     const { buffers, memory, view } = this.#plane;
     const { requestStart, requestEnd } = exchange;
-    if (buffers.slotEnd(requestStart) - requestStart > SMALL_SLOT_BYTES) return false;
+    if (buffers.slotEnd(requestStart) - requestStart > SMALL_SLOT_BYTES) return this.#refuse();
     const slot = buffers.acquireLarge();
     if (slot < 0) return false;
     exchange.requestEnd = copy(view, memory, requestStart, requestEnd, slot);
@@ -196,13 +206,18 @@ export class Router {
     return true;
   }
 
+  #refuse(): false {
+    this.failure = Failures.editedHeadTooLarge;
+    return false;
+  }
+
   #writeLines(exchange: Exchange, edits: FieldEdits): boolean {
     const { buffers, memory, view } = this.#plane;
     const bytes = edits.addedLength(this.source);
+    if (bytes > LARGE_SLOT_BYTES) return this.#refuse();
     const slot = bytes <= SMALL_SLOT_BYTES ? buffers.acquireSmall() : buffers.acquireLarge();
     if (slot < 0) return false;
     exchange.linesStart = slot;
-    if (slot + bytes > buffers.slotEnd(slot)) return false;
     exchange.linesEnd = edits.writeAdded(memory, view, slot, this.source);
     return true;
   }
@@ -226,7 +241,7 @@ export function editResponse({ buffers, memory, view }: Plane, exchange: Exchang
   const edits = exchange.plan!.responseEdits;
   if (edits === null) return true;
   const isConstant = edits.isConstant;
-  const bytes = isConstant ? edits.addedLength(NO_SOURCE) : exchange.linesEnd - exchange.linesStart;
+  const bytes = addedBytes(edits, exchange);
   const start = exchange.slotStart;
   if (exchange.slotAt + bytes > exchange.slotLimit) {
     const slot = buffers.acquireLarge();
@@ -246,6 +261,20 @@ export function editResponse({ buffers, memory, view }: Plane, exchange: Exchang
   memory[at + 1] = LF;
   exchange.slotAt = at + 2;
   return true;
+}
+
+/** What ends `exchange` when its response head could not be begun. */
+export function unbegunFailure(exchange: Exchange): Failure {
+  const { plan, slotStart, slotAt } = exchange;
+  const edits = plan?.responseEdits ?? null;
+  // A head without a slot has met nothing but the lack of one.
+  if (edits === null || slotStart < 0) return Failures.overload;
+  const isTooLarge = slotAt - slotStart + addedBytes(edits, exchange) > LARGE_SLOT_BYTES;
+  return isTooLarge ? Failures.editedResponseTooLarge : Failures.overload;
+}
+
+function addedBytes(edits: FieldEdits, { linesStart, linesEnd }: Exchange): number {
+  return edits.isConstant ? edits.addedLength(NO_SOURCE) : linesEnd - linesStart;
 }
 
 const NO_SOURCE = new TemplateSource();

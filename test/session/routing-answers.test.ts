@@ -143,6 +143,15 @@ const ANSWERED: readonly Answered[] = [
     reason: "no_route",
   },
   {
+    name: "a redirect that would be too long: 414",
+    routing: redirect("$target".repeat(9)),
+    request: [`GET /${"a".repeat(8000)} HTTP/1.1`, HOST],
+    status: 414,
+    gets: ['Proxy-Status: test; error=http_request_error; details="location_too_long"'],
+    reason: "location_too_long",
+    counter: Counter.errorTargetTooLong,
+  },
+  {
     name: "a page for what has no route",
     routing: routing(),
     errorPages: [{ status: 404, contentType: "text/html", body: "<p>gone" }],

@@ -1,5 +1,6 @@
 /** Routes over real connections: where a request arrives, what became of it on the way, and what is answered here. */
 import assert from "node:assert/strict";
+import { Counter } from "../../src/contract/counters.ts";
 import type { Route, Routing } from "../../src/contract/routing.ts";
 import { DEFAULT_TIMEOUTS } from "../../src/contract/snapshot.ts";
 import { conditionOf, route } from "../route/asking.ts";
@@ -390,5 +391,58 @@ onEachEngine(
     await backend!.head();
     backend!.write(OK);
     await client.message();
+  },
+);
+
+/** Nine times the target is more than a buffer holds. */
+const LONG_GET = `GET /${"a".repeat(8000)} HTTP/1.1`;
+const NINE_TARGETS = "$target".repeat(9);
+const TOO_LARGE = [
+  { name: "fields of the request", requestFields: [{ kind: "set", name: "X", value: NINE_TARGETS }] },
+  { name: "fields of the response", responseFields: [{ kind: "set", name: "X", value: NINE_TARGETS }] },
+  { name: "a target", rewrite: { kind: "template", text: `/${NINE_TARGETS}` } },
+] as const;
+
+for (const { name, ...changes } of TOO_LARGE) {
+  onEachEngine(
+    `routes: ${name} that would be too large: 431`,
+    { routing: routing(route("", { action: to(0), ...changes })) },
+    async (stage) => {
+      const client = stage.client();
+      client.write(text([LONG_GET, HOST]));
+      const { head } = await client.message();
+      assert.match(head, /^HTTP\/1\.1 431 /);
+      assert.match(
+        head,
+        /\r\nProxy-Status: test; error=http_request_error; details="edited_head_too_large"\r\n/,
+      );
+      assert.equal(await client.rest(), "");
+      assert.deepEqual(stage.reasons, ["edited_head_too_large"]);
+      assert.equal(stage.counter(Counter.errorHeadTooLarge), 1);
+      assert.equal(stage.backend.peers.length, 0);
+    },
+  );
+}
+
+onEachEngine(
+  "routes: a response head that is too large with its route's fields: 502",
+  {
+    routing: routing(
+      route("", { action: to(0), responseFields: [{ kind: "set", name: "X", value: "$target".repeat(4) }] }),
+    ),
+    limits: { headBytesMax: 60_000 },
+  },
+  async (stage) => {
+    const client = stage.client();
+    client.write(text([LONG_GET, HOST]));
+    const origin = await stage.backend.next();
+    await origin.head();
+    origin.write(text(["HTTP/1.1 200 OK", `Y: ${"b".repeat(50_000)}`, "Content-Length: 0"]));
+    assert.match(
+      (await client.message()).head,
+      /^HTTP\/1\.1 502 [\s\S]*; details="edited_response_too_large"\r\n/,
+    );
+    assert.deepEqual(stage.reasons, ["edited_response_too_large"]);
+    assert.equal(stage.counter(Counter.errorBadResponse), 1);
   },
 );
