@@ -12,6 +12,7 @@
  * settled) takes effect with the next batch, which the session asks for (`Interception.wake`). Nothing here
  * throws; what is asked of an exchange that has ended (`isLive`) does nothing.
  */
+import type { FailureNotice } from "./notices.ts";
 
 /** Bits: at which moments a chain wants to be called. */
 export const Moment = {
@@ -51,6 +52,8 @@ export interface Interception {
 export interface Intercepted {
   /** The chain's own, for whatever it keeps of this exchange; null at first. The object is not used again. */
   edge: unknown;
+  /** Called once when the exchange is over, after `log`; null: nobody wants to know. The chain's to set. */
+  onEnded: (() => void) | null;
   /** `false` once the exchange is over (after `log`). */
   readonly isLive: boolean;
   /** Of the worker: heads are ranges in it. */
@@ -79,7 +82,8 @@ export interface Intercepted {
   readonly cluster: string;
   /** From 1 with the first `upstream`. */
   readonly attempts: number;
-  /** Why it failed, as `FailureNotice.reason` and `message`; "" where it did not. */
+  /** Why it failed, as `FailureNotice` has it; "" where it did not. */
+  readonly failureBy: FailureNotice["by"] | "";
   readonly failureReason: string;
   readonly failureText: string;
   /** Payload bytes so far, without framing. */
