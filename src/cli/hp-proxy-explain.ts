@@ -13,6 +13,8 @@ import { PROXY_FLAGS } from "../control/read-configuration.ts";
 import { MessageHead } from "../http1/message-head.ts";
 import { parseRequestHead } from "../http1/request-head.ts";
 import { candidatesOf, hostText, reasonBetween } from "../route/candidates.ts";
+import { ClientAddress } from "../route/client-address.ts";
+import { isInAny } from "../route/conditions.ts";
 import { conditionCount, type Entry } from "../route/order.ts";
 import { type Rehearsal, rehearse } from "./rehearsal.ts";
 
@@ -22,7 +24,7 @@ const HELP = `hp-proxy explain: what would become of a request; nothing is sent
   hp-proxy explain METHOD URL -c FILE    URL: http://host/path, host/path, or /path with -H 'Host: …'
 
   -H, --header 'NAME: VALUE'     a header field of the request; may be given several times
-  --client ADDRESS               the client's address (127.0.0.1)
+  --client ADDRESS               who connects (127.0.0.1); a trusted proxy may name the client in -H
   -h, --help                     this text
 
 Tells the route and why it wins, routes that match as well, the backend, the request line and the
@@ -127,7 +129,7 @@ export function explain(
   const [requestLine = "", ...fields] = head.trimEnd().split("\r\n");
   const rows: [string, string][] = [["request", [requestLine, ...fields].join(" | ")]];
   const routes = snapshot.routing?.routes;
-  const route = routes === undefined ? undefined : routeRows(routes, head, client, rows);
+  const route = routes === undefined ? undefined : routeRows(snapshot, routes, head, client, rows);
   if (routes === undefined) rows.push(["route", "none: there are no routes, requests go by their listener"]);
   if (rehearsal.request !== "") forwardedRows(snapshot, route, rehearsal, requestLine, fields, rows);
   else rows.push(["answer", answerText(rehearsal)]);
@@ -137,16 +139,27 @@ export function explain(
 }
 
 function routeRows(
+  snapshot: Snapshot,
   routes: readonly Route[],
   head: string,
-  client: string,
+  peer: string,
   rows: [string, string][],
 ): Route | undefined {
-  const memory = Buffer.from(head, "latin1");
+  // The peer's address stands behind the head.
+  const memory = Buffer.from(head + peer, "latin1");
   const parsed = new MessageHead();
   const limits = { headBytesMax: 65_536, targetBytesMax: 65_536, fieldCountMax: 128 };
-  if (parseRequestHead(memory, 0, memory.length, parsed, limits) !== memory.length) return undefined;
-  const [winner, ...others] = candidatesOf(routes, memory, parsed, parseIp(client) ?? null);
+  if (parseRequestHead(memory, 0, head.length, parsed, limits) !== head.length) return undefined;
+  const { trustedProxies, forwarded } = snapshot.policy;
+  const client = new ClientAddress();
+  client.usePeer(head.length, memory.length, parseIp(peer) ?? null);
+  if (isInAny(trustedProxies, client.bytes)) {
+    client.follow(memory, parsed, trustedProxies, forwarded);
+    const address = memory.toString("latin1", client.start, client.end);
+    const who = client.start === head.length ? "which names no other" : "and its list says so";
+    rows.push(["client", `${address}: ${peer} is a trusted proxy, ${who}`]);
+  }
+  const [winner, ...others] = candidatesOf(routes, memory, parsed, client.bytes);
   if (winner === undefined) {
     rows.push(["route", `none of ${routes.length} matches`]);
     return undefined;

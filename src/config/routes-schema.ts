@@ -207,7 +207,7 @@ export const ROUTE = {
         group: ROUTES,
         value: "CIDR",
         text: "Networks that its clients are in",
-        danger: "Behind another proxy all clients have its address.",
+        danger: "Behind another proxy all clients have its address, unless it is in policy.trustedProxies.",
       },
       readNetwork,
     ),

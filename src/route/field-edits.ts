@@ -36,6 +36,7 @@ export class FieldEdits {
   readonly isConstant: boolean;
   readonly usesCaptures: boolean;
   readonly usesRequestId: boolean;
+  readonly usesClientAddress: boolean;
 
   /** Throws `TemplateError`. */
   constructor(edits: readonly FieldEdit[], names: ReadonlyMap<string, number>, count: number) {
@@ -51,6 +52,7 @@ export class FieldEdits {
     this.isConstant = this.#added.every(({ value }) => value.isConstant);
     this.usesCaptures = this.#added.some(({ value }) => value.usesCaptures);
     this.usesRequestId = this.#added.some(({ value }) => value.usesRequestId);
+    this.usesClientAddress = this.#added.some(({ value }) => value.usesClientAddress);
   }
 
   /** Takes the lines that go out of the head `memory[start, end)`. Returns its new end. */

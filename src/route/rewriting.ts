@@ -24,6 +24,7 @@ export class Rewriting {
   readonly #keepsQuery: boolean;
   readonly usesCaptures: boolean;
   readonly usesRequestId: boolean;
+  readonly usesClientAddress: boolean;
 
   /** Throws `TemplateError`. */
   constructor(rewrite: Rewrite, names: ReadonlyMap<string, number>, count: number) {
@@ -34,6 +35,7 @@ export class Rewriting {
     this.#keepsQuery = this.#template === null || !this.#template.hasQuery;
     this.usesCaptures = this.#template?.usesCaptures ?? false;
     this.usesRequestId = this.#template?.usesRequestId ?? false;
+    this.usesClientAddress = this.#template?.usesClientAddress ?? false;
   }
 
   /**

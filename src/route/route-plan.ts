@@ -47,7 +47,9 @@ export class RoutePlan {
   readonly answer: ReadyAnswer | null;
   readonly allow: readonly Network[];
   readonly deny: readonly Network[];
-  /** The peer's address is asked for. */
+  /** `allow` or `deny` say something. */
+  readonly isGuarded: boolean;
+  /** The client's address is asked for. */
   readonly asksAddress: boolean;
   readonly rewriting: Rewriting | null;
   readonly requestEdits: FieldEdits | null;
@@ -83,13 +85,15 @@ export class RoutePlan {
     this.answer = action.kind === "respond" ? readyAnswer(action.answer) : null;
     this.allow = route.allow;
     this.deny = route.deny;
-    this.asksAddress = route.allow.length > 0 || route.deny.length > 0;
+    this.isGuarded = route.allow.length > 0 || route.deny.length > 0;
     this.rewriting = route.rewrite === null ? null : new Rewriting(route.rewrite, names, count);
     this.requestEdits = edits(route.requestFields);
     this.responseEdits = edits(route.responseFields);
     const writers = [this.rewriting, this.requestEdits, this.responseEdits, this.redirect?.location ?? null];
     this.captures = writers.some((writer) => writer?.usesCaptures) ? captures : null;
     this.usesRequestId = writers.some((writer) => writer?.usesRequestId);
+    this.asksAddress =
+      this.isGuarded || route.clients.length > 0 || writers.some((writer) => writer?.usesClientAddress);
     this.timeouts = route.timeouts;
     this.requestBodyBytesMax = route.requestBodyBytesMax;
     this.pages = route.errorPages.length === 0 ? pages : new Map([...pages, ...readyPages(route.errorPages)]);

@@ -62,8 +62,9 @@ export class TemplateSource {
   view: RequestView = new RequestView();
   head: MessageHead | null = null;
   captures: PathCaptures | null = null;
-  peerStart = 0;
-  peerEnd = 0;
+  /** Text of the client's address. */
+  clientStart = 0;
+  clientEnd = 0;
   /** Empty where there is none. */
   requestIdStart = 0;
   requestIdEnd = 0;
@@ -101,6 +102,10 @@ export class Template {
   /** It may have a query, its own or that of the request. */
   get hasQuery(): boolean {
     return this.text.includes("?") || this.#parts.includes(query) || this.#parts.includes(target);
+  }
+
+  get usesClientAddress(): boolean {
+    return this.#parts.includes(clientAddress);
   }
 
   get usesRequestId(): boolean {
@@ -145,7 +150,7 @@ function queryBytes({ view }: TemplateSource): number {
 function rangeStart(part: number, source: TemplateSource): number {
   switch (part) {
     case clientAddress:
-      return source.peerStart;
+      return source.clientStart;
     case host:
       return source.view.hostStart;
     case authority:
@@ -166,7 +171,7 @@ function rangeStart(part: number, source: TemplateSource): number {
 function rangeEnd(part: number, source: TemplateSource): number {
   switch (part) {
     case clientAddress:
-      return source.peerEnd;
+      return source.clientEnd;
     case host:
       return source.view.hostEnd;
     case authority:

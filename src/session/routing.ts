@@ -11,6 +11,7 @@ import { parseIp } from "../base/ip-address.ts";
 import type { Chain } from "../contract/interception.ts";
 import type { Routing } from "../contract/routing.ts";
 import { type MessageHead, Method } from "../http1/message-head.ts";
+import { ClientAddress } from "../route/client-address.ts";
 import { isInAny } from "../route/conditions.ts";
 import type { FieldEdits } from "../route/field-edits.ts";
 import type { Rewriting } from "../route/rewriting.ts";
@@ -49,6 +50,8 @@ export class Router {
   readonly #table: RouteTable;
   readonly #plans: readonly RoutePlan[];
   readonly #asksAddress: boolean;
+  /** Whose request it is; found only where `#asksAddress`. */
+  readonly #client = new ClientAddress();
 
   /**
    * `pages` are those of every route; `seed` is a number that no other worker has; `chains` are what
@@ -64,8 +67,7 @@ export class Router {
     this.#plane = plane;
     this.#table = new RouteTable(routes, seed);
     this.#plans = routes.map((route) => new RoutePlan(route, pages, seed, chains));
-    this.#asksAddress =
-      routes.some(({ clients }) => clients.length > 0) || this.#plans.some(({ asksAddress }) => asksAddress);
+    this.#asksAddress = this.#plans.some(({ asksAddress }) => asksAddress);
   }
 
   /**
@@ -74,7 +76,7 @@ export class Router {
    */
   find(leg: ClientLeg, head: MessageHead): boolean {
     const { memory, snapshot } = this.#plane;
-    const address = this.#asksAddress ? this.#addressOf(leg) : null;
+    const address = this.#asksAddress ? this.#findClient(leg, head) : null;
     const index = this.#table.match(memory, head, address);
     this.failure = null;
     this.plan = null;
@@ -84,11 +86,11 @@ export class Router {
     }
     const plan = this.#plans[index]!;
     this.plan = plan;
-    if (plan.asksAddress && isRefused(plan, address)) {
+    if (plan.isGuarded && isRefused(plan, address)) {
       this.failure = Failures.clientDenied;
       return false;
     }
-    this.#read(plan, leg, head);
+    this.#read(plan, head);
     if (plan.targets === null) return false;
     const bodyBytesMax = bodyBytesMaxOf(plan, snapshot.limits.requestBodyBytesMax);
     if (bodyBytesMax > 0 && head.contentLength > bodyBytesMax) {
@@ -154,12 +156,12 @@ export class Router {
   }
 
   /** Where the values of the request lie. */
-  #read(plan: RoutePlan, leg: ClientLeg, head: MessageHead): void {
+  #read(plan: RoutePlan, head: MessageHead): void {
     const source = this.source;
     source.view = this.#table.view;
     source.head = head;
-    source.peerStart = leg.peerStart;
-    source.peerEnd = leg.peerEnd;
+    source.clientStart = this.#client.start;
+    source.clientEnd = this.#client.end;
     source.captures = plan.captures;
     source.requestIdStart = 0;
     source.requestIdEnd = 0;
@@ -222,10 +224,17 @@ export class Router {
     return true;
   }
 
-  /** The 16 bytes of the peer's address, or null. Read once for a connection. */
-  #addressOf(leg: ClientLeg): Uint8Array | null {
+  /** The 16 bytes of the client's address, or null: the peer, or whom a peer that is trusted names. */
+  #findClient(leg: ClientLeg, head: MessageHead): Uint8Array | null {
+    const { memory, snapshot } = this.#plane;
+    const client = this.#client;
     if (leg.address === null) leg.address = addressIn(this.#plane, leg);
-    return leg.address.length === 0 ? null : leg.address;
+    client.usePeer(leg.peerStart, leg.peerEnd, leg.address.length === 0 ? null : leg.address);
+    if (leg.trusted) {
+      const { trustedProxies, forwarded } = snapshot.policy;
+      client.follow(memory, head, trustedProxies, forwarded);
+    }
+    return client.bytes;
   }
 }
 

@@ -191,6 +191,13 @@ test("hp-proxy explain tells route, losers, backend, what is sent, and what is r
   assert.match(api.stdout, /^response {3}set X-Route: \$method \$path$/m);
   assert.match(api.stdout, /^timeouts {3}connect 3s, /m);
 
+  const named = await explain(
+    ...["GET", "a/api/closed", "--client", "10.0.0.1", "--trusted-proxies", "10.0.0.0/8"],
+    ...["-H", "X-Forwarded-For: 127.0.0.1, 192.0.2.7"],
+  );
+  assert.equal(named.status, 0, named.stderr);
+  assert.match(named.stdout, /^client +192.0.2.7: 10.0.0.1 is a trusted proxy, and its list says so$/m);
+
   const redirected = await explain("/users/9", "-H", "Host: a");
   assert.equal(redirected.status, 0);
   assert.match(redirected.stdout, /^ +Location: \/people\/9$/m);
