@@ -128,9 +128,12 @@ export interface Handler {
 /** Listeners are numbered below this. */
 export const LISTENERS_MAX = 256;
 
-/** Where an engine accepts connections: an inherited listening descriptor, or an address to open. */
+/**
+ * Where an engine accepts connections: an inherited listening descriptor, or an address to open. One that is
+ * `owned` has no other owner in this process: the engine closes it.
+ */
 export type ListenerSource =
-  | { readonly fd: number }
+  | { readonly fd: number; readonly owned?: boolean }
   | { readonly host: string; readonly port: number; readonly reusePort?: boolean };
 
 export interface EngineOptions {
@@ -158,8 +161,8 @@ export interface Engine extends Port {
   start(handler: Handler): void;
 
   /**
-   * Takes what waits in the accept queues, then accepts no more. Descriptors inherited as `fd` are left open
-   * for their other owners. Idempotent.
+   * Takes what waits in the accept queues, then accepts no more. Descriptors inherited as `fd` and not
+   * `owned` are left open for their other owners. Idempotent.
    */
   stopAccepting(): void;
 

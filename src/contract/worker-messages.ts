@@ -14,10 +14,13 @@ export interface BootMessage {
   readonly engine: Exclude<EngineName, "sim"> | "auto";
   readonly options: EngineOptions;
   /**
-   * Where to count: the shared segment as an inherited descriptor, or a block of figures to go on with and to
-   * send as `counters`.
+   * Where to count: the shared segment as an inherited descriptor; the worker's block itself where it lives in
+   * the supervisor's process; or a block of figures to go on with and to send as `counters`.
    */
-  readonly counters: { readonly fd: number; readonly bytes: number } | Float64Array;
+  readonly counters:
+    | { readonly fd: number; readonly bytes: number }
+    | { readonly block: Float64Array }
+    | Float64Array;
   /** Where descriptors of listeners come in that are added later; -1: the worker opens them itself. */
   readonly passageFd: number;
   /** CPU to run on; -1: wherever the kernel puts it. */

@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { Cluster } from "../contract/snapshot.ts";
 import { Backends, type PreparedBackends } from "./backends.ts";
 import type { ClusterConfiguration } from "./configuration.ts";
+import type { EndpointEvent } from "./embedding.ts";
 import type { Log } from "./log.ts";
 
 interface Member {
@@ -13,13 +14,18 @@ interface Member {
 export class BackendSet {
   readonly #log: Log;
   readonly #changed: () => void;
+  readonly #told: ((event: EndpointEvent) => void) | undefined;
   /** In the order of the configuration. */
   #members: readonly Member[] = [];
 
-  /** `changed` is called whenever `clusters()` would tell something new by itself. */
-  constructor(log: Log, changed: () => void) {
+  /**
+   * `changed` is called whenever `clusters()` would tell something new by itself; `told`, when a backend is up
+   * or down.
+   */
+  constructor(log: Log, changed: () => void, told?: (event: EndpointEvent) => void) {
     this.#log = log;
     this.#changed = changed;
+    this.#told = told;
   }
 
   /** In the order of the configuration. */
@@ -42,7 +48,7 @@ export class BackendSet {
     };
     const works = clusters.map(async (cluster, index) => {
       const known = this.#members.find(({ cluster: { name } }) => name === cluster.name);
-      const backends = known?.backends ?? new Backends(cluster, this.#log, this.#changed);
+      const backends = known?.backends ?? new Backends(cluster, this.#log, this.#changed, this.#told);
       next[index] = { cluster, backends };
       if (known === undefined || !isDeepStrictEqual(known.cluster, cluster))
         prepared.push(await backends.prepare(cluster));

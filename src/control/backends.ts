@@ -5,6 +5,7 @@
 import { errnoName } from "../contract/errno.ts";
 import type { Endpoint } from "../contract/snapshot.ts";
 import type { ClusterConfiguration } from "./configuration.ts";
+import type { EndpointEvent } from "./embedding.ts";
 import { type HealthChange, HealthChecks } from "./health.ts";
 import type { Log } from "./log.ts";
 import { type NameLookup, systemLookup } from "./name-lookup.ts";
@@ -33,6 +34,7 @@ export class Backends {
   #cluster: ClusterConfiguration;
   readonly #log: Log;
   readonly #changed: () => void;
+  readonly #told: (event: EndpointEvent) => void;
   readonly #world: World;
   #names: ReadonlyMap<string, NameWatch> = new Map();
   readonly #health: HealthChecks;
@@ -40,11 +42,21 @@ export class Backends {
   readonly #refusing = new Set<string>();
   #started = false;
 
-  /** `changed` is called after `start` has resolved, whenever `endpoints()` would tell something new. */
-  constructor(cluster: ClusterConfiguration, log: Log, changed: () => void, world: World = SYSTEM) {
+  /**
+   * `changed` is called after `start` has resolved, whenever `endpoints()` would tell something new; `told`,
+   * when one is up or down.
+   */
+  constructor(
+    cluster: ClusterConfiguration,
+    log: Log,
+    changed: () => void,
+    told: (event: EndpointEvent) => void = () => {},
+    world: World = SYSTEM,
+  ) {
     this.#cluster = cluster;
     this.#log = log;
     this.#changed = changed;
+    this.#told = told;
     this.#world = world;
     this.#health = new HealthChecks(cluster.health, (change) => this.#judged(change));
   }
@@ -129,6 +141,7 @@ export class Backends {
     const failed = errno < 0;
     if (failed === this.#refusing.has(address)) return;
     const { name } = endpoint;
+    this.#tell(name, address, failed ? errnoName(errno) : "");
     if (failed) {
       this.#refusing.add(address);
       this.#log.warn({ backend: name, address, reason: errnoName(errno) }, "backend cannot be connected to");
@@ -164,7 +177,12 @@ export class Backends {
     this.#changed();
   }
 
+  #tell(name: string, address: string, reason: string): void {
+    this.#told({ cluster: this.#cluster.name, name, address, up: reason === "", reason });
+  }
+
   #judged({ name, address, healthy, reason }: HealthChange): void {
+    this.#tell(name, address, healthy ? "" : reason);
     if (healthy) this.#log.info({ backend: name, address }, "backend is up");
     else this.#log.warn({ backend: name, address, reason }, "backend is down");
     if (!healthy) this.#names.get(name)?.doubt();

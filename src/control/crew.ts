@@ -15,7 +15,7 @@ import { type OpenListener, ownSource } from "./listeners.ts";
 import type { Log } from "./log.ts";
 import { type Segment, zeroGauges } from "./segment.ts";
 import { workerCpus } from "./worker-count.ts";
-import { FIRST_INHERITED_FD } from "./worker-process.ts";
+import { FIRST_INHERITED_FD, type StartWorker, startProcess } from "./worker-process.ts";
 
 /** What workers are made of, as long as the proxy runs. */
 export interface CrewParts {
@@ -28,6 +28,8 @@ export interface CrewParts {
   readonly affinity: Configuration["affinity"];
   /** What workers need of the environment, beside this process's own. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Starts the only worker, in this process; absent: workers are processes. */
+  readonly startInline: StartWorker | undefined;
 }
 
 export interface CrewEvents {
@@ -81,6 +83,7 @@ export class Crew {
       },
       parts.log,
       parts.environment,
+      parts.startInline ?? startProcess,
     );
   }
 
@@ -205,14 +208,16 @@ export class Crew {
   }
 
   #plan(index: number): WorkerPlan {
-    const { host, listeners, segment, capacity, engine, affinity } = this.#parts;
+    const { host, listeners, segment, capacity, engine, affinity, startInline } = this.#parts;
     const inherited = listeners.descriptors(index);
     const shared = segment.fd >= 0;
-    const [ours, theirs] = host?.openPassage() ?? [-1, -1];
+    const block = blockOf(segment.buffer, index);
+    const ours = startInline === undefined ? block.slice() : { block };
+    const [near, theirs] = host?.openPassage() ?? [-1, -1];
     const descriptors = [...inherited, ...(shared ? [segment.fd] : []), ...(theirs >= 0 ? [theirs] : [])];
     const cpus = workerCpus(affinity, this.#count, host?.allowedCpus() ?? []);
     this.#told.set(index, new Set(listeners.all));
-    if (ours >= 0) this.#passages.set(index, ours);
+    if (near >= 0) this.#passages.set(index, near);
     return {
       descriptors,
       boot: {
@@ -222,7 +227,7 @@ export class Crew {
         options: { ...capacity, listeners: listeners.sources(index, FIRST_INHERITED_FD) },
         counters: shared
           ? { fd: FIRST_INHERITED_FD + inherited.length, bytes: segment.buffer.byteLength }
-          : blockOf(segment.buffer, index).slice(),
+          : ours,
         passageFd: theirs < 0 ? -1 : FIRST_INHERITED_FD + descriptors.length - 1,
         cpu: cpus[index] ?? -1,
         ...this.#orders,

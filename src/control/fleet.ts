@@ -6,7 +6,7 @@
  */
 import type { FromWorker, ToWorker } from "../contract/worker-messages.ts";
 import type { Log } from "./log.ts";
-import { WorkerProcess } from "./worker-process.ts";
+import { type StartWorker, startProcess, type WorkerLink } from "./worker-process.ts";
 
 /** What a worker in this place is started with. Asked for at each start. */
 export interface WorkerPlan {
@@ -50,16 +50,23 @@ export class Fleet {
   readonly #events: FleetEvents;
   readonly #log: Log;
   readonly #environment: Readonly<Record<string, string>>;
+  readonly #startWorker: StartWorker;
   /** By index. */
   readonly #places = new Map<number, Place>();
   #ending = false;
   #allGone: (() => void) | undefined;
 
   /** `environment`: what workers need of it, beside this process's own. */
-  constructor(events: FleetEvents, log: Log, environment: Readonly<Record<string, string>>) {
+  constructor(
+    events: FleetEvents,
+    log: Log,
+    environment: Readonly<Record<string, string>>,
+    startWorker: StartWorker = startProcess,
+  ) {
     this.#events = events;
     this.#log = log;
     this.#environment = environment;
+    this.#startWorker = startWorker;
   }
 
   get ending(): boolean {
@@ -184,7 +191,7 @@ export class Fleet {
 
   #start(place: Place): void {
     const { descriptors, boot, spawned } = this.#events.plan(place.index);
-    const process = new WorkerProcess(descriptors, this.#environment, {
+    const process = this.#startWorker(descriptors, this.#environment, {
       message: (message) => this.#heard(place, message),
       printed: (line) => this.#log.warn({ worker: place.index }, `worker printed: ${line}`),
       exited: (status, signal) => this.#exited(place, status, signal),
@@ -247,7 +254,7 @@ export class Fleet {
 /** Where one worker after another lives. */
 class Place {
   readonly index: number;
-  process: WorkerProcess | undefined = undefined;
+  process: WorkerLink | undefined = undefined;
   ready = false;
   readyAtMs = -1;
   /** Why it says it cannot begin. */

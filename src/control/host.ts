@@ -21,6 +21,8 @@ export interface Host {
   allowedCpus(): readonly number[];
   /** Raises RLIMIT_NOFILE as far as allowed; returns it. */
   raiseFileLimit(): number;
+  /** RLIMIT_NOFILE as it is. */
+  fileLimit(): number;
 }
 
 const SHUT_RD = 0;
@@ -45,8 +47,9 @@ export async function loadHost(): Promise<Host | string> {
       passDescriptor: passing.passDescriptor,
       allowedCpus: processes.allowedCpus,
       raiseFileLimit: processes.raiseFileLimit,
+      fileLimit: processes.fileLimit,
     };
-    host.raiseFileLimit();
+    host.fileLimit();
     return host;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);

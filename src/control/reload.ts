@@ -17,6 +17,8 @@ export interface ReloadResult {
   readonly changes: readonly string[];
   /** Why it is not in force; or, where it is, what went wrong in single workers. */
   readonly errors: readonly string[];
+  /** What is wrong with the configuration, where that is why: `errors` has the texts. */
+  readonly wrong: readonly ConfigError[];
 }
 
 export interface ReloadFigures {
@@ -83,18 +85,22 @@ export class Reloader {
   }
 
   async #attempt(): Promise<ReloadResult> {
-    const failed = (errors: readonly string[]): ReloadResult => ({ done: false, changes: [], errors });
+    const failed = (errors: readonly string[], wrong: readonly ConfigError[] = []): ReloadResult => {
+      return { done: false, changes: [], errors, wrong };
+    };
+    const refused = (wrong: readonly ConfigError[]) => failed(wrong.map(errorText), wrong);
     try {
       const next = await this.#proxy.load(this.#current.files);
-      if ("errors" in next) return failed(next.errors.map(errorText));
+      if ("errors" in next) return refused(next.errors);
       const changes = changesBetween(this.#current, next);
       const fixed = restartErrors(changes);
-      if (fixed.length > 0) return failed(fixed.map(errorText));
+      if (fixed.length > 0) return refused(fixed);
       const isSame = isDeepStrictEqual(this.#current.configuration, next.configuration);
       const errors = isSame ? [] : await this.#proxy.change(next);
       this.#current = next;
       const texts = changes.map(changeText);
-      return { done: true, changes: isSame || texts.length > 0 ? texts : ["the order of a list"], errors };
+      const told = isSame || texts.length > 0 ? texts : ["the order of a list"];
+      return { done: true, changes: told, errors, wrong: [] };
     } catch (error) {
       const sentence = sentenceOf(error);
       if (sentence === undefined) this.#log.error(error as Error, "a reload failed by a mistake of ours");

@@ -12,6 +12,7 @@ import {
   controlFolder,
   openControlSocket,
 } from "./control-socket.ts";
+import type { Embedding } from "./embedding.ts";
 import { lineText } from "./figures.ts";
 import type { LoadedConfiguration } from "./load-configuration.ts";
 import type { Log } from "./log.ts";
@@ -33,6 +34,8 @@ export interface ServiceOptions {
   ) => Promise<LoadedConfiguration | { errors: readonly ConfigError[] }>;
   /** Reload when a file of the configuration changes. */
   readonly watch?: boolean;
+  /** The process is not ours. */
+  readonly embedding?: Embedding;
 }
 
 export class Service implements Answering {
@@ -50,8 +53,8 @@ export class Service implements Answering {
   /** Rejects with what `sentenceOf` knows, and has undone everything then. */
   static async start(loaded: LoadedConfiguration, options: ServiceOptions, log: Log): Promise<Service> {
     const { configuration } = loaded;
-    const { version, environment } = options;
-    const supervisor = await Supervisor.start(configuration, log, version, environment);
+    const { version, environment, embedding } = options;
+    const supervisor = await Supervisor.start(configuration, log, version, environment, embedding);
     const manager = await openServiceManager(environment, (reason) =>
       log.warn({ reason }, "the service manager cannot be told that this is ready"),
     );
@@ -111,12 +114,12 @@ export class Service implements Answering {
 
   // How it ends.
 
-  /** Finishes what is in flight, within `drainTimeoutMs`; answers questions meanwhile. */
-  async drain(): Promise<void> {
+  /** As `Supervisor.drain`; answers questions meanwhile. */
+  async drain(timeoutMs?: number): Promise<void> {
     this.#isEnding = true;
     this.#manager.stopping();
     this.#unwatch?.();
-    await this.supervisor.drain();
+    await this.supervisor.drain(timeoutMs);
     await this.stop();
   }
 
@@ -133,7 +136,9 @@ export class Service implements Answering {
 
   async #begin(configuration: Configuration): Promise<void> {
     const { supervisor } = this;
-    await this.#openControl(configuration);
+    // A program that embeds us asks by itself; whoever else may is its own decision.
+    if (this.#options.embedding === undefined || configuration.controlPath !== "")
+      await this.#openControl(configuration);
     this.#admin = await openAdmin(configuration.admin, this);
     const workers = supervisor.report().workers.length;
     const { engine } = supervisor.report();

@@ -13,10 +13,11 @@ import type { Cluster, Snapshot } from "../contract/snapshot.ts";
 import type { FromWorker } from "../contract/worker-messages.ts";
 import { BackendSet } from "./backend-set.ts";
 import { type Capacity, capacityOf } from "./capacity.ts";
-import { type CompileCache, openCompileCache } from "./compile-cache.ts";
+import { type CompileCache, NO_COMPILE_CACHE, openCompileCache } from "./compile-cache.ts";
 import { compileSnapshot } from "./compile-snapshot.ts";
 import type { Configuration } from "./configuration.ts";
 import { Crew } from "./crew.ts";
+import type { Embedding } from "./embedding.ts";
 import { failureText, suppressedText } from "./failure-text.ts";
 import { Figures } from "./figures.ts";
 import type { ReadyMessage } from "./fleet.ts";
@@ -38,6 +39,7 @@ interface Parts {
   /** The counter segment that workers inherit; `fd` is -1 where it is only ours. */
   readonly segment: Segment;
   readonly compileCache: CompileCache;
+  readonly embedding: Embedding | undefined;
 }
 
 /** The configuration asks for what only a new process can be. `message` is a sentence for people. */
@@ -66,13 +68,14 @@ export class Supervisor {
 
   /**
    * Starts a proxy. Rejects with an error whose message is for people (`NoAddress`, `ListenFailed`,
-   * `TooManyWorkers`, `BootFailed`), and has undone everything then.
+   * `TooManyWorkers`, `BootFailed`), and has undone everything then. `embedding`: the process is not ours.
    */
   static async start(
     configuration: Configuration,
     log: Log,
     version: string,
     environment: Readonly<Record<string, string | undefined>>,
+    embedding?: Embedding,
   ): Promise<Supervisor> {
     const found = await loadHost();
     const host = typeof found === "string" ? undefined : found;
@@ -81,7 +84,9 @@ export class Supervisor {
     const listeners = new ListenerSet(host);
     const indexes = Array.from({ length: count }, (_, index) => index);
     const change = await listeners.prepare(configuration.listeners, indexes);
-    const descriptorsMax = host?.raiseFileLimit() ?? -1;
+    const isOurs = embedding === undefined;
+    const descriptorsMax = (isOurs ? host?.raiseFileLimit() : host?.fileLimit()) ?? -1;
+    const isInline = embedding?.startInline !== undefined;
     const supervisor = new Supervisor(configuration, {
       log,
       version,
@@ -89,8 +94,9 @@ export class Supervisor {
       listeners,
       descriptorsMax,
       capacity: capacityOf(configuration.limits, descriptorsMax, configuration.mode),
-      segment: openSegment(host),
-      compileCache: openCompileCache(environment),
+      segment: openSegment(isInline ? undefined : host),
+      compileCache: isInline ? NO_COMPILE_CACHE : openCompileCache(environment),
+      embedding,
     });
     try {
       await supervisor.#begin(change, count);
@@ -106,7 +112,7 @@ export class Supervisor {
     this.#parts = parts;
     const { log, host, listeners, segment, capacity } = parts;
     this.figures = new Figures(segment.buffer);
-    this.#backends = new BackendSet(log, () => this.#publish());
+    this.#backends = new BackendSet(log, () => this.#publish(), parts.embedding?.observer.endpoint);
     this.#snapshot = this.#compile(0);
     this.#crew = new Crew(
       {
@@ -118,6 +124,7 @@ export class Supervisor {
         engine: configuration.engine,
         affinity: configuration.affinity,
         environment: parts.compileCache.environment,
+        startInline: parts.embedding?.startInline,
       },
       this.#orders(),
       {
@@ -191,14 +198,15 @@ export class Supervisor {
   }
 
   /**
-   * Stops accepting, finishes what is in flight for at most `drainTimeoutMs`, and resolves when all is gone.
+   * Stops accepting, finishes what is in flight for at most `timeoutMs` (the configuration's, if not given), and
+   * resolves when all is gone.
    */
-  async drain(): Promise<void> {
+  async drain(timeoutMs = this.#configuration.drainTimeoutMs): Promise<void> {
     const { listeners, log } = this.#parts;
     this.#backends.stop();
     // Whoever connects between a worker's last look at its queue and the end of its socket would be reset.
     await delay(listeners.dropNewHandshakes(listeners.all));
-    const cut = await this.#crew.drain(this.#configuration.drainTimeoutMs);
+    const cut = await this.#crew.drain(timeoutMs);
     if (cut > 0) log.warn({ workers: cut }, "drain timeout: what was still in flight has been cut");
     await this.stop();
   }
@@ -274,6 +282,7 @@ export class Supervisor {
     } else if (message.type === "failure") {
       const { message: _, ...fields } = message.notice;
       const level = fields.by === "client" ? "info" : "warn";
+      this.#parts.embedding?.observer.failure(message.notice);
       log[level]({ worker: index, ...fields }, failureText(message.notice));
     } else if (message.type === "suppressed") {
       const { reason, count } = message;

@@ -20,13 +20,30 @@ export interface WorkerProcessEvents {
   exited(status: number | null, signal: string | null): void;
 }
 
+/** A worker as the fleet sees it. */
+export interface WorkerLink {
+  /** 0 when it could not be started. */
+  readonly pid: number;
+  /** Never throws: to one that is going away, a message is lost. */
+  send(message: ToWorker): void;
+  /** Ends it, whatever it does. */
+  kill(): void;
+}
+
+/** Starts a worker. `descriptors` and `environment` as for `WorkerProcess`. */
+export type StartWorker = (
+  descriptors: readonly number[],
+  environment: Readonly<Record<string, string>>,
+  events: WorkerProcessEvents,
+) => WorkerLink;
+
 /** The worker's program: TypeScript beside this file when run from source, JavaScript when compiled. */
 function programPath(): string {
   const extension = import.meta.url.endsWith(".ts") ? ".ts" : ".js";
   return fileURLToPath(new URL(`../worker/worker-main${extension}`, import.meta.url));
 }
 
-export class WorkerProcess {
+export class WorkerProcess implements WorkerLink {
   readonly #child: ChildProcess;
 
   /**
@@ -62,12 +79,10 @@ export class WorkerProcess {
     });
   }
 
-  /** 0 when it could not be started. */
   get pid(): number {
     return this.#child.pid ?? 0;
   }
 
-  /** Never throws: to a process that is going away, a message is lost. */
   send(message: ToWorker): void {
     if (this.#child.connected) this.#child.send(message, () => {});
   }
@@ -76,3 +91,7 @@ export class WorkerProcess {
     this.#child.kill("SIGKILL");
   }
 }
+
+/** Workers are processes. */
+export const startProcess: StartWorker = (descriptors, environment, events) =>
+  new WorkerProcess(descriptors, environment, events);

@@ -46,6 +46,13 @@ export class WorkerListeners {
     this.#send({ type: "unlistened", number });
   }
 
+  /** The worker ends: nothing more is to come. */
+  stop(): void {
+    for (const timer of this.#cuts.values()) clearTimeout(timer);
+    for (const fd of this.#passed.values()) closeSync(fd);
+    this.#passed.clear();
+  }
+
   async #passedSource(number: number): Promise<ListenerSource> {
     const { takeDescriptor } = await import("../engine/native/descriptor-passing.ts");
     for (let next = takeDescriptor(this.#passageFd); next !== undefined; ) {
@@ -55,7 +62,7 @@ export class WorkerListeners {
     const fd = this.#passed.get(number);
     if (fd === undefined) throw new Error(`no descriptor came for listener ${number}`);
     this.#passed.delete(number);
-    return { fd };
+    return { fd, owned: true };
   }
 
   #keep(number: number, fd: number): void {

@@ -37,6 +37,8 @@ export class Worker {
   readonly #listeners: WorkerListeners;
   #drainTimeoutMs: number;
   #epochOffsetMs = performance.timeOrigin;
+  /** What is done again and again, until the end. */
+  readonly #ticks: NodeJS.Timeout[] = [];
   #draining = false;
   #ended = false;
 
@@ -46,9 +48,8 @@ export class Worker {
     const cells = await counterCells(boot);
     const { engine, passedOver } = await chooseEngine(boot.engine, boot.options);
     const worker = new Worker(boot, surroundings, engine, cells);
-    if (boot.counters instanceof Float64Array) {
-      setInterval(() => surroundings.send({ type: "counters", cells: cells.slice() }), COUNTERS_MS).unref();
-    }
+    if (boot.counters instanceof Float64Array)
+      worker.#every(COUNTERS_MS, () => surroundings.send({ type: "counters", cells: cells.slice() }));
     const { name, listenerAddresses } = engine;
     surroundings.send({ type: "ready", engine: name, passedOver, listenerAddresses });
     return worker;
@@ -74,7 +75,7 @@ export class Worker {
     );
     this.#listeners = new WorkerListeners(engine, this.#session, boot.passageFd, surroundings.send);
     engine.start(this.#session);
-    setInterval(() => this.#followClock(), CLOCK_MS).unref();
+    this.#every(CLOCK_MS, () => this.#followClock());
   }
 
   /** Carries out an order. */
@@ -100,6 +101,10 @@ export class Worker {
     this.#engine.wake();
   }
 
+  #every(ms: number, tick: () => void): void {
+    this.#ticks.push(setInterval(tick, ms).unref());
+  }
+
   #drain(): void {
     if (this.#draining || this.#ended) return;
     this.#draining = true;
@@ -119,6 +124,8 @@ export class Worker {
   async #end(how: "drained" | "stopped"): Promise<void> {
     if (this.#ended) return;
     this.#ended = true;
+    for (const tick of this.#ticks) clearInterval(tick);
+    this.#listeners.stop();
     if (how === "drained") this.#surroundings.send({ type: "drained" });
     await this.#engine.stop();
     this.#surroundings.exit(0);
@@ -132,6 +139,7 @@ async function pin(cpu: number): Promise<void> {
 
 async function counterCells({ counters, index }: BootMessage): Promise<Float64Array> {
   if (counters instanceof Float64Array) return counters;
+  if ("block" in counters) return counters.block;
   const { mapSharedSegment } = await import("../engine/native/shared-memory.ts");
   return blockOf(mapSharedSegment(counters.fd, counters.bytes), index);
 }

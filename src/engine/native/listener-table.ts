@@ -16,7 +16,7 @@ const SOCK_NONBLOCK = 0x800;
 export interface NativeListener {
   /** -1: a number that is not in use. */
   readonly fd: number;
-  /** Opened here, so closed here. */
+  /** Opened here or given to us alone, so closed here. */
   readonly owned: boolean;
   /** The kernel accepts for us (uring) or tells of arrivals (epoll). */
   armed: boolean;
@@ -56,8 +56,9 @@ export class ListenerTable {
   add(number: number, source: ListenerSource): string {
     assert(number < LISTENERS_MAX, "listeners are numbered below their maximum");
     assert(this.list[number]?.done !== false, "a number has one listener");
-    const owned = !("fd" in source);
-    const fd = owned ? openListener(source, { reusePort: source.reusePort === true }) : source.fd;
+    const inherited = "fd" in source;
+    const owned = !inherited || source.owned === true;
+    const fd = inherited ? source.fd : openListener(source, { reusePort: source.reusePort === true });
     prepareListener(fd);
     setBlocking(fd, this.#blocking);
     while (this.list.length <= number) this.#append();

@@ -21,6 +21,14 @@ export function raiseFileLimit(): number {
   return (words[1]! >>> 0) * 0x1_0000_0000 + (words[0]! >>> 0);
 }
 
+/** How many descriptors this process may have open. */
+export function fileLimit(): number {
+  const calls = loadSyscalls();
+  const { address, words } = sharedScratch();
+  if (calls.prlimit(0, RLIMIT_NOFILE, 0, address) < 0) throw new Error(`prlimit: errno ${calls.errno()}`);
+  return (words[1]! >>> 0) * 0x1_0000_0000 + (words[0]! >>> 0);
+}
+
 /**
  * Binds the calling thread to these processors (numbered from 0, below 1024). Node's helper threads stay
  * where they are.
