@@ -20,6 +20,7 @@ const OFF: RequestOptions = {
   forwarded: false,
   requestId: "off",
   trailers: false,
+  close: false,
 };
 /** Stands for an id of 32 digits. */
 const ID = "X-Request-Id: #";
@@ -247,6 +248,22 @@ const ROWS: Row[] = [
     in: [GET, "Host: x", "TE: gzip;q=0.5, Trailers", "Connection: TE"],
     out: [GET, "Host: x"],
     own: [...OWN, "TE: trailers", "Connection: TE"],
+  },
+  {
+    name: "close, where no connection is kept",
+    rfc: "9112 §9.6",
+    options: { close: true, trailers: true },
+    in: [GET, "Host: x", "TE: trailers", "Connection: TE, keep-alive"],
+    out: [GET, "Host: x"],
+    own: [...OWN, "TE: trailers", "Connection: TE", "Connection: close"],
+  },
+  {
+    name: "no close beside an upgrade",
+    rfc: "9112 §9.6",
+    options: { close: true },
+    upgrade: true,
+    in: [GET, "Host: x", "Upgrade: y", "Connection: upgrade"],
+    out: [GET, "Host: x", "Upgrade: y", "Connection: Upgrade"],
   },
   {
     name: "TE without trailers",

@@ -1,13 +1,14 @@
 /**
  * The lines that a proxy adds to a request, where more is asked for than the three that every request gets:
  * from a trusted proxy what is known of those before it is kept and added to, and options add Forwarded (RFC
- * 7239), X-Request-Id, `TE: trailers` and a Max-Forwards counted down. The plain case is in `head-writer.ts`.
+ * 7239), X-Request-Id, `TE: trailers`, `Connection: close` and a Max-Forwards counted down. The plain case is
+ * in `head-writer.ts`.
  *
  * @hot
  */
 import { asciiBytes, ConstantBytes, copy, writeConstant } from "../base/bytes.ts";
 import { Field } from "./field-names.ts";
-import { HeadNote, type MessageHead } from "./message-head.ts";
+import { HeadNote, type MessageHead, Method } from "./message-head.ts";
 import { type RequestPolicy, VIA_MINOR_AT } from "./request-policy.ts";
 
 /** More than everything here writes, but for hosts, addresses, values received and the policy's own lines. */
@@ -23,6 +24,7 @@ const FOR_UNKNOWN = new ConstantBytes(asciiBytes("for=unknown"));
 const HOST = new ConstantBytes(asciiBytes(';host="'));
 const REQUEST_ID = new ConstantBytes(asciiBytes("X-Request-Id: "));
 const TRAILERS_LINES = new ConstantBytes(asciiBytes("TE: trailers\r\nConnection: TE\r\n"));
+const CLOSE_LINE = new ConstantBytes(asciiBytes("Connection: close\r\n"));
 const MAX_FORWARDS = new ConstantBytes(asciiBytes("Max-Forwards: "));
 const SEPARATOR = new ConstantBytes(asciiBytes(", "));
 const CRLF = new ConstantBytes(asciiBytes("\r\n"));
@@ -33,6 +35,7 @@ const NOTED_PROTO = HeadNote.xForwardedProto;
 const NOTED_HOST = HeadNote.xForwardedHost;
 const NOTED_ID = HeadNote.requestId;
 const NOTED_TRAILERS = HeadNote.acceptsTrailers;
+const CONNECT = Method.CONNECT;
 const COLON = 0x3a;
 const QUOTE = 0x22;
 const DIGIT_ZERO = 0x30;
@@ -79,6 +82,8 @@ export function writeForwardingLines(
   if (options.trailers && (notes & NOTED_TRAILERS) !== 0 && head.versionMinor === 1) {
     at = writeConstant(view, at, TRAILERS_LINES);
   }
+  // What becomes a tunnel is not this proxy's to close behind the response.
+  if (options.close && !policy.upgrade && head.method !== CONNECT) at = writeConstant(view, at, CLOSE_LINE);
   if (head.maxForwards > 0) {
     at = writeConstant(view, at, MAX_FORWARDS);
     at = writeNumber(memory, at, head.maxForwards - 1);

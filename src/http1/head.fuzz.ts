@@ -171,6 +171,7 @@ const options = fc.record({
   forwarded: fc.boolean(),
   requestId: fc.constantFrom("off" as const, "keep" as const, "generate" as const),
   trailers: fc.boolean(),
+  close: fc.boolean(),
 });
 
 test("under every policy a request parses again, and who forwarded it is said once", () => {

@@ -42,7 +42,8 @@ export const ConnectionOption = { close: 1, keepAlive: 2, upgrade: 4, nominated:
 
 /**
  * Bits of `notes`: what rare fields say, in a line whose value is not empty. `acceptsTrailers`: TE names
- * `trailers` (RFC 9110 §10.1.4). `underscoredName`: a name has `_`, whatever its value.
+ * `trailers` (RFC 9110 §10.1.4). `underscoredName`: a name has `_`, whatever its value. `secureTarget`:
+ * the target is an https URI.
  */
 export const HeadNote = {
   underscoredName: 1,
@@ -53,6 +54,7 @@ export const HeadNote = {
   xForwardedFor: 32,
   xForwardedProto: 64,
   xForwardedHost: 128,
+  secureTarget: 256,
 } as const;
 
 /** Numbers of a field within `fields`. */

@@ -16,7 +16,7 @@ import { asciiBytes, viewOf } from "../base/bytes.ts";
 import { hostEndOf } from "./authority.ts";
 import { Fault } from "./fault.ts";
 import { parseFieldLines } from "./field-lines.ts";
-import { type MessageHead, Method, NEED_MORE, TargetForm } from "./message-head.ts";
+import { HeadNote, type MessageHead, Method, NEED_MORE, TargetForm } from "./message-head.ts";
 
 /** Bounds of a request head; `Limits` of a snapshot has them. */
 export interface HeadLimits {
@@ -186,6 +186,7 @@ function parseOtherTarget(memory: Uint8Array, head: MessageHead): number {
   }
   let pos = schemeEnd(memory, start, end);
   if (pos < 0) return Fault.badTarget;
+  if (pos === start + HTTPS_BYTES.length) head.notes |= HeadNote.secureTarget;
   head.targetForm = TargetForm.absolute;
   head.authorityStart = pos;
   while (pos < end && memory[pos] !== SLASH && memory[pos] !== QUESTION) pos++;

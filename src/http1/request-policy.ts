@@ -47,6 +47,8 @@ export interface RequestOptions {
   readonly requestId: "off" | "keep" | "generate";
   /** Trailer passes, and `TE: trailers` is said to the backend where the client says it. */
   readonly trailers: boolean;
+  /** `Connection: close` is said: no connection to a backend is kept (RFC 9112 §9.6). */
+  readonly close: boolean;
 }
 
 const PLAIN: RequestOptions = {
@@ -54,6 +56,7 @@ const PLAIN: RequestOptions = {
   forwarded: false,
   requestId: "off",
   trailers: false,
+  close: false,
 };
 
 /** In a record that is reused: everything but `peer…`, `upgrade` and `trusted` stays as it is made. */
@@ -101,7 +104,7 @@ export class RequestPolicy {
     this.viaLine = new ConstantBytes(viaLine);
     this.forwardedEnd = new ConstantBytes(concat([asciiBytes(";proto="), scheme, CRLF]));
     this.options = options;
-    this.addsLines = options.forwarded || options.requestId !== "off" || options.trailers;
+    this.addsLines = options.forwarded || options.requestId !== "off" || options.trailers || options.close;
     this.ids = ids;
     this.fates = requestFates(options, false);
     this.trustedFates = requestFates(options, true);

@@ -102,7 +102,7 @@ export class Exchanges {
     }
     const { limits } = plane.snapshot;
     const refusal = this.#rules.refusal(plane.memory, head);
-    if (refusal !== null) {
+    if (refusal !== null && (refusal !== Failures.httpsTarget || !this.#trusts(leg))) {
       this.#clients.refuse(leg, refusal);
       return end;
     }
@@ -367,6 +367,12 @@ export class Exchanges {
     this.#clients.exchangeEnded(leg, keepAlive && isTold);
     if (!keepAlive) return end;
     return framing === LENGTH ? pos + head.contentLength : pos;
+  }
+
+  /** Whether the peer of `leg` is a proxy that is believed. */
+  #trusts(leg: ClientLeg): boolean {
+    this.#clients.ensurePeer(leg);
+    return leg.trusted;
   }
 
   /** Whether the connection outlives an answer of ours to the request with `head`, whose body is here. */

@@ -243,6 +243,15 @@ export const Failures = {
     "http_request_denied",
     "The path contains an encoding or a segment that this proxy refuses.",
   ),
+  httpsTarget: failure(
+    "https_target",
+    "client",
+    "request-head",
+    421,
+    Counter.errorPolicy,
+    "http_request_denied",
+    "The target is an https URI, and it did not come over TLS.",
+  ),
   traceMethod: failure(
     "trace_method",
     "client",

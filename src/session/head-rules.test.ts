@@ -38,6 +38,15 @@ const ROWS: {
   reason: string;
 }[] = [
   { name: "a plain request", rfc: "9110 §7.6", reason: "passes" },
+  { name: "a whole URI", rfc: "9112 §3.2.2", line: "GET http://x/", reason: "passes" },
+  { name: "a whole URI of https", rfc: "9110 §7.4", line: "GET HTTPS://x/", reason: "https_target" },
+  {
+    name: "a loop comes before the scheme",
+    rfc: "9110 §7.6",
+    line: "GET https://x/",
+    fields: [`${VIA}, 1.1 HP-proxy`],
+    reason: "loop",
+  },
   { name: "TRACE", rfc: "9110 §9.3.8", line: "TRACE /", reason: "trace_method" },
   {
     name: "TRACE, passed",

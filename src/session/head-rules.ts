@@ -23,6 +23,8 @@ export const LOOP_PASSES = 8;
 
 const UNDERSCORED = HeadNote.underscoredName;
 const VIA = HeadNote.via;
+const SECURE_TARGET = HeadNote.secureTarget;
+const RARE = UNDERSCORED | VIA | SECURE_TARGET;
 const NO_CODING = TransferCoding.none;
 /** Only CONNECT has a larger number. */
 const TRACE = Method.TRACE;
@@ -52,7 +54,10 @@ export class HeadRules {
     this.#viaName = asciiBytes(viaName).map((byte) => LOWER_CASE[byte]!);
   }
 
-  /** Why the request with `head` is refused, or null. */
+  /**
+   * Why the request with `head` is refused, or null. `Failures.httpsTarget` does not hold for a trusted peer
+   * (RFC 9110 §7.4).
+   */
   refusal(memory: Uint8Array, head: MessageHead): Failure | null {
     if (head.method >= TRACE) {
       const failure = this.#methodRefusal(head);
@@ -63,10 +68,11 @@ export class HeadRules {
       if (breaksPathRule(memory, head.pathStart, head.targetEnd, this.#pathRules))
         return Failures.pathRefused;
     }
-    if ((head.notes & (UNDERSCORED | VIA)) === 0) return null;
+    if ((head.notes & RARE) === 0) return null;
     if (this.#rejectsUnderscores && (head.notes & UNDERSCORED) !== 0) return Failures.underscoreName;
-    if ((head.notes & VIA) === 0) return null;
-    return viaCount(memory, head, this.#viaName) >= LOOP_PASSES ? Failures.loop : null;
+    const isLoop = (head.notes & VIA) !== 0 && viaCount(memory, head, this.#viaName) >= LOOP_PASSES;
+    if (isLoop) return Failures.loop;
+    return (head.notes & SECURE_TARGET) === 0 ? null : Failures.httpsTarget;
   }
 
   /** Why a TRACE or CONNECT is refused, or null. */

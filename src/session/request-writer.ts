@@ -65,12 +65,13 @@ export class RequestWriter {
   }
 }
 
-function policyOf({ policy, viaName }: Snapshot, ids: UnguessableIds): RequestPolicy {
+function policyOf({ policy, limits, viaName }: Snapshot, ids: UnguessableIds): RequestPolicy {
   const options = {
     underscoreNames: policy.underscoreNames === "pass",
     forwarded: policy.forwarded,
     requestId: policy.requestId,
     trailers: policy.trailers === "pass",
+    close: limits.poolSizePerEndpoint === 0,
   };
   const via = asciiBytes(`Via: 1.1 ${viaName}\r\n`);
   return new RequestPolicy(via, HTTP, UNKNOWN_HOST, options, policy.requestId === "off" ? null : ids);

@@ -3,6 +3,7 @@
  * target, and what is said of versions and protocols. docs/rfc.md leads here from the sections of the RFCs.
  */
 import assert from "node:assert/strict";
+import { parseNetwork } from "../../src/base/ip-address.ts";
 import { Counter } from "../../src/contract/counters.ts";
 import { onEachEngine, type Stage } from "./stage.ts";
 
@@ -241,10 +242,27 @@ onEachEngine(
   },
 );
 
-onEachEngine("target: https in the clear passes, as what it is (RFC 9110 §7.4)", {}, async (stage) => {
-  const [seen] = await exchange(stage, "GET https://x/a HTTP/1.1\r\nHost: x\r\n\r\n", OK);
-  assert.match(seen, /^GET \/a HTTP\/1\.1\r\nHost: x\r\n[\s\S]*\r\nX-Forwarded-Proto: http\r\n/);
+onEachEngine("target: https in the clear is refused (RFC 9110 §7.4)", {}, async (stage) => {
+  const client = stage.client();
+  client.write("GET https://x/a HTTP/1.1\r\nHost: x\r\n\r\n");
+  const { head, body } = await client.message();
+  assert.match(head, /^HTTP\/1\.1 421 Misdirected Request\r\n/);
+  assert.match(head, /\r\nProxy-Status: test; error=http_request_denied; details="https_target"\r\n/);
+  assert.match(body, /https URI/);
+  assert.equal(await client.rest(), "");
+  assert.deepEqual(stage.reasons, ["https_target"]);
+  assert.equal(stage.counter(Counter.errorPolicy), 1);
 });
+
+onEachEngine(
+  "target: https from a trusted proxy passes, with what it says of the scheme (RFC 9110 §7.4)",
+  { policy: { trustedProxies: [parseNetwork("127.0.0.0/8")!] } },
+  async (stage) => {
+    const proto = "X-Forwarded-Proto: https\r\n";
+    const [seen] = await exchange(stage, `GET https://x/a HTTP/1.1\r\nHost: x\r\n${proto}\r\n`, OK);
+    assert.match(seen, /^GET \/a HTTP\/1\.1\r\nHost: x\r\nX-Forwarded-Proto: https\r\n/);
+  },
+);
 
 onEachEngine(
   "persistence: what comes behind a request that says close is not asked (RFC 9112 §9.6)",

@@ -280,6 +280,22 @@ onEachEngine(
   },
 );
 
+onEachEngine(
+  "limits: a backend is told that its connection is not kept",
+  { limits: { poolSizePerEndpoint: 0 } },
+  async (stage) => {
+    const client = stage.client();
+    for (let i = 0; i < 2; i++) {
+      client.write(GET);
+      const origin = await stage.backend.next();
+      assert.match(await origin.head(), /\r\nConnection: close\r\n\r\n$/);
+      origin.write(OK);
+      assert.equal((await client.message()).body, "ok");
+      await origin.gone();
+    }
+  },
+);
+
 onEachEngine("limits: a pool that may keep fewer closes those used longest ago", {}, async (stage) => {
   const clients = [stage.client(), stage.client(), stage.client()];
   const origins: RawPeer[] = [];
