@@ -63,9 +63,11 @@ export interface Port {
   /** Sends FIN once everything queued has left. Reading goes on. Idempotent. */
   shutdown(connection: number): void;
 
-  /** Gives the connection up at once: what is queued is dropped, its references released; the peer sees FIN
-   *  (or RST where the kernel holds unread bytes). To lose nothing: `shutdown`, wait for `ended` (with a
-   * deadline), then `close`. */
+  /**
+   * Gives the connection up at once: what is queued is dropped, its references released; the peer sees FIN (or
+   * RST where the kernel holds unread bytes). Of what was sent in the same batch not a byte has left. To lose
+   * nothing: `shutdown`, wait for `ended` (with a deadline), then `close`.
+   */
   close(connection: number): void;
 
   /** As `close`, but the peer sees RST (SO_LINGER 0): "this message was cut short". */

@@ -3,7 +3,7 @@
  * after.
  */
 import assert from "node:assert/strict";
-import { RECEIVE_BYTES } from "../../src/base/buffer-pool.ts";
+import { RECEIVE_BYTES, SMALL_SLOT_BYTES } from "../../src/base/buffer-pool.ts";
 import { Errno } from "../../src/contract/errno.ts";
 import { acceptOne, type Case, WAYS } from "./case.ts";
 import { peerWrites } from "./data-cases.ts";
@@ -89,6 +89,32 @@ const BOTH_WAYS = WAYS.flatMap(({ way, pairOf }): Case[] => [
       await fillUp(stage, pair);
       witness.close(seen);
       await arena.until("every slot is home", stage.slotsAreHome);
+    },
+  },
+  {
+    name: `${way}: of what is sent and given up in one batch not a byte leaves`,
+    async run(stage) {
+      const { arena, engine, witness } = stage;
+      const bySizes = [10, SMALL_SLOT_BYTES, 3 * RECEIVE_BYTES];
+      for (const bytes of bySizes) {
+        for (const isReset of [false, true]) {
+          for (const isAtEnd of [false, true]) {
+            const { seen, peer } = await pairOf(stage);
+            const giveUp = () => (isReset ? witness.reset(seen) : witness.close(seen));
+            witness.onReceived = (_seen, start) => {
+              engine.buffers.release(start);
+              witness.sendPattern(seen, patternOf(1), bytes);
+              if (!isAtEnd) giveUp();
+            };
+            witness.onEnd = () => {
+              if (isAtEnd && seen.sentBytes > 0 && !seen.isClosed) giveUp();
+            };
+            peer.write(patternOf(2).slice(0, 1));
+            await arena.until("the peer is told", () => peer.hasEnded || peer.failure !== "");
+            assert.equal(peer.receivedBytes, 0, `of ${bytes} bytes`);
+          }
+        }
+      }
     },
   },
   {
