@@ -14,7 +14,9 @@ import { HISTOGRAM_CELLS } from "../base/histogram.ts";
 /** Cell index of each counter within a block. */
 export const Counter = {
   workerPid: 0,
-  /** Client connections: accepted ever, open now, refused because of `clientsMax` or `clientsPerAddressMax`. */
+  /**
+   * Client connections: accepted ever, open now, refused because of `clientsMax` or `clientsPerAddressMax`.
+   */
   clientsAccepted: 1,
   clientsOpen: 2,
   clientsRefused: 3,
@@ -85,10 +87,15 @@ export const Counter = {
   errorNoRoute: 55,
   /** Requests and tunnels of a listener that was taken away, not over in time. */
   errorDrainCut: 56,
+  /** Calls of hooks; those that threw, promises that were late, calls that held the thread for too long. */
+  hookCalls: 62,
+  hooksThrown: 63,
+  hooksLate: 64,
+  hooksOverBudget: 65,
 } as const;
 export type Counter = (typeof Counter)[keyof typeof Counter];
 
-const COUNTER_CELLS = 64;
+const COUNTER_CELLS = 96;
 
 /** First cell of each histogram within a block. Values are microseconds. */
 export const HistogramCell = {

@@ -37,3 +37,20 @@ export interface Notices {
   /** After `drain`: nothing is in flight and no client connection is open any more. Once. */
   drained(): void;
 }
+
+/** A hook that did not do as it should. */
+export interface HookNotice {
+  /**
+   * `threw`, `late`: as in `HookFailureReason`. `over_budget`: it held the thread for too long. `stray`: an
+   * error that belongs to no call.
+   */
+  readonly kind: "threw" | "late" | "over_budget" | "stray";
+  /** The function: `onRequest`. */
+  readonly hook: string;
+  /** Where it comes from: a file, or the name of a built-in one. */
+  readonly source: string;
+  /** As in `HookRecord`; "" where it is not known. */
+  readonly route: string;
+  /** One sentence, or the error with the first places of its trace. */
+  readonly message: string;
+}

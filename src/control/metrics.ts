@@ -35,6 +35,12 @@ const CLASSES: readonly Word[] = [
   { cell: Counter.responses5xx, word: "5xx" },
 ];
 
+const HOOK_FAILURES: readonly Word[] = [
+  { cell: Counter.hooksThrown, word: "threw" },
+  { cell: Counter.hooksLate, word: "late" },
+  { cell: Counter.hooksOverBudget, word: "over_budget" },
+];
+
 const SIZES: readonly Word[] = [
   { cell: Counter.largeSlotsUsed, word: "large" },
   { cell: Counter.smallSlotsUsed, word: "small" },
@@ -61,6 +67,8 @@ export const METRICS: readonly Metric[] = [
   single("backend_reuses_total", "counter", Counter.originsReused, "Requests that found an open connection"),
   single("tunnels_total", "counter", Counter.tunnels, "WebSockets, tunnels and relayed connections made"),
   single("tunnels_open", "gauge", Counter.tunnelsOpen, "WebSockets, tunnels and relayed connections open"),
+  single("hook_calls_total", "counter", Counter.hookCalls, "Calls of hooks"),
+  labelled("hook_failures_total", "reason", HOOK_FAILURES, "Hooks that did not do as they should"),
   { ...labelled("buffers_used", "size", SIZES, "Buffers in use"), kind: "gauge" },
 ];
 

@@ -50,6 +50,13 @@ export interface WorkerStats {
     readonly reused: number;
   };
   readonly tunnels: { readonly open: number; readonly ever: number };
+  /** Calls of hooks, and those that threw, were late, or held the worker for too long. */
+  readonly hooks: {
+    readonly calls: number;
+    readonly threw: number;
+    readonly late: number;
+    readonly overBudget: number;
+  };
   /** Buffers in use. */
   readonly slots: { readonly large: number; readonly small: number };
   readonly bytes: {
@@ -148,6 +155,12 @@ export function workerStats(pid: number, { now, before, beforeMs, longBefore }: 
       reused: now[Counter.originsReused]!,
     },
     tunnels: { open: now[Counter.tunnelsOpen]!, ever: now[Counter.tunnels]! },
+    hooks: {
+      calls: now[Counter.hookCalls]!,
+      threw: now[Counter.hooksThrown]!,
+      late: now[Counter.hooksLate]!,
+      overBudget: now[Counter.hooksOverBudget]!,
+    },
     slots: { large: now[Counter.largeSlotsUsed]!, small: now[Counter.smallSlotsUsed]! },
     bytes: {
       clientIn: now[Counter.clientBytesIn]!,

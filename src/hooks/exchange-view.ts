@@ -1,0 +1,102 @@
+/** What the edge keeps of one exchange: its views, how far its chain has come, and what must end with it. */
+import { HeadOf, type Intercepted } from "../contract/interception.ts";
+import { BodyPipe, type PipeStage } from "./body-pipe.ts";
+import { gone } from "./header-fields.ts";
+import { HookError } from "./hook-error.ts";
+import type { HookContext, HookUpstream } from "./hooks.ts";
+import type { HookSurroundings } from "./link.ts";
+import { RequestView } from "./request-view.ts";
+import { ResponseView } from "./response-view.ts";
+
+export class ExchangeView implements HookContext {
+  readonly exchange: Intercepted;
+  readonly surroundings: HookSurroundings;
+  readonly request: RequestView;
+  response: ResponseView | null = null;
+  /** The moment that is going on (`Moment`); 0: none, its verdict is given. */
+  moment = 0;
+  /** Changes whenever what was waited for does not count any more. */
+  turn = 0;
+  isHeld = false;
+  /** Of the promise that is waited for. */
+  timer: NodeJS.Timeout | undefined = undefined;
+  #requestPipe: BodyPipe | null = null;
+  #responsePipe: BodyPipe | null = null;
+  #state: Record<string, unknown> | null = null;
+  #abort: AbortController | null = null;
+  #hasEnded = false;
+
+  constructor(exchange: Intercepted, surroundings: HookSurroundings) {
+    this.exchange = exchange;
+    this.surroundings = surroundings;
+    this.request = new RequestView(this);
+  }
+
+  get state(): Record<string, unknown> {
+    this.#state ??= {};
+    return this.#state;
+  }
+
+  get signal(): AbortSignal {
+    if (this.#abort === null) {
+      this.#abort = new AbortController();
+      if (this.#hasEnded || !this.exchange.isLive) this.#abort.abort(gone(this.exchange));
+      else this.watchEnd();
+    }
+    return this.#abort.signal;
+  }
+
+  responseView(): ResponseView {
+    this.response ??= new ResponseView(this);
+    return this.response;
+  }
+
+  upstreamView(): HookUpstream {
+    const { endpoint, cluster, attempts } = this.exchange;
+    return { endpoint, cluster, attempt: attempts };
+  }
+
+  /** From now on the end of the exchange ends what waits for it. */
+  watchEnd(): void {
+    this.exchange.onEnded ??= () => this.#ended();
+  }
+
+  /** Puts the body through `stage`. Throws a `HookError` where that cannot be. */
+  addStage(which: HeadOf, stage: PipeStage, keepsLength: boolean): void {
+    const isRequest = which === HeadOf.request;
+    const known = isRequest ? this.#requestPipe : this.#responsePipe;
+    if (known !== null) {
+      if (!known.takesStages) throw new HookError("too_late", "the body is on its way already");
+      if (known.keepsLength && !keepsLength)
+        throw new HookError("too_late", "the body was read before; transform it before you read it");
+      known.add(stage);
+      return;
+    }
+    const pipe = new BodyPipe(keepsLength);
+    const sink = this.exchange.transform(which, pipe, keepsLength);
+    if (sink === null) {
+      if (!this.exchange.isLive) throw gone(this.exchange);
+      if (this.exchange.mayTunnel)
+        throw new HookError("refused", "what is asked for is a tunnel: it has no body that could be read");
+      throw new HookError("too_late", "the body is on its way already");
+    }
+    pipe.connect(sink);
+    pipe.add(stage);
+    if (isRequest) this.#requestPipe = pipe;
+    else this.#responsePipe = pipe;
+  }
+
+  /** The moment is over: bodies may go. */
+  openPipes(): void {
+    this.#requestPipe?.open();
+    this.#responsePipe?.open();
+  }
+
+  #ended(): void {
+    this.#hasEnded = true;
+    this.turn++;
+    this.moment = 0;
+    clearTimeout(this.timer);
+    this.#abort?.abort(gone(this.exchange));
+  }
+}

@@ -1,0 +1,122 @@
+/** The field lines of a head, as hooks see them: the bytes themselves, read and edited where they lie. */
+import { HeadOf, type Intercepted } from "../contract/interception.ts";
+import { HookError } from "./hook-error.ts";
+import type { HookHeaders } from "./hooks.ts";
+import { fieldName, fieldsStart, fieldValue, findField, found, nextField, textIn } from "./wire-text.ts";
+
+export class HeaderFields implements HookHeaders {
+  readonly #exchange: Intercepted;
+  readonly #which: HeadOf;
+
+  constructor(exchange: Intercepted, which: HeadOf) {
+    this.#exchange = exchange;
+    this.#which = which;
+  }
+
+  get(name: string): string | null {
+    const wanted = fieldName(name);
+    const { memory } = this.#exchange;
+    const end = this.#end();
+    let next = findField(memory, this.#fields(), end, wanted);
+    if (next < 0) return null;
+    let value = textIn(memory, found.valueStart, found.valueEnd);
+    for (;;) {
+      next = findField(memory, next, end, wanted);
+      if (next < 0) return value;
+      value += `, ${textIn(memory, found.valueStart, found.valueEnd)}`;
+    }
+  }
+
+  getAll(name: string): string[] {
+    const wanted = fieldName(name);
+    const { memory } = this.#exchange;
+    const end = this.#end();
+    const values: string[] = [];
+    for (let next = this.#fields(); ; ) {
+      next = findField(memory, next, end, wanted);
+      if (next < 0) return values;
+      values.push(textIn(memory, found.valueStart, found.valueEnd));
+    }
+  }
+
+  has(name: string): boolean {
+    return findField(this.#exchange.memory, this.#fields(), this.#end(), fieldName(name)) >= 0;
+  }
+
+  set(name: string, value: string): void {
+    const bytes = fieldName(name);
+    if (!this.#exchange.setField(this.#which, bytes, fieldValue(name, value))) this.#refuse("set", name);
+  }
+
+  append(name: string, value: string): void {
+    const bytes = fieldName(name);
+    if (!this.#exchange.addField(this.#which, bytes, fieldValue(name, value))) this.#refuse("append", name);
+  }
+
+  delete(name: string): void {
+    if (!this.#exchange.removeField(this.#which, fieldName(name))) this.#refuse("delete", name);
+  }
+
+  *entries(): IterableIterator<[name: string, value: string]> {
+    // Collected before the first is given: the loop's body may edit.
+    yield* this.#lines();
+  }
+
+  [Symbol.iterator](): IterableIterator<[name: string, value: string]> {
+    return this.entries();
+  }
+
+  #lines(): [string, string][] {
+    const { memory } = this.#exchange;
+    const end = this.#end();
+    const lines: [string, string][] = [];
+    for (let next = this.#fields(); ; ) {
+      next = nextField(memory, next, end);
+      if (next < 0) return lines;
+      const name = textIn(memory, found.nameStart, found.nameEnd).toLowerCase();
+      lines.push([name, textIn(memory, found.valueStart, found.valueEnd)]);
+    }
+  }
+
+  /** Where its first field line begins. */
+  #fields(): number {
+    const exchange = this.#exchange;
+    const start = this.#which === HeadOf.request ? exchange.requestStart : exchange.responseStart;
+    if (start < 0 || !exchange.isLive) throw gone(exchange);
+    return fieldsStart(exchange.memory, start, this.#end());
+  }
+
+  #end(): number {
+    const exchange = this.#exchange;
+    return this.#which === HeadOf.request ? exchange.requestHeadEnd : exchange.responseHeadEnd;
+  }
+
+  #refuse(what: string, name: string): never {
+    const exchange = this.#exchange;
+    if (!exchange.isLive) throw gone(exchange);
+    const why = FRAMING_NAMES.has(name.toLowerCase())
+      ? "framing depends on it, and the proxy writes it"
+      : "it is too late for that, or there is no room in the head";
+    throw new HookError("refused", `cannot ${what} header field ${name}: ${why}`);
+  }
+}
+
+/** On these depends where a message ends; for messages only, the session has the last word. */
+const FRAMING_NAMES = new Set([
+  "content-length",
+  "transfer-encoding",
+  "connection",
+  "keep-alive",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "upgrade",
+  "host",
+]);
+
+/** What is thrown where bytes are asked for that are not there any more. */
+export function gone({ isLive }: Intercepted): HookError {
+  return isLive
+    ? new HookError("too_late", "the head was given back already; read it in an earlier hook")
+    : new HookError("ended", "the exchange is over: its client has gone, or has its answer");
+}

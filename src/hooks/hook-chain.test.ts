@@ -1,0 +1,326 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { FakeExchange } from "../../test/hooks/fake-exchange.ts";
+import { BLOCK_BYTES, Counter } from "../contract/counters.ts";
+import type { HookNotice } from "../contract/notices.ts";
+import { HookChain } from "./hook-chain.ts";
+import type { HookRecord, Hooks } from "./hooks.ts";
+import type { HookSurroundings } from "./link.ts";
+
+class World implements HookSurroundings {
+  readonly clusterNames = ["app", "canary"];
+  readonly cells = new Float64Array(BLOCK_BYTES / 8);
+  readonly told: HookNotice[] = [];
+  readonly strays: string[] = [];
+
+  tell(notice: HookNotice): void {
+    this.told.push(notice);
+  }
+
+  stray(where: string, error: unknown): void {
+    this.strays.push(`${where}: ${String(error)}`);
+  }
+}
+
+const never = new Promise<undefined>(() => {});
+
+function chainOf(world: World, ...all: readonly (Hooks & { timeoutMs?: number })[]): HookChain {
+  const links = all.map((hooks, index) => ({
+    name: `hooks-${index}.ts`,
+    hooks,
+    budgetMs: 1_000,
+    timeoutMs: hooks.timeoutMs ?? 10_000,
+    isClosed: hooks.onFailure !== "open",
+  }));
+  return new HookChain(links, world);
+}
+
+/** Lets promises settle. */
+async function settle(): Promise<void> {
+  for (let i = 0; i < 20; i++) await null;
+}
+
+/** Fails with the message of `what` a moment later. */
+const failing = (what: string) => () => Promise.reject(new Error(what));
+const later = (ms: number) => new Promise<undefined>((resolve) => setTimeout(resolve, ms));
+
+const VERDICTS: readonly {
+  name: string;
+  hooks: readonly (Hooks & { timeoutMs?: number })[];
+  verdicts: readonly string[];
+  told?: readonly string[];
+  waitMs?: number;
+}[] = [
+  { name: "nothing returned: it goes on, never held", hooks: [{ onRequest() {} }], verdicts: [] },
+  {
+    name: "an answer",
+    hooks: [{ onRequest: () => ({ status: 401 }) }],
+    verdicts: ["answer 401"],
+  },
+  {
+    name: "an answer ends the chain",
+    hooks: [{ onRequest: () => ({ status: 401 }) }, { onRequest: () => assert.fail("not asked") }],
+    verdicts: ["answer 401"],
+  },
+  {
+    name: "a promise of nothing",
+    hooks: [{ onRequest: async () => undefined }],
+    verdicts: ["hold", "proceed"],
+  },
+  {
+    name: "several promises hold once",
+    hooks: [{ onRequest: async () => undefined }, {}, { onRequest: async () => undefined }],
+    verdicts: ["hold", "proceed"],
+  },
+  {
+    name: "a promise of an answer",
+    hooks: [{ onRequest: async () => ({ status: 403 }) }],
+    verdicts: ["hold", "answer 403"],
+  },
+  {
+    name: "thrown, closed",
+    hooks: [
+      {
+        onRequest() {
+          throw new Error("no");
+        },
+      },
+    ],
+    verdicts: ["fail hook_threw"],
+    told: ["threw"],
+  },
+  {
+    name: "thrown, open: the next is asked",
+    hooks: [
+      {
+        onFailure: "open",
+        onRequest() {
+          throw new Error("no");
+        },
+      },
+      { onRequest: () => ({ status: 200 }) },
+    ],
+    verdicts: ["answer 200"],
+    told: ["threw"],
+  },
+  {
+    name: "rejected, closed",
+    hooks: [{ onRequest: failing("no") }],
+    verdicts: ["hold", "fail hook_threw"],
+    told: ["threw"],
+  },
+  {
+    name: "rejected, open",
+    hooks: [{ onFailure: "open", onRequest: failing("no") }],
+    verdicts: ["hold", "proceed"],
+    told: ["threw"],
+  },
+  {
+    name: "late, closed",
+    hooks: [{ timeoutMs: 5, onRequest: () => never }],
+    verdicts: ["hold", "fail hook_late"],
+    told: ["late"],
+    waitMs: 30,
+  },
+  {
+    name: "late, open",
+    hooks: [{ timeoutMs: 5, onFailure: "open", onRequest: () => never }],
+    verdicts: ["hold", "proceed"],
+    told: ["late"],
+    waitMs: 30,
+  },
+  {
+    name: "settled after it was late: no second verdict",
+    hooks: [{ timeoutMs: 5, onRequest: async () => later(15).then(() => ({ status: 200 })) }],
+    verdicts: ["hold", "fail hook_late"],
+    told: ["late"],
+    waitMs: 60,
+  },
+  {
+    name: "no answer at all, closed",
+    hooks: [{ onRequest: () => ({ status: 99 }) }],
+    verdicts: ["fail hook_threw"],
+    told: ["threw"],
+  },
+  {
+    name: "no answer at all, open",
+    hooks: [{ onFailure: "open", onRequest: () => "yes" as never }],
+    verdicts: [],
+    told: ["threw"],
+  },
+  {
+    name: "a field of an answer that is the proxy's",
+    hooks: [{ onRequest: () => ({ status: 200, headers: { "Content-Length": "5" } }) }],
+    verdicts: ["fail hook_threw"],
+    told: ["threw"],
+  },
+];
+
+for (const { name, hooks, verdicts, told = [], waitMs = 0 } of VERDICTS)
+  test(`verdict: ${name}`, async () => {
+    const world = new World();
+    const exchange = new FakeExchange();
+    chainOf(world, ...hooks).request(exchange);
+    await settle();
+    // Timers of this size are what is tested here; they fire in order, however late.
+    if (waitMs > 0) await later(waitMs);
+    assert.deepEqual(exchange.verdicts, verdicts);
+    const kinds = world.told.map(({ kind }) => kind);
+    assert.deepEqual(kinds, told);
+    assert.equal(world.cells[Counter.hooksThrown], told.filter((kind) => kind === "threw").length);
+    assert.equal(world.cells[Counter.hooksLate], told.filter((kind) => kind === "late").length);
+  });
+
+test("what is thrown is told with its place, and bounded", () => {
+  const world = new World();
+  const hooks: Hooks = {
+    onRequest() {
+      throw new TypeError("x".repeat(5_000));
+    },
+  };
+  chainOf(world, hooks).request(new FakeExchange());
+  const [{ message, hook, source, route }] = world.told as [HookNotice];
+  assert.deepEqual({ hook, source, route }, { hook: "onRequest", source: "hooks-0.ts", route: "shop" });
+  assert.match(message, /^TypeError: xxx/);
+  assert.ok(message.length < 700);
+});
+
+test("a call over its budget is counted and told, and goes on", () => {
+  const world = new World();
+  const spin = () => {
+    for (const endMs = performance.now() + 3; performance.now() < endMs; );
+  };
+  const exchange = new FakeExchange();
+  const link = { name: "a.ts", hooks: { onRequest: spin }, budgetMs: 1, timeoutMs: 1_000, isClosed: true };
+  new HookChain([link], world).request(exchange);
+  assert.deepEqual(exchange.verdicts, []);
+  assert.equal(world.cells[Counter.hooksOverBudget], 1);
+  assert.match(world.told[0]!.message, /^it held the worker for \d+\.\d ms, its budget is 1 ms$/);
+});
+
+test("on the way in hooks are called in order, on the way out in reverse", () => {
+  const calls: string[] = [];
+  const hooks = (name: string): Hooks => ({
+    onRequest: () => void calls.push(`request ${name}`),
+    onUpstream: () => void calls.push(`upstream ${name}`),
+    onResponse: () => void calls.push(`response ${name}`),
+    onLog: () => void calls.push(`log ${name}`),
+  });
+  const exchange = new FakeExchange();
+  const chain = chainOf(new World(), hooks("a"), hooks("b"));
+  chain.request(exchange);
+  chain.upstream(exchange);
+  chain.response(exchange);
+  chain.log(exchange);
+  assert.deepEqual(calls, [
+    ...["request a", "request b", "upstream a", "upstream b"],
+    ...["response b", "response a", "log a", "log b"],
+  ]);
+});
+
+test("the client leaves while a hook waits: no verdict, the signal says so, edits throw", async () => {
+  const exchange = new FakeExchange();
+  const seen: string[] = [];
+  const world = new World();
+  const chain = chainOf(world, {
+    async onRequest(request, { signal }) {
+      await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
+      seen.push(String((signal.reason as Error).name), String(request.signal.aborted));
+      assert.throws(() => request.headers.set("x-a", "1"), { name: "HookError", code: "ended" });
+      assert.throws(() => request.method, { name: "HookError", code: "ended" });
+      assert.throws(() => request.headers.get("host"), { name: "HookError", code: "ended" });
+      seen.push("done");
+      return { status: 200 };
+    },
+  });
+  chain.request(exchange);
+  exchange.end();
+  await settle();
+  assert.deepEqual(seen, ["HookError", "true", "done"]);
+  assert.deepEqual(exchange.verdicts, ["hold"]);
+  assert.deepEqual(world.told, []);
+});
+
+test("state is shared by the hooks of an exchange and by its moments, and by no other", () => {
+  const seen: unknown[] = [];
+  const chain = chainOf(
+    new World(),
+    {
+      onRequest(request) {
+        request.state.user = "ada";
+      },
+    },
+    {
+      onResponse: (_response, request, context) =>
+        void seen.push(context.state === request.state, request.state.user),
+    },
+  );
+  const [one, other] = [new FakeExchange(), new FakeExchange()];
+  chain.request(one);
+  chain.response(one);
+  chain.response(other);
+  assert.deepEqual(seen, [true, "ada", true, undefined]);
+});
+
+test("an error can be answered, and a hook that fails there leaves the usual answer", () => {
+  const world = new World();
+  const chain = chainOf(world, {
+    onError({ reason, message, status, by }) {
+      if (reason === "other") throw new Error("no");
+      return { status: 200, headers: { "x-reason": `${reason} ${message} ${status} ${by}` } };
+    },
+  });
+  const exchange = new FakeExchange();
+  Object.assign(exchange, {
+    failureReason: "no_endpoint",
+    failureText: "none is up",
+    failureBy: "proxy",
+    status: 503,
+  });
+  chain.error(exchange);
+  assert.equal(exchange.answerLines, "x-reason: no_endpoint none is up 503 proxy\r\n");
+  const other = new FakeExchange();
+  other.failureReason = "other";
+  chain.error(other);
+  assert.deepEqual(other.verdicts, []);
+  assert.equal(world.told.length, 1);
+});
+
+test("the record of an exchange is plain data", () => {
+  const records: HookRecord[] = [];
+  const chain = chainOf(new World(), { onLog: (record) => void records.push(record) });
+  const exchange = new FakeExchange("POST /a?b HTTP/1.1\r\nHost: shop\r\nX-Request-Id: 7\r\n\r\n");
+  Object.assign(exchange, { status: 201, endpoint: "b:1", cluster: "app", attempts: 2, requestBodyBytes: 5 });
+  chain.log(exchange);
+  assert.deepEqual(JSON.parse(JSON.stringify(records)), [
+    {
+      ...{ id: "7", method: "POST", target: "/a?b", host: "shop", route: "shop", client: "192.0.2.7" },
+      ...{ status: 201, durationMs: 250, requestBytes: 5, responseBytes: 0 },
+      ...{ cluster: "app", endpoint: "b:1", attempts: 2, failure: "" },
+    },
+  ]);
+});
+
+test("a log hook that throws or rejects disturbs nobody", async () => {
+  const world = new World();
+  let called = 0;
+  const chain = chainOf(
+    world,
+    {
+      onLog() {
+        throw new Error("a");
+      },
+    },
+    { onLog: failing("b") },
+    { onLog: () => void called++ },
+  );
+  const exchange = new FakeExchange();
+  exchange.requestStart = -1;
+  chain.log(exchange);
+  await settle();
+  assert.equal(called, 1);
+  assert.deepEqual(
+    world.told.map(({ message }) => message.slice(0, 8)),
+    ["Error: a", "Error: b"],
+  );
+});
