@@ -47,7 +47,7 @@ export type ToWorker =
    * cut when they have not in so much time. Answered by `unlistened`, as soon as nothing is accepted any more.
    */
   | { readonly type: "unlisten"; readonly number: number; readonly drainTimeoutMs: number }
-  /** Stop accepting, finish what is in flight, then exit 0. */
+  /** Take the accept queues, close the listening descriptors, finish what is in flight, then exit 0. */
   | { readonly type: "drain" }
   /** Exit at once. */
   | { readonly type: "stop" };
@@ -79,7 +79,7 @@ export type FromWorker =
   | { readonly type: "endpoint"; readonly address: string; readonly errno: number }
   /** The whole counter block, once a second, where there is no shared segment. */
   | { readonly type: "counters"; readonly cells: Float64Array }
-  /** After `drain`: what waited in the accept queues has been taken. */
+  /** After `drain`: what waited in the accept queues has been taken, and the descriptors are closed. */
   | { readonly type: "queues-taken" }
   /** Nothing is in flight any more; it exits with 0 after this. */
   | { readonly type: "drained" };

@@ -8,7 +8,8 @@ import { flushCompileCache } from "node:module";
 import type { FromWorker, ToWorker } from "../contract/worker-messages.ts";
 import { type Surroundings, Worker } from "./worker.ts";
 
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"] as const) process.on(signal, () => {});
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR2"] as const)
+  process.on(signal, () => {});
 
 const surroundings: Surroundings = {
   send(message: FromWorker) {

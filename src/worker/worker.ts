@@ -20,8 +20,6 @@ const COUNTERS_MS = 1_000;
 /** How often the system's clock is compared with the engine's, and what counts as set. */
 const CLOCK_MS = 1_000;
 const CLOCK_STEP_MS_MIN = 250;
-/** The engine takes the accept queues in its next batches: this is some of them. */
-const TAKE_QUEUES_MS = 10;
 
 /** What the worker needs of its process. */
 export interface Surroundings {
@@ -105,12 +103,17 @@ export class Worker {
     this.#ticks.push(setInterval(tick, ms).unref());
   }
 
+  /**
+   * Its listening descriptors are closed, not only left alone: sockets that a successor has taken over end
+   * with that one, however long this one still has clients.
+   */
   #drain(): void {
     if (this.#draining || this.#ended) return;
     this.#draining = true;
+    const closed = this.#engine.listenerAddresses.map((_, number) => this.#engine.removeListener(number));
     this.#engine.stopAccepting();
     this.#session.drain();
-    setTimeout(() => this.#surroundings.send({ type: "queues-taken" }), TAKE_QUEUES_MS);
+    void Promise.all(closed).then(() => this.#surroundings.send({ type: "queues-taken" }));
   }
 
   /** The engine's clock never steps; the system's does when it is set, or was asleep. */

@@ -38,7 +38,7 @@ export class ListenerTable {
   /** Who waits for the end of a listener, by its number. */
   readonly #waiting = new Map<number, () => void>();
 
-  /** Opens all of `sources`, or none. `blocking`: how the engine wants its descriptors. */
+  /** Opens all of `sources`, or none. `blocking`: how the engine wants accepted descriptors. */
   constructor(sources: readonly (ListenerSource | null)[], blocking: boolean) {
     this.#blocking = blocking;
     try {
@@ -60,7 +60,9 @@ export class ListenerTable {
     const owned = !inherited || source.owned === true;
     const fd = inherited ? source.fd : openListener(source, { reusePort: source.reusePort === true });
     prepareListener(fd);
-    setBlocking(fd, this.#blocking);
+    // Other processes may accept from it too, by whatever engine: none must ever wait in accept4. io_uring
+    // waits for a connection all the same.
+    setBlocking(fd, false);
     while (this.list.length <= number) this.#append();
     this.list[number] = { fd, owned, armed: false, cancelling: false, leaving: false, done: false };
     const address = listenerAddress(fd);
@@ -87,14 +89,12 @@ export class ListenerTable {
     for (const [number, listener] of this.list.entries()) {
       if (listener.done || listener.armed || !(all || listener.leaving)) continue;
       listener.done = true;
-      setBlocking(listener.fd, false);
       for (let fd = 0; fd !== -1; ) {
         fd = calls.accept4(listener.fd, 0, 0, SOCK_CLOEXEC | (this.#blocking ? 0 : SOCK_NONBLOCK));
         if (fd >= 0) admit(fd, number);
         else if (calls.errno() === EINTR || calls.errno() === ECONNABORTED) fd = 0;
       }
       if (listener.owned || listener.leaving) calls.close(listener.fd);
-      else if (this.#blocking) setBlocking(listener.fd, true);
       if (listener.leaving) this.#left(number);
     }
   }
