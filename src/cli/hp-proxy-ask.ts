@@ -1,10 +1,11 @@
-/** `hp-proxy reload` and `hp-proxy healthcheck`: ask a running proxy, and say what it answered. */
+/** `hp-proxy reload`, `hp-proxy upgrade` and `hp-proxy healthcheck`: ask a running proxy, and say what it answered. */
 import { get } from "node:http";
 import { errorsText } from "../config/config-error.ts";
 import { type Arguments, type KnownFlags, readArguments } from "../control/arguments.ts";
 import {
   askReadiness,
   askReload,
+  askUpgrade,
   ControlUnavailable,
   controlFolder,
   defaultControlPath,
@@ -22,6 +23,20 @@ const RELOAD_HELP = `hp-proxy reload: has a running proxy read its configuration
 
 Prints what has changed. Exit status 0: the new configuration is in force in every worker;
 1: something is wrong, which is told, and the old one stays.
+`;
+
+const UPGRADE_HELP = `hp-proxy upgrade: has a new process take over from a running proxy
+
+  hp-proxy upgrade               the only proxy of this user
+  hp-proxy upgrade PID           that process
+
+  --control PATH                 ask here (HP_PROXY_CONTROL)
+  -h, --help                     this text
+
+The new process is started as the old one was, from what is installed now, and inherits its
+listening sockets; the old one finishes what is in flight, within drainTimeout, and ends.
+Exit status 0: a new process has taken over. 1: none has, for the reason that is told, and the
+old one goes on.
 `;
 
 const HEALTHCHECK_HELP = `hp-proxy healthcheck: does a running proxy take requests?
@@ -54,6 +69,22 @@ export async function runReload(argv: readonly string[], environment: Environmen
     const what = changes.length === 0 ? "nothing has changed" : "the new configuration is in force";
     print(`hp-proxy reload: ${what}\n${lines(changes)}`);
     return errors.length === 0 ? 0 : failed(lines(errors));
+  });
+}
+
+/** Resolves to the exit status. */
+export async function runUpgrade(argv: readonly string[], environment: Environment): Promise<number> {
+  const { given, pid } = readAsk(argv, { valued: ["control"], switches: ["help"], short: { h: "help" } });
+  if (given.errors.length > 0) return failed(errorsText("hp-proxy upgrade", given.errors, ""));
+  if (given.switches.has("help")) return print(UPGRADE_HELP);
+  return await asking("hp-proxy upgrade", async () => {
+    const { done, oldPid, newPid, errors } = await askUpgrade(await pathOf(given, pid, environment));
+    if (done)
+      return print(
+        `hp-proxy upgrade: process ${newPid} has taken over; ${oldPid} finishes what is in flight\n`,
+      );
+    const lines = errors.map((text) => `  ${text}\n`).join("");
+    return failed(`hp-proxy upgrade: process ${oldPid} goes on as before\n${lines}`);
   });
 }
 

@@ -55,7 +55,10 @@ export async function runStats(argv: readonly string[], environment: Environment
 export async function controlPath(named: string | undefined, environment: Environment): Promise<string> {
   if (named !== undefined && named !== "") return named;
   const folder = controlFolder(environment);
-  const found = await findProxies(folder);
+  const all = await findProxies(folder);
+  // Those that end are of no interest beside others.
+  const serving = all.filter(({ report }) => !report.draining);
+  const found = serving.length > 0 ? serving : all;
   if (found.length === 1) return found[0]!.path;
   if (found.length === 0) {
     throw new ControlUnavailable(

@@ -1,16 +1,18 @@
 /** The command `hp-proxy`: says which command was meant, and leaves the rest to it. */
 
 import { nearest } from "../base/suggestion.ts";
-import { errorsText } from "../config/config-error.ts";
+import { errorsText, errorText } from "../config/config-error.ts";
 import { findConfigs } from "../config/load-config.ts";
 import { readArguments } from "../control/arguments.ts";
 import { helpText } from "../control/help.ts";
+import { takePassedSockets } from "../control/inheritance.ts";
 import { loadAnew } from "../control/load-anew.ts";
 import { loadConfiguration } from "../control/load-configuration.ts";
 import type { Environment } from "../control/options.ts";
+import { Predecessor } from "../control/predecessor.ts";
 import { PROXY_FLAGS } from "../control/read-configuration.ts";
 import { ExitStatus, runProxy } from "../control/run.ts";
-import { runHealthcheck, runReload } from "./hp-proxy-ask.ts";
+import { runHealthcheck, runReload, runUpgrade } from "./hp-proxy-ask.ts";
 import { runCheck, runInit, runPrint } from "./hp-proxy-config.ts";
 import { runDemo } from "./hp-proxy-demo.ts";
 import { runExplain } from "./hp-proxy-explain.ts";
@@ -26,6 +28,7 @@ const COMMANDS = [
   "demo",
   "stats",
   "reload",
+  "upgrade",
   "healthcheck",
   "help",
   "version",
@@ -54,6 +57,8 @@ export async function main(argv: readonly string[], environment: Environment): P
       return await runStats(rest, environment);
     case "reload":
       return await runReload(rest, environment);
+    case "upgrade":
+      return await runUpgrade(rest, environment);
     case "healthcheck":
       return await runHealthcheck(rest, environment);
     case "help":
@@ -79,8 +84,11 @@ async function run(argv: readonly string[], environment: Environment): Promise<n
   const given = readArguments(argv, flags);
   if (given.switches.has("help")) return print(helpText());
   if (given.switches.has("version")) return print(`hp-proxy ${packageVersion()}\n`);
+  const passed = takePassedSockets(process.env, process.pid);
+  const predecessor = await Predecessor.meet(process.env);
   const result = await loadConfiguration(process.cwd(), given, environment);
   if ("errors" in result) {
+    await predecessor?.fail(result.errors.map(errorText));
     process.stderr.write(errorsText("hp-proxy", result.errors));
     return ExitStatus.failed;
   }
@@ -90,6 +98,7 @@ async function run(argv: readonly string[], environment: Environment): Promise<n
     environment,
     load: (files) => loadAnew(question, files),
     watch: given.switches.has("watch"),
+    inheritance: { passed, predecessor },
   });
 }
 

@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ReloadResult } from "./reload.ts";
 import type { StatsReport } from "./stats-report.ts";
+import type { UpgradeResult } from "./upgrade.ts";
 
 export interface Answering {
   report(): StatsReport;
@@ -10,6 +11,7 @@ export interface Answering {
   /** In Prometheus' text form. */
   metrics(): string;
   reload(why: string): Promise<ReloadResult>;
+  upgrade(why: string): Promise<UpgradeResult>;
 }
 
 interface Answer {
@@ -45,9 +47,10 @@ async function answerTo(
   { method, url }: IncomingMessage,
 ): Promise<Answer> {
   const target = (url ?? "").split("?", 1)[0];
-  if (mayChange && target === "/reload") {
+  if (mayChange && (target === "/reload" || target === "/upgrade")) {
     if (method !== "POST") return { status: 405, type: TEXT, text: "POST it\n" };
-    return { status: 200, type: JSON_TYPE, text: JSON.stringify(await proxy.reload("hp-proxy reload")) };
+    const change = target === "/reload" ? proxy.reload("hp-proxy reload") : proxy.upgrade("hp-proxy upgrade");
+    return { status: 200, type: JSON_TYPE, text: JSON.stringify(await change) };
   }
   if (method !== "GET" && method !== "HEAD") return { status: 405, type: TEXT, text: "only GET and HEAD\n" };
   switch (target) {

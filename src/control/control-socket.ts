@@ -5,14 +5,15 @@
  * Places, by default: a folder `hp-proxy` in $XDG_RUNTIME_DIR, in /run for root, else `hp-proxy-UID` in the
  * folder for temporary files; in it one socket for each process, named by its number.
  */
-import { chmod, lstat, mkdir, readdir, rm } from "node:fs/promises";
+import { chmod, lstat, mkdir, readdir, rename, rm } from "node:fs/promises";
 import { createServer, request, type Server } from "node:http";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { type Answering, answer } from "./answering.ts";
 import type { ReloadResult } from "./reload.ts";
 import type { StatsReport } from "./stats-report.ts";
+import type { UpgradeResult } from "./upgrade.ts";
 
 /** The control socket cannot be opened, or nothing answers there. `message` is a sentence for people. */
 export class ControlUnavailable extends Error {
@@ -20,8 +21,10 @@ export class ControlUnavailable extends Error {
 }
 
 const ANSWER_TIMEOUT_MS = 2_000;
-/** Names are resolved and sockets opened meanwhile. */
-const RELOAD_TIMEOUT_MS = 120_000;
+/** Names are resolved, sockets opened and processes started meanwhile. */
+const CHANGE_TIMEOUT_MS = 120_000;
+/** For answers that are under way when the socket closes. */
+const CLOSE_MS_MAX = 1_000;
 const USER_ONLY = 0o700;
 
 /** The folder of the default sockets. */
@@ -40,16 +43,21 @@ export function defaultControlPath(folder: string, pid: number): string {
 
 export interface ControlSocket {
   readonly path: string;
+  /** From now on whoever opens `path` reaches this one, and before that whoever was there: never nobody. */
+  publish(): Promise<void>;
+  /** Answers what was asked, and removes `path` unless another is there by now. */
   close(): Promise<void>;
 }
 
 /**
- * Opens the control socket at `path`, or at the default place for "". A dead socket in the way is removed.
+ * Opens the control socket for `path`, or for the default place where that is "". It is reached there from
+ * `publish` on. A dead socket in the way is replaced, and so is that of the process `predecessorPid`.
  */
 export async function openControlSocket(
   path: string,
   folder: string,
   proxy: Answering,
+  predecessorPid = 0,
 ): Promise<ControlSocket> {
   const where = path === "" ? defaultControlPath(folder, process.pid) : path;
   if (path === "" && process.platform !== "win32") {
@@ -59,14 +67,25 @@ export async function openControlSocket(
   const server = createServer((question, response) => {
     void answer(proxy, true, question, response);
   });
-  await removeDead(where);
-  await listen(server, where);
+  await assertReplaceable(where, predecessorPid);
+  // A socket that is made under another name and then renamed is never missing where it is looked for; and
+  // Node, which removes what it has made, leaves alone what somebody else has put there since.
+  const made = process.platform === "win32" ? where : join(dirname(where), `.${process.pid}`);
+  if (made !== where) await rm(made, { force: true });
+  await listen(server, made, where);
   server.unref();
+  const inode = made === where ? 0 : (await lstat(made)).ino;
   return {
     path: where,
+    async publish() {
+      if (made !== where) await rename(made, where);
+    },
     async close() {
-      server.closeAllConnections();
+      const late = setTimeout(() => server.closeAllConnections(), CLOSE_MS_MAX);
       await new Promise((resolve) => server.close(resolve));
+      clearTimeout(late);
+      const found = inode === 0 ? undefined : await lstat(where).catch(() => undefined);
+      if (found?.ino === inode) await rm(where, { force: true });
     },
   };
 }
@@ -114,25 +133,25 @@ function isAlive(pid: number): boolean {
   }
 }
 
-async function removeDead(path: string): Promise<void> {
+async function assertReplaceable(path: string, predecessorPid: number): Promise<void> {
   if (process.platform === "win32") return;
   const found = await lstat(path).catch(() => undefined);
   if (found === undefined) return;
   if (!found.isSocket())
     throw new ControlUnavailable(`${path} is there and is not a socket; choose another --control`);
   const answer = await readStats(path).catch(() => undefined);
-  if (answer !== undefined)
+  if (answer !== undefined && answer.pid !== predecessorPid)
     throw new ControlUnavailable(`process ${answer.pid} has its control socket at ${path}`);
-  await rm(path, { force: true });
 }
 
-async function listen(server: Server, path: string): Promise<void> {
+/** Listens at `made`; errors tell of `path`. */
+async function listen(server: Server, made: string, path: string): Promise<void> {
   // The socket file gets its mode as it is made: nobody can slip in before chmod.
   const mask = process.umask(0o177);
   try {
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
-      server.listen(path, resolve);
+      server.listen(made, resolve);
     });
   } catch (error) {
     throw new ControlUnavailable(
@@ -141,7 +160,7 @@ async function listen(server: Server, path: string): Promise<void> {
   } finally {
     process.umask(mask);
   }
-  if (process.platform !== "win32") await chmod(path, 0o600);
+  if (process.platform !== "win32") await chmod(made, 0o600);
 }
 
 /** Asks the proxy at `path` for its figures. Rejects with `ControlUnavailable`. */
@@ -151,7 +170,12 @@ export async function readStats(path: string): Promise<StatsReport> {
 
 /** Has the proxy at `path` read its configuration again. Rejects with `ControlUnavailable`. */
 export async function askReload(path: string): Promise<ReloadResult> {
-  return JSON.parse((await ask(path, "POST", "/reload", RELOAD_TIMEOUT_MS)).text) as ReloadResult;
+  return JSON.parse((await ask(path, "POST", "/reload", CHANGE_TIMEOUT_MS)).text) as ReloadResult;
+}
+
+/** Has the proxy at `path` start one that takes over from it. Rejects with `ControlUnavailable`. */
+export async function askUpgrade(path: string): Promise<UpgradeResult> {
+  return JSON.parse((await ask(path, "POST", "/upgrade", CHANGE_TIMEOUT_MS)).text) as UpgradeResult;
 }
 
 /** Why the proxy at `path` is not ready; "" when it is. Rejects with `ControlUnavailable`. */

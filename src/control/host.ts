@@ -6,6 +6,8 @@
 export interface Host {
   /** A listening socket, not accepted from here. Throws an error with a `code`, as node:net's listen does. */
   openListener(address: { host: string; port: number }, options: { reusePort: boolean }): number;
+  /** Whether `fd` is a socket that listens for streams. */
+  isListening(fd: number): boolean;
   /** Where it is bound, in `Port.connect`'s form. */
   listenerAddress(fd: number): string;
   /** From now on a new client of that socket hears nothing; one whose handshake is under way finishes it. */
@@ -39,6 +41,7 @@ export async function loadHost(): Promise<Host | string> {
     ]);
     const host: Host = {
       openListener: sockets.openListener,
+      isListening: sockets.isListening,
       listenerAddress: sockets.listenerAddress,
       dropNewHandshakes: (fd) => void sockets.dropNewHandshakes(fd),
       endListening: (fd) => void loadSyscalls().shutdown(fd, SHUT_RD),

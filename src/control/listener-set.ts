@@ -2,12 +2,17 @@
  * The listeners of a running proxy: which there are, under which number, and what becomes of them when the
  * configuration changes. A listener is known by its configured address, so one that stays is not touched.
  */
+import { closeSync } from "node:fs";
+import { assert } from "../base/assert.ts";
 import { LISTENERS_MAX, type ListenerSource } from "../contract/port.ts";
 import type { Host } from "./host.ts";
+import type { InheritedListener } from "./inheritance.ts";
 import {
+  adoptListener,
   endSocket,
   extendListener,
   HANDSHAKE_MS,
+  isInherited,
   type ListenAddress,
   ListenFailed,
   listenText,
@@ -32,9 +37,13 @@ export class ListenerSet {
   #open: readonly OpenListener[] = [];
   /** Numbers of listeners that were removed, until when they may still have clients (performance.now). */
   readonly #resting = new Map<number, number>();
+  /** Until the first `prepare`. */
+  #inherited: readonly InheritedListener[];
 
-  constructor(host: Host | undefined) {
+  /** `inherited`: sockets that the first `prepare` takes where they fit. They need a host. */
+  constructor(host: Host | undefined, inherited: readonly InheritedListener[] = []) {
     this.#host = host;
+    this.#inherited = inherited;
   }
 
   /** In the order of the configuration. */
@@ -54,12 +63,16 @@ export class ListenerSet {
       const at = rest.findIndex(({ host, port }) => host === each.host && port === each.port);
       return at < 0 ? undefined : rest.splice(at, 1)[0];
     });
-    const passing = new Set(rest.map(({ address }) => Number(address.slice(address.lastIndexOf(":") + 1))));
+    const { adopted, left } = await this.#distribute(wanted);
+    const passing = new Set(
+      [...rest, ...left].map(({ address }) => Number(address.slice(address.lastIndexOf(":") + 1))),
+    );
     const added: OpenListener[] = [];
     const next: OpenListener[] = [];
     try {
       for (const [at, each] of wanted.entries()) {
-        const listener = kept[at] ?? (await this.#openOne(each, [...next, ...added], indexes, passing));
+        const open = () => this.#openOne(each, [...next, ...added], indexes, passing, adopted[at]);
+        const listener = kept[at] ?? (await open());
         if (kept[at] === undefined) added.push(listener);
         next.push(listener);
       }
@@ -67,7 +80,39 @@ export class ListenerSet {
       this.#endAll(added);
       throw error;
     }
+    for (const fd of left.flatMap(({ fds }) => fds)) closeSync(fd);
     return { next, added, removed: rest };
+  }
+
+  /** What a process that takes over inherits. */
+  get heritage(): readonly InheritedListener[] {
+    return this.#open.map(({ host, port, address, isPassed, fds }) => {
+      const inOrder = [...fds].sort(([one], [two]) => one - two).map(([, fd]) => fd);
+      return { host, port, address, isPassed, fds: [...new Set(inOrder)], name: "" };
+    });
+  }
+
+  /** Sockets that others accept from as well. */
+  get shared(): readonly number[] {
+    return this.#open.flatMap(({ shared }) => [...shared]);
+  }
+
+  /** Whoever we inherited from has let go: its sockets are ours alone, but for those that were passed. */
+  own(): void {
+    for (const { isPassed, shared } of this.#open) if (!isPassed) shared.clear();
+  }
+
+  /** Somebody else goes on with `fds`: our copies are closed. Workers have copies of their own. */
+  release(fds: ReadonlySet<number>): void {
+    const released = new Set<number>();
+    for (const listener of this.#open)
+      for (const [index, fd] of listener.fds) {
+        if (!fds.has(fd)) continue;
+        listener.fds.delete(index);
+        listener.shared.delete(fd);
+        released.add(fd);
+      }
+    for (const fd of released) closeSync(fd);
   }
 
   /** `change` is what counts; those removed go on until they are ended one by one. */
@@ -133,9 +178,9 @@ export class ListenerSet {
    */
   dropNewHandshakes(listeners: readonly OpenListener[], index = -1): number {
     let dropped = 0;
-    for (const { fds } of listeners)
+    for (const { fds, shared } of listeners)
       for (const [worker, fd] of fds) {
-        if (index >= 0 && worker !== index) continue;
+        if ((index >= 0 && worker !== index) || shared.has(fd)) continue;
         this.#host?.dropNewHandshakes(fd);
         dropped++;
       }
@@ -160,19 +205,45 @@ export class ListenerSet {
     for (const listener of listeners) for (const index of [...listener.fds.keys()]) this.end(listener, index);
   }
 
-  #openOne(
+  /** Which inherited listener each of `wanted` takes, and those that none wants. */
+  async #distribute(wanted: readonly ListenAddress[]) {
+    const left = [...this.#inherited];
+    this.#inherited = [];
+    const adopted: (InheritedListener | undefined)[] = [];
+    for (const each of wanted) {
+      const fits = await Promise.all(left.map((found) => isInherited(found, each)));
+      const at = fits.indexOf(true);
+      adopted.push(at < 0 ? undefined : left.splice(at, 1)[0]);
+    }
+    // What a predecessor had and we do not want, it ends itself.
+    const unwanted = left.filter(({ isPassed, port }) => isPassed && port < 0);
+    if (unwanted.length > 0) throw new ListenFailed(unwanted.map(unwantedText).join("; "), "", 0);
+    return { adopted, left };
+  }
+
+  async #openOne(
     wanted: ListenAddress,
     others: readonly OpenListener[],
     indexes: readonly number[],
     passing: ReadonlySet<number>,
+    found: InheritedListener | undefined,
   ): Promise<OpenListener> {
     const nowMs = performance.now();
     for (const [number, untilMs] of this.#resting) if (untilMs <= nowMs) this.#resting.delete(number);
     const taken = new Set([...this.#open, ...others].map(({ number }) => number));
     let number = 0;
     while (taken.has(number) || this.#resting.has(number)) number++;
-    if (number < LISTENERS_MAX) return openListener(this.#host, number, wanted, indexes, passing);
+    if (number < LISTENERS_MAX) {
+      if (found === undefined) return await openListener(this.#host, number, wanted, indexes, passing);
+      assert(this.#host !== undefined, "inherited sockets come with a host");
+      return adoptListener(this.#host, number, wanted, indexes, found);
+    }
     const message = `${listenText(wanted)} is one listener too many: ${LISTENERS_MAX} can be open or draining`;
     throw new ListenFailed(message, "", wanted.port);
   }
+}
+
+function unwantedText({ address, fds, name }: InheritedListener): string {
+  const what = name === "" || name === "unknown" ? `descriptor ${fds[0]}` : name;
+  return `${address} was passed (${what}) and no listener is there; add it to listen, or take it out of the .socket unit`;
 }

@@ -10,6 +10,7 @@ import { createServer, isIP } from "node:net";
 import type { AddressSource } from "../contract/worker-messages.ts";
 import type { ListenerConfiguration } from "./configuration.ts";
 import type { Host } from "./host.ts";
+import type { InheritedListener } from "./inheritance.ts";
 
 export type ListenAddress = Pick<ListenerConfiguration, "host" | "port">;
 
@@ -38,6 +39,10 @@ export interface OpenListener {
   address: string;
   /** Its socket for each worker, by the worker's index; none where workers open their own. */
   readonly fds: Map<number, number>;
+  /** All workers have the same socket, which belongs to who passed it (`InheritedListener.isPassed`). */
+  readonly isPassed: boolean;
+  /** Those of `fds` that others accept from as well: they are closed, and never shut. */
+  readonly shared: Set<number>;
 }
 
 /**
@@ -72,14 +77,55 @@ export async function openListener(
     port: wanted.port,
     address: host === undefined ? listenText({ host: address, port: wanted.port }) : "",
     fds: new Map(),
+    isPassed: false,
+    shared: new Set(),
   };
   if (host !== undefined) openSockets(host, listener, { host: address, port: wanted.port }, indexes);
   return listener;
 }
 
+/**
+ * Takes an inherited listener for the workers `indexes`, and opens sockets for those that there is none for.
+ * Throws `ListenFailed`.
+ */
+export function adoptListener(
+  host: Host,
+  number: number,
+  wanted: ListenAddress,
+  indexes: readonly number[],
+  { address, isPassed, fds }: InheritedListener,
+): OpenListener {
+  const listener: OpenListener = {
+    number,
+    host: wanted.host,
+    port: wanted.port,
+    address,
+    fds: new Map(),
+    isPassed,
+    shared: new Set(),
+  };
+  const taken = isPassed ? indexes.map(() => fds[0]!) : fds.slice(0, indexes.length);
+  for (const [at, fd] of taken.entries()) {
+    listener.fds.set(indexes[at]!, fd);
+    listener.shared.add(fd);
+  }
+  openSockets(host, listener, boundAt(listener), indexes.slice(taken.length));
+  return listener;
+}
+
+/** Whether `found` is what a listener at `wanted` needs. Rejects with `ListenFailed`. */
+export async function isInherited(found: InheritedListener, wanted: ListenAddress): Promise<boolean> {
+  if (found.host === wanted.host && found.port === wanted.port) return true;
+  if (wanted.port === 0) return false;
+  if (found.address === listenText({ host: await bindAddress(wanted), port: wanted.port })) return true;
+  return wanted.host === "" && found.address === `0.0.0.0:${wanted.port}`;
+}
+
 /** Opens sockets of a listener that is open for others, for the workers `indexes`. Throws `ListenFailed`. */
 export function extendListener(host: Host, listener: OpenListener, indexes: readonly number[]): void {
-  openSockets(host, listener, boundAt(listener), indexes);
+  const [common] = listener.fds.values();
+  if (!listener.isPassed) openSockets(host, listener, boundAt(listener), indexes);
+  else for (const index of indexes) listener.fds.set(index, common!);
 }
 
 /** Every socket may have others beside it on its port: workers can become more, and a listener wider. */
@@ -105,12 +151,16 @@ function openSockets(
   }
 }
 
-/** Nobody shall wait any more at the socket of the worker at `index`. Idempotent. */
+/**
+ * Nobody shall wait any more at the socket of the worker at `index`; one that others accept from is only
+ * closed. Idempotent.
+ */
 export function endSocket(host: Host, listener: OpenListener, index: number): void {
   const fd = listener.fds.get(index);
   if (fd === undefined) return;
   listener.fds.delete(index);
-  host.endListening(fd);
+  if ([...listener.fds.values()].includes(fd)) return;
+  if (!listener.shared.delete(fd)) host.endListening(fd);
   closeSync(fd);
 }
 
@@ -124,8 +174,8 @@ function boundAt({ address }: OpenListener): { host: string; port: number } {
   return { host: host.startsWith("[") ? host.slice(1, -1) : host, port: portOf(address) };
 }
 
-/** The IP address to bind: `::` takes IPv4 as well. */
-async function bindAddress(wanted: ListenAddress): Promise<string> {
+/** The IP address to bind: `::` takes IPv4 as well. Rejects with `ListenFailed`. */
+export async function bindAddress(wanted: ListenAddress): Promise<string> {
   if (isIP(wanted.host) !== 0) return wanted.host;
   if (wanted.host === "") return (await ipv6Works()) ? "::" : "0.0.0.0";
   try {

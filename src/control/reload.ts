@@ -55,6 +55,11 @@ export class Reloader {
     return { done: this.#done, failed: this.#failed, lastDoneS: this.#lastDoneMs / 1000 };
   }
 
+  /** Resolves when every reload that was asked for so far is over. */
+  get idle(): Promise<unknown> {
+    return this.#last;
+  }
+
   /** Files that the configuration in force was read from. */
   get files(): readonly string[] {
     return this.#current.files;

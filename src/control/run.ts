@@ -4,7 +4,7 @@ import { controlFolder, findProxies } from "./control-socket.ts";
 import { ListenFailed } from "./listeners.ts";
 import type { LoadedConfiguration } from "./load-configuration.ts";
 import { type Log, openLog } from "./log.ts";
-import { Service, type ServiceOptions } from "./service.ts";
+import { type Program, Service, type ServiceOptions } from "./service.ts";
 import { sentenceOf } from "./start-errors.ts";
 import type { Supervisor } from "./supervisor.ts";
 
@@ -14,21 +14,30 @@ export const ExitStatus = { done: 0, failed: 1, forced: 2 } as const;
 export interface RunOptions extends ServiceOptions {
   /** Called once, when the proxy accepts connections. */
   readonly up?: (supervisor: Supervisor) => void;
+  /** What others have opened for this process. Absent: the program is another one, and cannot be replaced. */
+  readonly inheritance?: Pick<Program, "passed" | "predecessor">;
 }
 
 /**
- * Starts a proxy and runs it until SIGTERM, SIGINT or SIGQUIT; SIGHUP reads the configuration again. Resolves
- * to the exit status: 0 after a drain, 1 when it could not start (the log says why), 2 when a second signal
+ * Starts a proxy and runs it until SIGTERM, SIGINT or SIGQUIT, or until another process has taken over; SIGHUP
+ * reads the configuration again, SIGUSR2 starts a process that takes over. Resolves to the exit status: 0
+ * after a drain, 1 when it could not start (the log says why), 2 when a second signal
  * cut the drain short.
  */
 export async function runProxy(loaded: LoadedConfiguration, options: RunOptions): Promise<number> {
   const log = openLog(loaded.configuration.log);
   if (loaded.files.length > 0) log.info(`configuration: ${loaded.files.join(", ")}`);
   const signals = new Signals();
+  const program = options.inheritance && {
+    ...options.inheritance,
+    retired: () => signals.tell(REPLACED),
+    isUnwanted: () => signals.came,
+  };
   let service: Service;
   try {
-    service = await Service.start(loaded, options, log);
+    service = await Service.start(loaded, { ...options, program }, log);
   } catch (error) {
+    await program?.predecessor?.fail([sentenceOf(error) ?? String(error)]);
     // A signal to the group may have ended a worker before it knew to leave that to us.
     return signals.came ? ExitStatus.done : await failed(error, options.environment);
   }
@@ -37,23 +46,36 @@ export async function runProxy(loaded: LoadedConfiguration, options: RunOptions)
 }
 
 async function untilEnd(service: Service, signals: Signals, log: Log): Promise<number> {
-  let first = await signals.next();
-  while (first === "SIGHUP") {
-    void service.reload("SIGHUP");
-    first = await signals.next();
-  }
-  log.info(`${first}: finishing what is in flight; a second signal ends at once`);
+  const first = await firstEnd(service, signals);
+  if (first !== REPLACED) log.info(`${first}: finishing what is in flight; a second signal ends at once`);
+  else log.info("another process has taken over: finishing what is in flight");
+  let isTold = first !== REPLACED;
   const drained = service.drain().then(() => undefined);
   for (;;) {
     const second = await Promise.race([drained, signals.next()]);
-    if (second === "SIGHUP") continue;
+    if (second === "SIGHUP" || second === "SIGUSR2" || second === REPLACED) continue;
     if (second === undefined) {
       log.info("ended");
       return ExitStatus.done;
     }
+    if (!isTold) {
+      isTold = true;
+      log.info(`${second}: what is in flight is being finished; a second signal ends at once`);
+      continue;
+    }
     log.warn(`${second} again: ending at once`);
     await service.stop();
     return ExitStatus.forced;
+  }
+}
+
+/** What ends the service; changes that signals ask for until then are made. */
+async function firstEnd(service: Service, signals: Signals): Promise<Signal> {
+  for (;;) {
+    const signal = await signals.next();
+    if (signal === "SIGHUP") void service.reload(signal);
+    else if (signal === "SIGUSR2") void service.upgrade(signal);
+    else return signal;
   }
 }
 
@@ -90,7 +112,9 @@ const ECHO_MS = 100;
 
 /** The terminal that this was started in has gone, which SIGHUP tells as well. */
 const TERMINAL_GONE = "the terminal has gone";
-type Signal = NodeJS.Signals | typeof TERMINAL_GONE;
+/** Not a signal, but it ends the service as one does. */
+const REPLACED = "replaced";
+type Signal = NodeJS.Signals | typeof TERMINAL_GONE | typeof REPLACED;
 
 const ENDS = ["SIGTERM", "SIGINT", "SIGQUIT"] as const;
 
@@ -111,17 +135,18 @@ class Signals {
     if (nowMs - this.#lastMs < ECHO_MS) return;
     this.#lastMs = nowMs;
     this.came = true;
-    this.#tell(signal);
+    this.tell(signal);
   };
   /** It means "read again", unless it says that the terminal that this was started in has gone. */
   readonly #hangsUp = () => {
     if (this.#hadTerminal && !hasTerminal()) this.#ends(TERMINAL_GONE);
-    else this.#tell("SIGHUP");
+    else this.tell("SIGHUP");
   };
 
   constructor() {
     for (const signal of ENDS) process.on(signal, this.#ends);
     process.on("SIGHUP", this.#hangsUp);
+    process.on("SIGUSR2", () => this.tell("SIGUSR2"));
   }
 
   next(): Promise<Signal> {
@@ -132,7 +157,8 @@ class Signals {
     });
   }
 
-  #tell(signal: Signal): void {
+  /** It stands in the row with the others. */
+  tell(signal: Signal): void {
     if (this.#waiting === undefined) this.#unheard.push(signal);
     else this.#waiting(signal);
     this.#waiting = undefined;

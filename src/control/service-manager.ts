@@ -8,9 +8,11 @@ export interface ServiceManager {
   ready(status: string): void;
   reloading(): void;
   stopping(): void;
+  /** The process `pid` is the service from now on. */
+  replaced(pid: number): void;
 }
 
-const NOBODY: ServiceManager = { ready() {}, reloading() {}, stopping() {} };
+const NOBODY: ServiceManager = { ready() {}, reloading() {}, stopping() {}, replaced() {} };
 
 /** `unheard` is told once why nothing can be said, in words. */
 export async function openServiceManager(
@@ -34,6 +36,7 @@ export async function openServiceManager(
       ready: (status) => tell("READY=1", `STATUS=${status}`),
       reloading: () => tell("RELOADING=1", `MONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`),
       stopping: () => tell("STOPPING=1"),
+      replaced: (pid) => tell(`MAINPID=${pid}`),
     };
   } catch (error) {
     fail((error as Error).message);

@@ -14,12 +14,16 @@ import {
 } from "./control-socket.ts";
 import type { Embedding } from "./embedding.ts";
 import { lineText } from "./figures.ts";
+import { hostFor, type InheritedListener, type PassedSockets, passedListeners } from "./inheritance.ts";
 import type { LoadedConfiguration } from "./load-configuration.ts";
 import type { Log } from "./log.ts";
 import { metricsText } from "./metrics.ts";
+import { type Predecessor, TakeOverRefused } from "./predecessor.ts";
 import { Reloader, type ReloadResult } from "./reload.ts";
 import { openServiceManager, type ServiceManager } from "./service-manager.ts";
+import type { Heritage } from "./succession.ts";
 import { Supervisor } from "./supervisor.ts";
+import { type UpgradeResult, Upgrader } from "./upgrade.ts";
 import { watchFiles } from "./watch.ts";
 
 export interface ServiceOptions {
@@ -36,6 +40,20 @@ export interface ServiceOptions {
   readonly watch?: boolean;
   /** The process is not ours. */
   readonly embedding?: Embedding;
+  /** The process is ours: it can be started again, to take over. */
+  readonly program?: Program | undefined;
+}
+
+/** What a service has of the program that it is, and what it tells it. */
+export interface Program {
+  /** Sockets that a service manager has opened for this process. */
+  readonly passed: PassedSockets;
+  /** The proxy that this one takes over from. */
+  readonly predecessor: Predecessor | undefined;
+  /** Another process has taken over: `drain` is what is left to do. */
+  retired(): void;
+  /** Whether it is to end before it has begun. */
+  isUnwanted(): boolean;
 }
 
 export class Service implements Answering {
@@ -44,6 +62,8 @@ export class Service implements Answering {
   readonly #log: Log;
   readonly #reloader: Reloader;
   readonly #manager: ServiceManager;
+  readonly #upgrader: Upgrader;
+  #hasSuccessor = false;
   #control: ControlSocket | undefined;
   #admin: AdminListener | undefined;
   #lines: NodeJS.Timeout | undefined;
@@ -53,8 +73,9 @@ export class Service implements Answering {
   /** Rejects with what `sentenceOf` knows, and has undone everything then. */
   static async start(loaded: LoadedConfiguration, options: ServiceOptions, log: Log): Promise<Service> {
     const { configuration } = loaded;
-    const { version, environment, embedding } = options;
-    const supervisor = await Supervisor.start(configuration, log, version, environment, embedding);
+    const { version, environment, embedding, program } = options;
+    const inherited = await inheritedListeners(program);
+    const supervisor = await Supervisor.start(configuration, log, version, environment, embedding, inherited);
     const manager = await openServiceManager(environment, (reason) =>
       log.warn({ reason }, "the service manager cannot be told that this is ready"),
     );
@@ -88,6 +109,15 @@ export class Service implements Answering {
       loaded,
       log,
     );
+    this.#upgrader = new Upgrader(
+      {
+        heritage: () => this.#heritage(),
+        succeeded: (pid, adopted) => this.#succeeded(pid, adopted),
+        retired: () => options.program?.retired(),
+      },
+      log,
+      options.environment,
+    );
   }
 
   // What can be asked.
@@ -106,10 +136,20 @@ export class Service implements Answering {
 
   /** Never rejects. */
   async reload(why: string): Promise<ReloadResult> {
+    const busy = this.#upgrader.busyText;
+    if (busy !== "") {
+      this.#log.error(`${why}: ${busy}`);
+      return { done: false, changes: [], errors: [busy], wrong: [] };
+    }
     this.#manager.reloading();
     const result = await this.#reloader.reload(why);
     this.#tellReady();
     return result;
+  }
+
+  /** Never rejects. Reloads that have begun are waited for, later ones refused. */
+  upgrade(why: string): Promise<UpgradeResult> {
+    return this.#upgrader.upgrade(why, this.#reloader.idle);
   }
 
   // How it ends.
@@ -117,7 +157,8 @@ export class Service implements Answering {
   /** As `Supervisor.drain`; answers questions meanwhile. */
   async drain(timeoutMs?: number): Promise<void> {
     this.#isEnding = true;
-    this.#manager.stopping();
+    this.#upgrader.abort("a signal has ended the old process");
+    if (!this.#hasSuccessor) this.#manager.stopping();
     this.#unwatch?.();
     await this.supervisor.drain(timeoutMs);
     await this.stop();
@@ -127,6 +168,7 @@ export class Service implements Answering {
   async stop(): Promise<void> {
     clearInterval(this.#lines);
     this.#unwatch?.();
+    this.#upgrader.abort("the old process has been ended");
     await this.supervisor.stop();
     await this.#control?.close();
     await this.#admin?.close();
@@ -136,10 +178,16 @@ export class Service implements Answering {
 
   async #begin(configuration: Configuration): Promise<void> {
     const { supervisor } = this;
+    const { program } = this.#options;
+    const predecessor = program?.predecessor;
     // A program that embeds us asks by itself; whoever else may is its own decision.
     if (this.#options.embedding === undefined || configuration.controlPath !== "")
       await this.#openControl(configuration);
-    this.#admin = await openAdmin(configuration.admin, this);
+    this.#admin = await openAdmin(configuration.admin, this, predecessor?.heritage.admin);
+    if (program?.isUnwanted() === true) throw new TakeOverRefused("a signal ended it before it had begun");
+    await predecessor?.takeOver(supervisor.adopted);
+    supervisor.own();
+    await this.#control?.publish();
     const workers = supervisor.report().workers.length;
     const { engine } = supervisor.report();
     const crew = workers === 1 ? "1 worker" : `${workers} workers`;
@@ -148,10 +196,28 @@ export class Service implements Answering {
     this.#printLines(configuration);
     if (this.#options.watch === true) this.#watch();
     this.#tellReady();
+    await predecessor?.settled();
+  }
+
+  #heritage(): Heritage | string {
+    if (this.#isEnding) return "this proxy is ending";
+    if (this.#options.program === undefined) return "only what hp-proxy run has started can be upgraded";
+    const listeners = this.supervisor.heritage;
+    if (listeners !== undefined) return { listeners, admin: this.#admin?.heritage ?? null };
+    return "its workers have opened their sockets themselves, for want of the foreign function package; restart it";
+  }
+
+  async #succeeded(pid: number, adopted: ReadonlySet<number>): Promise<void> {
+    this.#hasSuccessor = true;
+    this.supervisor.release(adopted);
+    this.#unwatch?.();
+    this.#manager.replaced(pid);
+    await this.#admin?.close();
+    this.#admin = undefined;
   }
 
   #tellReady(): void {
-    if (this.#isEnding) return;
+    if (this.#isEnding || this.#hasSuccessor) return;
     this.#manager.ready(`listening on ${this.supervisor.addresses.join(", ")}`);
   }
 
@@ -179,7 +245,9 @@ export class Service implements Answering {
    */
   async #openControl({ controlPath }: Configuration): Promise<void> {
     try {
-      this.#control = await openControlSocket(controlPath, controlFolder(this.#options.environment), this);
+      const { environment, program } = this.#options;
+      const folder = controlFolder(environment);
+      this.#control = await openControlSocket(controlPath, folder, this, program?.predecessor?.pid);
       this.#log.debug({ path: this.#control.path }, "control socket");
     } catch (error) {
       if (controlPath !== "" || !(error instanceof ControlUnavailable)) throw error;
@@ -213,3 +281,12 @@ const NOTHING_TO_READ: ConfigError = {
   reason: "this proxy has no configuration that could be read again",
   remedy: "start it with hp-proxy run",
 };
+
+/** Rejects with `ListenFailed` where there are any, and they cannot be used. */
+async function inheritedListeners(program: Program | undefined): Promise<InheritedListener[]> {
+  if (program === undefined) return [];
+  const { predecessor, passed } = program;
+  if (predecessor === undefined) return await passedListeners(passed);
+  await hostFor(`process ${predecessor.pid} has handed its sockets over`);
+  return [...predecessor.heritage.listeners];
+}

@@ -4,6 +4,7 @@ import { NoAddress } from "./backends.ts";
 import { ControlUnavailable } from "./control-socket.ts";
 import { BootFailed } from "./fleet.ts";
 import { ListenFailed } from "./listeners.ts";
+import { TakeOverRefused } from "./predecessor.ts";
 import { NeedsRestart } from "./supervisor.ts";
 import { TooManyWorkers } from "./worker-count.ts";
 
@@ -14,6 +15,7 @@ const EXPECTED = [
   ListenFailed,
   NeedsRestart,
   NoAddress,
+  TakeOverRefused,
   TooManyWorkers,
 ];
 

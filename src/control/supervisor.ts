@@ -22,6 +22,7 @@ import { failureText, suppressedText } from "./failure-text.ts";
 import { Figures } from "./figures.ts";
 import type { ReadyMessage } from "./fleet.ts";
 import { type Host, loadHost } from "./host.ts";
+import type { InheritedListener } from "./inheritance.ts";
 import { type ListenerChange, ListenerSet } from "./listener-set.ts";
 import type { OpenListener } from "./listeners.ts";
 import type { Log } from "./log.ts";
@@ -69,6 +70,7 @@ export class Supervisor {
   /**
    * Starts a proxy. Rejects with an error whose message is for people (`NoAddress`, `ListenFailed`,
    * `TooManyWorkers`, `BootFailed`), and has undone everything then. `embedding`: the process is not ours.
+   * `inherited` listeners are taken where they fit; others go on accepting there until `own`.
    */
   static async start(
     configuration: Configuration,
@@ -76,12 +78,13 @@ export class Supervisor {
     version: string,
     environment: Readonly<Record<string, string | undefined>>,
     embedding?: Embedding,
+    inherited: readonly InheritedListener[] = [],
   ): Promise<Supervisor> {
     const found = await loadHost();
     const host = typeof found === "string" ? undefined : found;
     if (typeof found === "string") log.debug({ reason: found }, "workers open their own listening sockets");
     const count = countOf(configuration, host);
-    const listeners = new ListenerSet(host);
+    const listeners = new ListenerSet(host, inherited);
     const indexes = Array.from({ length: count }, (_, index) => index);
     const change = await listeners.prepare(configuration.listeners, indexes);
     const isOurs = embedding === undefined;
@@ -195,6 +198,26 @@ export class Supervisor {
       problems.push(`workers: ${(error as Error).message}`);
     }
     return problems;
+  }
+
+  /** What a process that takes over inherits; undefined where workers have opened their sockets themselves. */
+  get heritage(): readonly InheritedListener[] | undefined {
+    return this.#parts.host === undefined ? undefined : this.#parts.listeners.heritage;
+  }
+
+  /** Descriptors of inherited sockets that this proxy accepts from. */
+  get adopted(): readonly number[] {
+    return this.#parts.listeners.shared;
+  }
+
+  /** Whoever had the inherited sockets before does not accept there any more. */
+  own(): void {
+    this.#parts.listeners.own();
+  }
+
+  /** A successor goes on with the sockets `fds`: what ends here does not end them. */
+  release(fds: ReadonlySet<number>): void {
+    this.#parts.listeners.release(fds);
   }
 
   /**

@@ -11,8 +11,10 @@ const SOCK_NONBLOCK = 0x800;
 const SOCK_CLOEXEC = 0x80000;
 const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
+const SO_TYPE = 3;
 const SO_LINGER = 13;
 const SO_REUSEPORT = 15;
+const SO_ACCEPTCONN = 30;
 const IPPROTO_TCP = 6;
 const TCP_NODELAY = 1;
 const TCP_NOTSENT_LOWAT = 25;
@@ -93,6 +95,13 @@ export function listenerAddress(fd: number): string {
     throw new Error(`getsockname of descriptor ${fd}: errno ${calls.errno()}`);
   }
   return decodeAddress(scratch.bytes, ADDRESS_AT, scratch.words[LENGTH_AT >> 2]!);
+}
+
+/** Whether `fd` is a stream socket that listens; false for whatever else it is. */
+export function isListening(fd: number): boolean {
+  return (
+    readOption(fd, SOL_SOCKET, SO_ACCEPTCONN) === 1 && readOption(fd, SOL_SOCKET, SO_TYPE) === SOCK_STREAM
+  );
 }
 
 /** A new stream socket, close-on-exec, with TCP_NODELAY where it is TCP; `blocking` as io_uring wants it (it
@@ -178,6 +187,14 @@ function setOption(fd: number, level: number, option: number, value: number): nu
   const { address, words } = sharedScratch();
   words[0] = value;
   return calls.setsockopt(fd, level, option, address, 4) < 0 ? -calls.errno() : 0;
+}
+
+/** A negative errno where it cannot be read. */
+function readOption(fd: number, level: number, option: number): number {
+  const calls = loadSyscalls();
+  const { address, words } = sharedScratch();
+  words[1] = 4;
+  return calls.getsockopt(fd, level, option, address, address + 4) < 0 ? -calls.errno() : words[0]!;
 }
 
 const CODES = new Map<number, string>([
