@@ -245,5 +245,6 @@ export class ListenerSet {
 
 function unwantedText({ address, fds, name }: InheritedListener): string {
   const what = name === "" || name === "unknown" ? `descriptor ${fds[0]}` : name;
-  return `${address} was passed (${what}) and no listener is there; add it to listen, or take it out of the .socket unit`;
+  const remedy = "add it to listen, or take it out of the .socket unit";
+  return `${address} was passed (${what}) and no listener is there; ${remedy}`;
 }

@@ -66,7 +66,10 @@ export function cleanEnvironment(
 export class ProxyProcess {
   readonly child: ChildProcess;
   readonly logs: LogRecord[] = [];
+  /** It and all that hold its standard streams are gone. */
   readonly ended: Promise<Ended>;
+  /** It is gone itself. Resolves with its exit status. */
+  readonly exited: Promise<number | null>;
   /** `XDG_RUNTIME_DIR` of the process: its control socket is below it. */
   readonly runtimeFolder: string;
   #stdout = "";
@@ -92,6 +95,7 @@ export class ProxyProcess {
       this.#wake();
     });
     createInterface({ input: this.child.stderr as Readable }).on("line", (line) => this.#read(line));
+    this.exited = once(this.child, "exit").then(([status]) => status as number | null);
     this.ended = once(this.child, "close").then(([status, signal]) => {
       this.#over = true;
       this.#wake();
@@ -99,6 +103,8 @@ export class ProxyProcess {
     });
     scope.after(async () => {
       this.child.kill("SIGKILL");
+      // Those that have taken over hold the same standard streams.
+      for (const pid of this.successors) killIfThere(pid);
       await this.ended;
     });
   }
@@ -123,6 +129,12 @@ export class ProxyProcess {
   /** What it said when it began to accept: `listening on 127.0.0.1:8080, 2 workers, engine uring`. */
   get listening(): string {
     return this.logs.find((record) => record.msg.startsWith("listening on "))?.msg ?? "";
+  }
+
+  /** Processes that were started to take over from this one, and from each other. */
+  get successors(): number[] {
+    const pids = this.logs.flatMap(({ successor }) => (typeof successor === "number" ? [successor] : []));
+    return [...new Set(pids)];
   }
 
   /** The port of the first listener. */
@@ -167,6 +179,14 @@ export class ProxyProcess {
     const watchers = this.#watchers;
     this.#watchers = [];
     for (const watcher of watchers) watcher();
+  }
+}
+
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It has ended by itself.
   }
 }
 

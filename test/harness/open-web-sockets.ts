@@ -32,9 +32,7 @@ export class OpenWebSockets {
   static async open(scope: Scope, port: number, count: number): Promise<OpenWebSockets> {
     const sockets = Array.from({ length: count }, () => new WebSocket(`ws://127.0.0.1:${port}/`));
     const all = new OpenWebSockets(sockets);
-    scope.after(() => {
-      for (const socket of sockets) socket.close();
-    });
+    scope.after(() => all.close());
     await Promise.all(sockets.map((socket) => next(socket, "open")));
     return all;
   }
@@ -45,6 +43,11 @@ export class OpenWebSockets {
       socket.addEventListener("close", () => this.dropped++);
       socket.addEventListener("error", () => {});
     }
+  }
+
+  /** The end of each. */
+  close(): void {
+    for (const socket of this.#sockets) socket.close();
   }
 
   /** Sends a message through each; rejects unless each comes back. */

@@ -3,10 +3,10 @@
  * touched. `RELOADS=1000` for more of them.
  */
 import assert from "node:assert/strict";
-import { connect } from "node:net";
 import { type TestContext, test } from "node:test";
 import { ConfiguredProxy } from "../harness/configured-proxy.ts";
 import { type SocketEngine, testEachEngine } from "../harness/engines.ts";
+import { connectAgainAndAgain, once } from "../harness/newcomers.ts";
 import { OpenWebSockets, startWebSocketEcho } from "../harness/open-web-sockets.ts";
 import { statsOf, statsWhen } from "../harness/proxy.ts";
 import { freePort, type Server, startEcho } from "../harness/servers.ts";
@@ -52,40 +52,6 @@ function configurationOf({ webSocketEcho, extraPort }: World, engine: SocketEngi
     },
     timeouts: { connect: wish.connect ?? "3s" },
   };
-}
-
-/** Clients that connect anew for each request, until `stop`; resolves with how many were served. */
-function connectAgainAndAgain(port: number): { stop(): Promise<number> } {
-  let isOver = false;
-  const served = (async () => {
-    let count = 0;
-    for (; !isOver; count++) {
-      const answer = await once(port);
-      assert.match(answer, /^HTTP\/1\.1 200 /);
-    }
-    return count;
-  })();
-  served.catch(() => {});
-  return {
-    stop() {
-      isOver = true;
-      return served;
-    },
-  };
-}
-
-function once(port: number): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const socket = connect(port, "127.0.0.1");
-    let text = "";
-    socket.setEncoding("latin1");
-    socket.on("data", (piece) => {
-      text += String(piece);
-    });
-    socket.on("error", reject);
-    socket.on("close", () => resolve(text));
-    socket.write("GET / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
-  });
 }
 
 testEachEngine(`${RELOADS} reloads: no request fails, no WebSocket drops`, { timeout }, async (t, engine) => {
