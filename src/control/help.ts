@@ -15,6 +15,7 @@ const HEAD = `hp-proxy: an HTTP reverse proxy and load balancer
   hp-proxy demo [flags]              a proxy on :8080 over three backends of its own
   hp-proxy stats [--watch]           figures of a running proxy, live with --watch
   hp-proxy reload [PID]              has a running proxy read its configuration again
+  hp-proxy upgrade [PID]             has a new process of what is installed now take over
   hp-proxy healthcheck [PID]         does a running proxy take requests? exit status 0 or 1
 
 Every flag is also an environment variable: --pool-size is HP_PROXY_POOL_SIZE. The flag wins over
@@ -25,6 +26,7 @@ const TAIL = `
 Signals
   SIGTERM, SIGINT, SIGQUIT   finish what is in flight, then exit; a second one exits at once
   SIGHUP                     read the configuration again
+  SIGUSR2                    start a new process that takes over, then finish and exit
 
   --watch                       read the configuration again whenever one of its files changes
   -c                            --config
