@@ -5,7 +5,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { test } from "node:test";
-import { nginxVersion, PROXIES } from "./contenders.ts";
+import { nginxVersion } from "./contenders/nginx.ts";
+import { PROXIES } from "./contenders.ts";
 import { GENERATORS, parseHpBenchResult, parseWrkResult, wrkScript } from "./load.ts";
 import type { Round, Series } from "./measure.ts";
 import { chooseByName, parseCompareOptions } from "./options.ts";
@@ -84,11 +85,14 @@ test("process tree: this process is in it, with its memory and time", { skip: no
 });
 
 test("wrk: its line is read, and a run without one is an error", () => {
-  assert.deepEqual(parseWrkResult("Running\nRESULT 1000 2500000 900 4000 3\n"), {
+  assert.deepEqual(parseWrkResult("Running\nRESULT 1000 2500000 900 2000 4000 7000 9000 3\n"), {
     requests: 1000,
     seconds: 2.5,
     p50Us: 900,
+    p90Us: 2000,
     p99Us: 4000,
+    p999Us: 7000,
+    maxUs: 9000,
     errors: 3,
   });
   assert.throws(() => parseWrkResult("unable to connect"), /unable to connect/);
@@ -113,13 +117,17 @@ test("hp-bench: answers that are no success count as errors", () => {
     elapsedMs: 500,
     errorCount: 1,
     cpuMs: { user: 5, system: 6 },
-    latencyUs: { p50: 3, p99: 4 },
+    unsent: 0,
+    latencyUs: { p50: 3, p90: 4, p99: 5, p99_9: 6, max: 7 },
   });
   assert.deepEqual(parseHpBenchResult(json), {
     requests: 10,
     seconds: 0.5,
     p50Us: 3,
-    p99Us: 4,
+    p90Us: 4,
+    p99Us: 5,
+    p999Us: 6,
+    maxUs: 7,
     errors: 3,
     cpuMs: 11,
   });
@@ -162,7 +170,8 @@ test("a short run measures nginx, and leaves nothing behind", { skip: skipRun, t
   const directory = mkdtempSync(path.join(os.tmpdir(), "hp-proxy-bench-test-"));
   try {
     const json = path.join(directory, "result.json");
-    const args = [path.join(import.meta.dirname, "compare.ts"), "--quick", "--only", "nginx", "--json", json];
+    const script = path.join(import.meta.dirname, "compare.ts");
+    const args = [script, "--quick", "--scenario", "get-64,web-socket", "--only", "nginx", "--json", json];
     const cores = os.availableParallelism() > 1 ? [] : ["--other-core", "0"];
     const { status, stdout, stderr } = spawnSync(process.execPath, [...args, ...cores], {
       encoding: "utf8",
@@ -171,9 +180,12 @@ test("a short run measures nginx, and leaves nothing behind", { skip: skipRun, t
     assert.equal(status, 0, stderr);
     assert.match(stdout, /\| nginx /);
     const { results } = JSON.parse(readFileSync(json, "utf8")) as { results: { series: Series[] }[] };
-    const [series] = results[0]!.series;
-    assert.equal(series!.rounds[0]!.invalid, "");
-    assert.ok(series!.rounds[0]!.requests > 0 && series!.rounds[0]!.cpuUs > 0);
+    assert.equal(results.length, 2);
+    for (const { series } of results) {
+      const round = series[0]!.rounds[0]!;
+      assert.equal(round.invalid, "");
+      assert.ok(round.requests > 0 && round.cpuUs > 0 && round.samples > 0);
+    }
     assert.deepEqual(readdirSync(directory), ["result.json"], "its own directory is gone");
   } finally {
     rmSync(directory, { recursive: true, force: true });
@@ -200,11 +212,16 @@ function roundOf(round: number, cpuUs: number): Round {
     generatorUs: 1,
     generatorRunUs: undefined,
     p50Us: 1,
+    p90Us: 1,
     p99Us: 1,
+    p999Us: 1,
+    maxUs: 1,
     memory: { rssKib: 1, pssKib: 1 },
     busyShare: 0.5,
     foreignShare: 0,
+    otherCoreShare: 0.5,
     errors: 0,
+    samples: 1,
     invalid: "",
   };
 }

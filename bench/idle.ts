@@ -14,7 +14,8 @@ import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { type Contender, PROXIES } from "./contenders.ts";
+import type { Contender } from "./contenders/contender.ts";
+import { PROXIES } from "./contenders.ts";
 import type { IdleFigures } from "./idle-clients.ts";
 import { GENERATORS, type LoadResult } from "./load.ts";
 import { describeMachine, writeMachine } from "./machine.ts";
@@ -41,7 +42,7 @@ const SETTLE_MS = 1000;
 const OPEN_TIMEOUT_MS = 60_000;
 const SCENARIO = SCENARIOS[0]!;
 /** They open a backend connection for every client connection, so that descriptors run out. */
-const RELAYS = ["hp-tcp", "relay"];
+const RELAYS = ["hp-tcp", "hp-tcp-epoll", "hp-tcp-net", "relay"];
 
 /** One proxy in one round. Loads are CPU µs and requests per second, alone and beside idle connections. */
 interface IdleRound {
@@ -69,7 +70,7 @@ interface IdlePlan extends Plan {
 }
 
 async function measure(contender: Contender, backend: Running, plan: IdlePlan, round: number) {
-  const proxy = await launch(contender, plan.core, backend.port, plan.directory);
+  const proxy = await launch(contender, plan.core, [backend.port], false, plan.directory);
   if (!isRunning(proxy)) return proxy;
   const clients: Program[] = [];
   try {
@@ -228,7 +229,7 @@ async function main(argv: readonly string[]): Promise<void> {
   const machine = describeMachine();
   const limit = `at most ${descriptorLimit()} descriptors a process`;
   process.stdout.write(`${writeMachine(machine)}\n\n${plan.connections} idle connections; ${limit}\n\n`);
-  const backend = await launch(BACKEND, plan.otherCore, 0, plan.directory);
+  const backend = await launch(BACKEND, plan.otherCore, [], false, plan.directory);
   if (!isRunning(backend)) throw new Error(backend.reason);
   const rounds: IdleRound[] = [];
   const missing = new Map<string, Missing>();

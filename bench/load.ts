@@ -1,18 +1,20 @@
 /** The load generators, run once for a number of seconds, and how their results are read. */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { ownCommand, ownVersion } from "./contenders.ts";
+import { ROOT } from "./contenders/contender.ts";
+import { ownCommand, ownVersion } from "./contenders/own.ts";
 import { runToEnd, versionLine } from "./programs.ts";
 import type { Scenario } from "./scenarios.ts";
-
-const ROOT = path.dirname(import.meta.dirname);
 
 /** One run, as the generator saw it. Times in microseconds. */
 export interface LoadResult {
   readonly requests: number;
   readonly seconds: number;
   readonly p50Us: number;
+  readonly p90Us: number;
   readonly p99Us: number;
+  readonly p999Us: number;
+  readonly maxUs: number;
   /** Connections that failed or broke, timeouts, and responses that are not 2xx or 3xx. */
   readonly errors: number;
   /** CPU time of the generator without its start, where it tells. */
@@ -43,6 +45,29 @@ export const GENERATORS: readonly Generator[] = [
   hpBench("epoll"),
   hpBench("net"),
 ];
+
+/** Makes the load of scenarios that no HTTP generator can. */
+export const STREAMS: Generator = {
+  name: "streams",
+  title: "bench/stream-clients.ts",
+  find: () => ({ version: ownVersion() }),
+  run: runStreams,
+};
+
+/** The generator that `scenario` is measured with where `named` is asked for. */
+export function generatorFor(scenario: Scenario, named: Generator): Generator {
+  if (scenario.load !== "http") return STREAMS;
+  if (scenario.ratePerSecond === 0 || named.name.startsWith("hp-bench")) return named;
+  // wrk has no open loop.
+  return GENERATORS.find(({ name }) => name === "hp-bench-epoll")!;
+}
+
+async function runStreams({ scenario, port, seconds, core }: LoadRun): Promise<LoadResult> {
+  const { load, path: target, connections } = scenario;
+  const program = path.join(import.meta.dirname, "stream-clients.ts");
+  const args = [load, port, target, connections, seconds].map(String);
+  return JSON.parse(await runToEnd([process.execPath, program, ...args], { core })) as LoadResult;
+}
 
 function findWrk(): { version: string } | string {
   const version = versionLine(["wrk", "-v"], /^wrk \S+/);
@@ -75,8 +100,10 @@ export function wrkScript({ method, fields, bodyBytes, pipeline }: Scenario): st
   lines.push(
     "done = function(summary, latency)",
     "  local e = summary.errors",
-    '  io.write(string.format("RESULT %d %d %d %d %d\\n", summary.requests, summary.duration,',
-    "    latency:percentile(50), latency:percentile(99), e.connect + e.read + e.write + e.status + e.timeout))",
+    "  local at = function(percent) return latency:percentile(percent) end",
+    '  io.write(string.format("RESULT %d %d %d %d %d %d %d %d\\n", summary.requests, summary.duration,',
+    "    at(50), at(90), at(99), at(99.9), latency.max,",
+    "    e.connect + e.read + e.write + e.status + e.timeout))",
     "end",
   );
   return `${lines.join("\n")}\n`;
@@ -84,10 +111,19 @@ export function wrkScript({ method, fields, bodyBytes, pipeline }: Scenario): st
 
 /** Reads the line that `wrkScript` writes. Throws when it is not there. */
 export function parseWrkResult(text: string): LoadResult {
-  const match = /^RESULT (\d+) (\d+) (\d+) (\d+) (\d+)$/m.exec(text);
+  const match = /^RESULT((?: \d+){8})$/m.exec(text);
   if (match === null) throw new Error(`wrk wrote no result: ${text.trim().slice(-200)}`);
-  const [requests, durationUs, p50Us, p99Us, errors] = match.slice(1).map(Number);
-  return { requests: requests!, seconds: durationUs! / 1e6, p50Us: p50Us!, p99Us: p99Us!, errors: errors! };
+  const figures = match[1]!.trim().split(" ").map(Number);
+  return {
+    requests: figures[0]!,
+    seconds: figures[1]! / 1e6,
+    p50Us: figures[2]!,
+    p90Us: figures[3]!,
+    p99Us: figures[4]!,
+    p999Us: figures[5]!,
+    maxUs: figures[6]!,
+    errors: figures[7]!,
+  };
 }
 
 function hpBench(engine: string): Generator {
@@ -109,6 +145,7 @@ async function runHpBench(load: LoadRun, engine: string): Promise<LoadResult> {
   argv.push("--connections", String(scenario.connections), "--duration", `${seconds}s`, "--engine", engine);
   argv.push("--method", scenario.method, "--pipeline", String(scenario.pipeline), "--json", json);
   for (const [name, value] of Object.entries(scenario.fields)) argv.push("--header", `${name}: ${value}`);
+  if (scenario.ratePerSecond > 0) argv.push("--rate", String(scenario.ratePerSecond));
   if (scenario.bodyBytes > 0) {
     const body = path.join(directory, "body");
     writeFileSync(body, "x".repeat(scenario.bodyBytes));
@@ -118,7 +155,7 @@ async function runHpBench(load: LoadRun, engine: string): Promise<LoadResult> {
   return parseHpBenchResult(readFileSync(json, "utf8"));
 }
 
-/** Reads what `hp-bench --json` writes. */
+/** Reads what `hp-bench --json` writes. Requests that were due and never sent count as errors. */
 export function parseHpBenchResult(text: string): LoadResult {
   const result = JSON.parse(text) as {
     readonly responses: number;
@@ -126,14 +163,18 @@ export function parseHpBenchResult(text: string): LoadResult {
     readonly elapsedMs: number;
     readonly errorCount: number;
     readonly cpuMs: { readonly user: number; readonly system: number };
-    readonly latencyUs: { readonly p50: number; readonly p99: number };
+    readonly unsent: number;
+    readonly latencyUs: Readonly<Record<"p50" | "p90" | "p99" | "p99_9" | "max", number>>;
   };
   return {
     requests: result.responses,
     seconds: result.elapsedMs / 1000,
     p50Us: result.latencyUs.p50,
+    p90Us: result.latencyUs.p90,
     p99Us: result.latencyUs.p99,
-    errors: result.errorCount + result.responses - result.successful,
+    p999Us: result.latencyUs.p99_9,
+    maxUs: result.latencyUs.max,
+    errors: result.errorCount + result.unsent + result.responses - result.successful,
     cpuMs: result.cpuMs.user + result.cpuMs.system,
   };
 }

@@ -6,19 +6,28 @@
  * load generator) the other. CPU time per request counts, because throughput also depends on the other core:
  * `busyShare` says how much of its core a contender used, `foreignShare` how much of it somebody else took.
  */
-import { createHash } from "node:crypto";
-import http from "node:http";
-import type { Contender, Found } from "./contenders.ts";
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import type { Contender, Found } from "./contenders/contender.ts";
 import type { Generator, LoadResult, LoadRun } from "./load.ts";
 import { coreTime, endedChildrenCpuTime, type Memory, treeCpuTime, treeMemory } from "./process-tree.ts";
 import { freePort, type Program, start, waitForPort } from "./programs.ts";
 import type { Scenario } from "./scenarios.ts";
+import { fingerprint, type Samples, sample } from "./verify.ts";
 
-const CHECK_TIMEOUT_MS = 10_000;
 /** How the fingerprint of every small answer begins, whichever 13 bytes a server has chosen. */
 const SMALL_ANSWER = "200 with 13 bytes";
 
-const NO_RESULT: LoadResult = { requests: 0, seconds: 0, p50Us: 0, p99Us: 0, errors: 0 };
+const NO_RESULT: LoadResult = {
+  requests: 0,
+  seconds: 0,
+  p50Us: 0,
+  p90Us: 0,
+  p99Us: 0,
+  p999Us: 0,
+  maxUs: 0,
+  errors: 0,
+};
 
 /** How long and where. */
 export interface Plan {
@@ -38,6 +47,16 @@ export interface Running {
   readonly version: string;
   readonly port: number;
   readonly program: Program;
+  readonly usesAllCores: boolean;
+  /** What it was started with. */
+  readonly setup: Setup;
+}
+
+/** How a contender was started, to be written next to its figures. */
+export interface Setup {
+  readonly argv: readonly string[];
+  /** Its configuration files by name. */
+  readonly files: Readonly<Record<string, string>>;
 }
 
 export interface Missing {
@@ -59,14 +78,21 @@ export interface Round {
   /** The same without its start, where the generator tells it; undefined where it does not. */
   readonly generatorRunUs: number | undefined;
   readonly p50Us: number;
+  readonly p90Us: number;
   readonly p99Us: number;
+  readonly p999Us: number;
+  readonly maxUs: number;
   /** Undefined for a load generator, which has ended by then. */
   readonly memory: Memory | undefined;
   /** Share of its core that the contender used, 0 to 1. */
   readonly busyShare: number;
   /** Share of that core that others used. */
   readonly foreignShare: number;
+  /** Share of the other core that was in use: near 1, backend or load generator may be the limit. */
+  readonly otherCoreShare: number;
   readonly errors: number;
+  /** Answers that were compared beside the load. */
+  readonly samples: number;
   /** Why this round does not count; "" when it does. */
   readonly invalid: string;
 }
@@ -93,7 +119,8 @@ export interface Subject {
 export async function launch(
   contender: Contender,
   core: number,
-  backendPort: number,
+  backendPorts: readonly number[],
+  streams: boolean,
   directory: string,
 ): Promise<Running | Missing> {
   const { name, title } = contender;
@@ -102,9 +129,14 @@ export async function launch(
     const found: Found | string = await contender.find(directory);
     if (typeof found === "string") return { name, reason: found };
     const port = await freePort();
-    program = start(found.argv(port, backendPort), { core, ...(found.env && { env: found.env }) });
+    const argv = found.argv(port, backendPorts, streams);
+    const usesAllCores = contender.usesAllCores === true;
+    program = start(argv, { core: usesAllCores ? undefined : core, env: found.env ?? {} });
     await waitForPort(program, port);
-    return { name, title, version: found.version, port, program };
+    const files = Object.fromEntries(
+      (found.files ?? []).map((file) => [path.basename(file), readFileSync(file, "utf8")]),
+    );
+    return { name, title, version: found.version, port, program, usesAllCores, setup: { argv, files } };
   } catch (error) {
     await program?.stop();
     return { name, reason: (error as Error).message };
@@ -162,7 +194,9 @@ async function measureRound(
     server: treeCpuTime(server.program.pid),
     load: endedChildrenCpuTime(),
     core: coreTime(core),
+    other: coreTime(plan.otherCore),
   };
+  const stopSampling = sample(server.port, scenario, answer);
   const startedAtMs = performance.now();
   const load = await runLoad(subject, scenario, plan, plan.seconds).catch((error: Error) => error);
   const wallMs = performance.now() - startedAtMs;
@@ -170,8 +204,10 @@ async function measureRound(
     server: treeCpuTime(server.program.pid),
     load: endedChildrenCpuTime(),
     core: coreTime(core),
+    other: coreTime(plan.otherCore),
   };
-  const failed = load instanceof Error ? load.message : "";
+  const samples = await stopSampling();
+  const failed = load instanceof Error ? load.message : wrongSample(samples);
   const result = load instanceof Error ? NO_RESULT : load;
   const of = isGenerator ? "load" : "server";
   const userMs = after[of].userMs - before[of].userMs;
@@ -190,13 +226,23 @@ async function measureRound(
     generatorUs: perRequest(loadMs),
     generatorRunUs: result.cpuMs === undefined ? undefined : perRequest(result.cpuMs),
     p50Us: result.p50Us,
+    p90Us: result.p90Us,
     p99Us: result.p99Us,
+    p999Us: result.p999Us,
+    maxUs: result.maxUs,
     memory: isGenerator ? undefined : treeMemory(server.program.pid),
     busyShare: (userMs + systemMs) / wallMs,
-    foreignShare: Math.max(0, busyMs - userMs - systemMs) / wallMs,
+    // Who may use all cores has none of its own.
+    foreignShare: server.usesAllCores ? 0 : Math.max(0, busyMs - userMs - systemMs) / wallMs,
+    otherCoreShare: (after.other.busyMs - before.other.busyMs) / wallMs,
     errors: result.errors,
+    samples: samples.count,
     invalid: wrong || failed || verdict(result.requests, result.errors, server.program.ended()),
   };
+}
+
+function wrongSample({ wrong }: Samples): string {
+  return wrong === "" ? "" : `wrong answer beside the load: ${wrong}`;
 }
 
 function verdict(requests: number, errors: number, hasEnded: boolean): string {
@@ -214,39 +260,4 @@ function runLoad(subject: Subject, scenario: Scenario, plan: Plan, seconds: numb
     directory: plan.directory,
   };
   return subject.generator.run(load);
-}
-
-/** Status, length and hash of the answer to one request of `scenario`, as text to be compared. */
-export function fingerprint(port: number, scenario: Scenario): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const request = http.request(
-      {
-        host: "127.0.0.1",
-        port,
-        path: scenario.path,
-        method: scenario.method,
-        agent: false,
-        timeout: CHECK_TIMEOUT_MS,
-        headers: {
-          ...scenario.fields,
-          ...(scenario.bodyBytes > 0 && { "Content-Length": scenario.bodyBytes }),
-        },
-      },
-      (response) => {
-        const hash = createHash("sha256");
-        let bytes = 0;
-        response.on("data", (chunk: Buffer) => {
-          bytes += chunk.length;
-          hash.update(chunk);
-        });
-        response.on("error", reject);
-        response.on("end", () =>
-          resolve(`${response.statusCode} with ${bytes} bytes ${hash.digest("hex").slice(0, 12)}`),
-        );
-      },
-    );
-    request.on("timeout", () => request.destroy(new Error("no answer in time")));
-    request.on("error", reject);
-    request.end(Buffer.alloc(scenario.bodyBytes, "x"));
-  });
 }

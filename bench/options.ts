@@ -23,10 +23,13 @@ export const COMPARE_HELP = `Compares CPU time per request of hp-proxy and other
   npm run bench -- [options]
 
   --quick              one round of one second: does it work?
-  --scenario A,B       get-64 (default), get-1, get-256, fields-16, body-10k, body-100k, body-1m, chunked,
-                       connect, upload, pipeline, generators, echo; or all
-  --only A,B           these contenders only: hp-uring, hp-epoll, hp-net, hp-tcp, nginx, haproxy, go,
-                       http-proxy, relay; nginx-bare and haproxy-bare (without forwarding fields)
+  --scenario A,B       get-64 (default), get-1, get-256, get-1024, fields-16, body-10k, body-100k, body-1m,
+                       chunked, connect, upload, pipeline, backends-3, web-socket, events, rate-5k, rate-20k,
+                       generators, echo; or all
+  --only A,B           these contenders only: hp-uring, hp-epoll, hp-net, nginx, haproxy, caddy, go,
+                       http-proxy, httpxy, fast-proxy, fastify, hp-tcp, relay; not usually: hp-uring-2,
+                       hp-epoll-2 and hp-net-2 (two workers, all cores), hp-tcp-epoll, hp-tcp-net,
+                       nginx-bare and haproxy-bare (without forwarding fields)
   --rounds N           rounds of every contender (5)
   --seconds N          length of a round (4); CPU time is counted in steps of 10 ms
   --load NAME          wrk (default), hp-bench-uring, hp-bench-epoll or hp-bench-net

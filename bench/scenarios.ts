@@ -15,6 +15,13 @@ export interface Scenario {
   readonly bodyBytes: number;
   /** Requests that one connection sends at once. */
   readonly pipeline: number;
+  /** Requests a second over all connections, on a fixed schedule (open loop); 0: as fast as they go. */
+  readonly ratePerSecond: number;
+  /** What the clients do; see bench/stream-clients.ts for the last two. */
+  readonly load: "http" | "web-socket" | "first-byte";
+  /** What stands behind the proxies, and how many of it. */
+  readonly backend: "files" | "echo";
+  readonly backends: number;
 }
 
 const SMALL_GET: Scenario = {
@@ -27,6 +34,10 @@ const SMALL_GET: Scenario = {
   fields: {},
   bodyBytes: 0,
   pipeline: 1,
+  ratePerSecond: 0,
+  load: "http",
+  backend: "files",
+  backends: 1,
 };
 
 /** Fields of a browser, 16 with Host. */
@@ -52,6 +63,7 @@ export const SCENARIOS: readonly Scenario[] = [
   SMALL_GET,
   { ...SMALL_GET, name: "get-1", title: "small GET, 1 keep-alive connection", connections: 1 },
   { ...SMALL_GET, name: "get-256", title: "small GET, 256 keep-alive connections", connections: 256 },
+  { ...SMALL_GET, name: "get-1024", title: "small GET, 1,024 keep-alive connections", connections: 1024 },
   { ...SMALL_GET, name: "fields-16", title: "GET with 16 request fields", fields: BROWSER_FIELDS },
   { ...SMALL_GET, name: "body-10k", title: "response of 10 KiB", path: "/10k" },
   { ...SMALL_GET, name: "body-100k", title: "response of 100 KiB", path: "/100k" },
@@ -72,6 +84,25 @@ export const SCENARIOS: readonly Scenario[] = [
     bodyBytes: 102_400,
   },
   { ...SMALL_GET, name: "pipeline", title: "small GET, 16 pipelined on each connection", pipeline: 16 },
+  { ...SMALL_GET, name: "backends-3", title: "small GET, three backends round robin", backends: 3 },
+  {
+    ...SMALL_GET,
+    name: "web-socket",
+    title: "WebSocket echo of 64 bytes; a request is a message there and back",
+    path: "/ws",
+    load: "web-socket",
+    backend: "echo",
+  },
+  {
+    ...SMALL_GET,
+    name: "events",
+    title: "server-sent events; latency is time to the first one",
+    path: "/events?interval=100&count=3",
+    load: "first-byte",
+    backend: "echo",
+  },
+  { ...SMALL_GET, name: "rate-5k", title: "small GET, 5,000 a second (open loop)", ratePerSecond: 5_000 },
+  { ...SMALL_GET, name: "rate-20k", title: "small GET, 20,000 a second (open loop)", ratePerSecond: 20_000 },
   {
     ...SMALL_GET,
     name: "generators",

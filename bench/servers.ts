@@ -1,17 +1,10 @@
 /** The servers behind the proxies, and those that are compared with each other in the scenario `echo`. */
 import { existsSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import {
-  type Contender,
-  type Found,
-  nginxCommand,
-  nginxConfiguration,
-  nginxVersion,
-  ownCommand,
-  ownVersion,
-} from "./contenders.ts";
+import { type Contender, type Found, ROOT } from "./contenders/contender.ts";
+import { nginxCommand, nginxConfiguration, nginxVersion } from "./contenders/nginx.ts";
+import { ownCommand, ownVersion } from "./contenders/own.ts";
 
-const ROOT = path.dirname(import.meta.dirname);
 const SMALL_BODY = "hello, world!";
 
 /** What nginx serves; sizes of files by path. */
@@ -35,6 +28,9 @@ export const SERVERS: readonly Contender[] = [
   hpEcho("net"),
   { name: "nginx", title: "nginx `return 200`", usual: true, find: findBackend },
 ];
+
+/** Answers what needs more than a file: WebSockets and streams of events. */
+export const ECHO_BACKEND: Contender = { ...hpEcho("uring", false), name: "echo" };
 
 /**
  * `/` has 13 bytes; `/chunked` is 10 KiB in chunks, because server-side includes hide the length; `/upload`
@@ -82,7 +78,8 @@ async function findBackend(directory: string): Promise<Found | string> {
   };
 }
 
-function hpEcho(engine: string): Contender {
+/** `isFixed`: answers everything with the small body, instead of by path. */
+function hpEcho(engine: string, isFixed = true): Contender {
   return {
     name: `hp-echo-${engine}`,
     title: `hp-echo, engine ${engine}`,
@@ -95,7 +92,8 @@ function hpEcho(engine: string): Contender {
         version: ownVersion(),
         argv: (port) => [
           ...ownCommand("hp-echo"),
-          ...["--port", String(port), "--body-bytes", String(SMALL_BODY.length)],
+          ...["--port", String(port)],
+          ...(isFixed ? ["--body-bytes", String(SMALL_BODY.length)] : []),
           ...["--workers", "1", "--engine", engine],
         ],
       };
