@@ -24,13 +24,13 @@ import type { AddressRecord } from "../native/address-book.ts";
 import { ConnectionList, Flag, InFlight } from "../native/connection-table.ts";
 import { NativeEngine } from "../native/native-engine.ts";
 import { requireMainThread } from "../native/syscalls.ts";
+import { Accepting } from "./accepting.ts";
 import { BufferRing } from "./buffer-ring.ts";
 import { Gathering } from "./gathering.ts";
 import { ImmediateSends, noteRefused } from "./immediate-sends.ts";
 import { Messages } from "./messages.ts";
 import { Operation } from "./operation.ts";
 import {
-  prepAccept,
   prepCancel,
   prepClose,
   prepConnect,
@@ -81,11 +81,6 @@ const EAGAIN = -11;
 
 /** The most that one portion of a stream may bring, over several buffers. */
 const PORTION_BYTES = 4 * RECEIVE_BYTES;
-/**
- * Free indexes below which connections are accepted one at a time: a multishot accept may bring a whole
- * queue.
- */
-const ACCEPT_AHEAD = 512;
 
 /**
  * An engine on io_uring. Throws `EngineUnavailable` where it cannot run; other errors are those of opening a
@@ -114,6 +109,7 @@ class UringEngine extends NativeEngine {
   readonly #messages = new Messages();
   readonly #volume: Volume;
   readonly #gathering: Gathering;
+  readonly #accepting: Accepting;
   #batchNumber = 0;
   #watchCount = 0;
   /** Written, and not known to be done. */
@@ -128,6 +124,7 @@ class UringEngine extends NativeEngine {
     this.#immediate = new ImmediateSends(options.connectionsMax);
     this.#volume = new Volume(options.connectionsMax);
     this.#gathering = new Gathering(options.connectionsMax);
+    this.#accepting = new Accepting(ring, this.listeners);
   }
 
   // Handing over.
@@ -196,8 +193,8 @@ class UringEngine extends NativeEngine {
       if ((inFlight & RECEIVE_IN_FLIGHT) === 0) this.#armReceive(connection);
     }
     this.#feedStarved();
-    if (this.accepting) this.#armListeners();
-    else this.#cancelListeners();
+    if (this.accepting) this.#accepting.arm(this.mayAccept(), this.table.freeCount);
+    else this.#accepting.cancelAll();
   }
 
   #armSend(connection: number): void {
@@ -268,29 +265,6 @@ class UringEngine extends NativeEngine {
       this.#armReceive(connection);
       meals--;
     }
-  }
-
-  #armListeners(): void {
-    for (let i = 0; i < this.listeners.length; i++) {
-      const listener = this.listeners[i]!;
-      if (listener.leaving && listener.armed && !listener.cancelling) this.#cancelListener(i);
-      if (listener.armed || listener.leaving || listener.done || !this.mayAccept()) continue;
-      listener.armed = true;
-      const multishot = this.table.freeCount >= ACCEPT_AHEAD;
-      prepAccept(this.#ring.sqes, this.#ring.nextSqe(), listener.fd, multishot, ACCEPT, i);
-    }
-  }
-
-  #cancelListeners(): void {
-    for (let i = 0; i < this.listeners.length; i++) {
-      const listener = this.listeners[i]!;
-      if (listener.armed && !listener.cancelling) this.#cancelListener(i);
-    }
-  }
-
-  #cancelListener(index: number): void {
-    this.listeners[index]!.cancelling = true;
-    prepCancel(this.#ring.sqes, this.#ring.nextSqe(), ACCEPT, index, SILENT);
   }
 
   // What the handler asks for.
@@ -454,17 +428,13 @@ class UringEngine extends NativeEngine {
   }
 
   #accepted(index: number, result: number, cqeFlags: number): void {
-    const listener = this.listeners[index]!;
-    if ((cqeFlags & MORE) === 0) {
-      listener.armed = false;
-      listener.cancelling = false;
-    }
+    if ((cqeFlags & MORE) === 0) this.#accepting.ended(index);
     if (result < 0) {
       this.acceptFailed(result);
       return;
     }
     this.admit(result, index);
-    if (listener.armed && !listener.cancelling && this.table.freeCount === 0) this.#cancelListener(index);
+    if (this.table.freeCount === 0 && this.#accepting.goesOn(index)) this.#accepting.cancel(index);
   }
 
   #operationEnded(connection: number, bit: number): void {
