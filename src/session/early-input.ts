@@ -43,5 +43,6 @@ export function keepEarly(plane: Plane, leg: ClientLeg, start: number, end: numb
   }
   if (leg.paused) return;
   leg.paused = true;
-  port.pause(leg.connection);
+  // What a client that breaks off had sent is worth nothing any more.
+  port.pause(leg.connection, true);
 }

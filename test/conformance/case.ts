@@ -16,6 +16,8 @@ export interface Case {
   readonly options?: Partial<EngineOptions>;
   /** It is about real sockets, descriptors or Node's loop. */
   readonly needsSockets?: boolean;
+  /** It is about connections that are watched while they are paused. */
+  readonly needsWatching?: boolean;
   /** The case calls `engine.start`. */
   readonly startsItself?: boolean;
   /** A string is the reason why this machine cannot run it. */

@@ -37,6 +37,8 @@ const CASE_MS_MAX = 40_000;
 export interface ContractOptions {
   /** Sockets are real: cases about descriptors, address families and Node's own loop run too. */
   readonly hasSockets: boolean;
+  /** It sees a paused connection break (`Port.pause`). */
+  readonly canWatch: boolean;
   /** Cannot be skipped in CI. */
   readonly isRequired: boolean;
 }
@@ -45,6 +47,7 @@ export interface ContractOptions {
 export function engineContract(name: string, open: OpenArena, options: ContractOptions): void {
   for (const each of CASES) {
     if (each.needsSockets && !options.hasSockets) continue;
+    if (each.needsWatching && !options.canWatch) continue;
     test(`${name}: ${each.name}`, { timeout: CASE_MS_MAX }, async (t) => {
       let arena: Arena;
       try {

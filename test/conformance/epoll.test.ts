@@ -6,5 +6,5 @@ import { socketArenas } from "./socket-arena.ts";
 engineContract(
   "epoll",
   socketArenas(async (options) => createEpollEngine(options)),
-  { hasSockets: true, isRequired: process.platform === "linux" },
+  { hasSockets: true, canWatch: true, isRequired: process.platform === "linux" },
 );

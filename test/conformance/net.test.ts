@@ -7,6 +7,6 @@ for (const reading of ["landing", "data"] as const) {
   engineContract(
     `net, ${reading}`,
     socketArenas((options) => createNetEngine(options, reading)),
-    { hasSockets: true, isRequired: true },
+    { hasSockets: true, canWatch: false, isRequired: true },
   );
 }

@@ -8,6 +8,7 @@ engineContract(
   socketArenas(async (options) => createUringEngine(options)),
   {
     hasSockets: true,
+    canWatch: true,
     isRequired: process.platform === "linux",
   },
 );

@@ -192,8 +192,8 @@ export class Witness implements Handler {
     this.#ask(() => this.engine.wantDrained(seen.connection));
   }
 
-  pause(seen: Seen): void {
-    this.#ask(() => this.engine.pause(seen.connection));
+  pause(seen: Seen, isWatched = false): void {
+    this.#ask(() => this.engine.pause(seen.connection, isWatched));
   }
 
   resume(seen: Seen): void {

@@ -66,6 +66,56 @@ for (const way of ["fin", "rst"] as const) {
   });
 }
 
+/** Its input waits, so it is not read: an engine on node:net cannot see it break off. */
+const SEES_BREAKS = ["uring", "epoll"];
+
+onEachEngine("leaving: rst while requests ahead wait for the answer", {}, async (stage) => {
+  const client = stage.client();
+  client.write(GET);
+  const origin = await stage.backend.next();
+  await origin.head();
+  client.write(GET.repeat(200));
+  const came = GET.length * 201;
+  await stage.eventually("it has come", () => stage.counter(Counter.clientBytesIn) === came);
+  client.write(GET);
+  client.reset();
+  if (!SEES_BREAKS.includes(stage.engine.name)) {
+    origin.write(OK);
+    return;
+  }
+  await origin.gone();
+  assert.deepEqual(stage.reasons, ["client_gone"]);
+});
+
+onEachEngine(
+  "leaving: rst while an upload is held back",
+  { limits: { queuedBytesMax: 65_536 } },
+  async (stage) => {
+    const client = stage.client();
+    client.write("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n");
+    const origin = await stage.backend.next();
+    await origin.head();
+    origin.socket.pause();
+    let before = -1;
+    client.socket.on("error", () => {});
+    // Until nothing moves any more: the kernels on the way hold some, too.
+    for (let still = 0; still < 20; still++) {
+      if (client.socket.writableLength < 65_536) client.write(new Uint8Array(65_536));
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      if (stage.counter(Counter.clientBytesIn) !== before) still = 0;
+      before = stage.counter(Counter.clientBytesIn);
+    }
+    client.reset();
+    if (!SEES_BREAKS.includes(stage.engine.name)) {
+      origin.close();
+      return;
+    }
+    await stage.eventually("it is seen", () => stage.reasons.length > 0);
+    assert.deepEqual(stage.reasons, ["client_gone"]);
+    assert.equal(stage.counter(Counter.clientsOpen), 0);
+  },
+);
+
 onEachEngine("draining: nothing is open: it is told at once, and once", {}, async (stage) => {
   stage.session.drain();
   stage.engine.wake();

@@ -19,6 +19,7 @@ import type { AddressRecord } from "../native/address-book.ts";
 import { CLOSED_FD, ConnectionList, Flag } from "../native/connection-table.ts";
 import { type Mapping, mapMemory } from "../native/memory.ts";
 import { NativeEngine } from "../native/native-engine.ts";
+import { takeSocketError } from "../native/sockets.ts";
 import { loadSyscalls, requireMainThread } from "../native/syscalls.ts";
 
 const EPOLL_CLOEXEC = 0x80000;
@@ -33,6 +34,7 @@ const EPOLLET = 1 << 31;
 const READ_EVENTS = EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR;
 const WRITE_EVENTS = EPOLLOUT | EPOLLHUP | EPOLLERR;
 const END_EVENTS = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
+const BREAK_EVENTS = EPOLLHUP | EPOLLERR;
 const ALL_EVENTS = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
 
 /**
@@ -52,6 +54,7 @@ const FAIL_DUE = Flag.failDue;
 const READABLE = Flag.readable;
 const BLOCKED = Flag.blocked;
 const HUNG_UP = Flag.hungUp;
+const WATCHED = Flag.watched;
 
 const EINTR = 4;
 const EAGAIN = 11;
@@ -210,7 +213,19 @@ class EpollEngine extends NativeEngine {
     this.#control(EPOLL_CTL_ADD, this.table.fd[connection]!, ALL_EVENTS, CONNECTION, connection);
   }
 
-  protected stopReceiving(): void {}
+  protected stopReceiving(connection: number): void {
+    const wanted = OPEN | WATCHED | HUNG_UP;
+    // What was said of it before is not said again.
+    if ((this.table.flags[connection]! & wanted) === wanted) this.#noteBreak(connection);
+  }
+
+  /** Tells with the next batch, if a watched connection is broken. @cold */
+  #noteBreak(connection: number): void {
+    const errno = takeSocketError(this.table.fd[connection]!);
+    if (errno === 0) return;
+    this.table.errno[connection] = errno;
+    this.notice(connection, FAIL_DUE);
+  }
 
   protected startReceiving(connection: number): void {
     if ((this.table.flags[connection]! & READABLE) !== 0) this.#ready.add(connection);
@@ -266,7 +281,8 @@ class EpollEngine extends NativeEngine {
     if ((events & END_EVENTS) !== 0) flags |= HUNG_UP;
     if ((events & READ_EVENTS) !== 0) flags |= READABLE;
     this.table.flags[connection] = flags;
-    if ((events & READ_EVENTS) !== 0) this.#read(connection);
+    if ((flags & WATCHED) !== 0 && (events & BREAK_EVENTS) !== 0) this.#noteBreak(connection);
+    else if ((events & READ_EVENTS) !== 0) this.#read(connection);
   }
 
   /** Tells how connecting went. Returns true when the connection stands and is still the handler's. */

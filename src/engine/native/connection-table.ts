@@ -37,6 +37,8 @@ export const Flag = {
   blocked: 8192,
   /** epoll: the peer has closed or broken the connection, so that reading has an end to reach. */
   hungUp: 16384,
+  /** Paused, and `failed` is wanted all the same. */
+  watched: 32768,
 } as const;
 
 /** Bits of `ConnectionTable.inFlight`: what the kernel works on. */
@@ -46,6 +48,8 @@ export const InFlight = {
   connect: 4,
   /** uring: the send is one that is done when it has been handed over. */
   immediate: 8,
+  /** uring: the poll of a connection that is paused and watched. */
+  breakPoll: 16,
 } as const;
 
 const NONE = -1;

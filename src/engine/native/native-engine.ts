@@ -34,6 +34,7 @@ const DRAIN_WANTED = Flag.drainWanted;
 const DRAIN_DUE = Flag.drainDue;
 const FAIL_DUE = Flag.failDue;
 const SEND_BROKEN = Flag.sendBroken;
+const WATCHED = Flag.watched;
 
 /** Bound once: the global is a getter. */
 const clock = performance;
@@ -115,6 +116,7 @@ export abstract class NativeEngine implements Engine, NestedSource {
   /** Has `flush` something to do although no connection is dirty? */
   protected abstract hasPending(): boolean;
   protected abstract beginConnect(connection: number, target: AddressRecord): void;
+  /** A paused connection, or one that is being given up, is not read. Where it is watched, that begins. */
   protected abstract stopReceiving(connection: number): void;
   protected abstract startReceiving(connection: number): void;
   /** The handler let go: ends what the kernel works on, then `finish`. */
@@ -166,10 +168,10 @@ export abstract class NativeEngine implements Engine, NestedSource {
     else this.table.flags[connection] = flags | DRAIN_WANTED;
   }
 
-  pause(connection: number): void {
+  pause(connection: number, isWatched = false): void {
     const flags = this.table.flags[connection]!;
     if ((flags & (OPEN | PAUSED)) !== OPEN) return;
-    this.table.flags[connection] = flags | PAUSED;
+    this.table.flags[connection] = flags | (isWatched ? PAUSED | WATCHED : PAUSED);
     // What can still be read is not wanted: nothing to wait for.
     if ((flags & SEND_BROKEN) !== 0) this.notice(connection, FAIL_DUE);
     this.stopReceiving(connection);
@@ -178,7 +180,7 @@ export abstract class NativeEngine implements Engine, NestedSource {
   resume(connection: number): void {
     const flags = this.table.flags[connection]!;
     if ((flags & (OPEN | PAUSED)) !== (OPEN | PAUSED)) return;
-    this.table.flags[connection] = flags & ~PAUSED;
+    this.table.flags[connection] = flags & ~(PAUSED | WATCHED);
     this.startReceiving(connection);
   }
 

@@ -12,6 +12,7 @@ const SOCK_CLOEXEC = 0x80000;
 const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
 const SO_TYPE = 3;
+const SO_ERROR = 4;
 const SO_LINGER = 13;
 const SO_REUSEPORT = 15;
 const SO_ACCEPTCONN = 30;
@@ -162,6 +163,16 @@ export function setAbortive(fd: number): void {
   words[0] = 1;
   words[1] = 0;
   loadSyscalls().setsockopt(fd, SOL_SOCKET, SO_LINGER, address, 8);
+}
+
+/** What broke the socket, as a negative errno, or 0. It is told once (SO_ERROR). */
+export function takeSocketError(fd: number): number {
+  const calls = loadSyscalls();
+  const { address, words } = sharedScratch();
+  words[0] = 0;
+  words[1] = 4;
+  calls.getsockopt(fd, SOL_SOCKET, SO_ERROR, address, address + 4);
+  return -words[0]!;
 }
 
 /** Sends FIN behind what the kernel holds. */

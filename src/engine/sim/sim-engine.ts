@@ -17,6 +17,7 @@ import {
   type ListenerSource,
 } from "../../contract/port.ts";
 import { parseConnectAddress } from "../net/address.ts";
+import { newSimConnection, type SimConnection } from "./sim-connection.ts";
 import { END_OF_STREAM, NOTHING_YET, type WireEnd, type WireOwner } from "./wire.ts";
 import type { ListenerOwner, WireListener, World } from "./world.ts";
 
@@ -29,24 +30,6 @@ const STARVED_POLL_MS = 1;
 const STARVED_POLL_MS_MAX = 128;
 /** Slots that one connection fills in one batch, at most. */
 const READS_MAX = 4;
-
-interface SimConnection {
-  readonly number: number;
-  readonly end: WireEnd;
-  isConnected: boolean;
-  isPaused: boolean;
-  isGivenUp: boolean;
-  hasEnded: boolean;
-  hasFailed: boolean;
-  isShutdown: boolean;
-  wantsDrained: boolean;
-  isReady: boolean;
-  /** What a write answered; 0 while all is well. */
-  writeErrno: number;
-  queuedBytes: number;
-  /** Ranges: start, end, start, end, … */
-  readonly ranges: number[];
-}
 
 /** What only a simulation can know of its engine. Counted since it was made. */
 export interface SimEngine extends Engine {
@@ -147,13 +130,18 @@ class VirtualEngine implements SimEngine, WireOwner, ListenerOwner {
     this.#makeReady(connection);
   }
 
-  pause(number: number): void {
-    this.#of(number).isPaused = true;
+  pause(number: number, isWatched = false): void {
+    const connection = this.#of(number);
+    if (connection.isPaused) return;
+    connection.isPaused = true;
+    connection.isWatched = isWatched;
+    if (isWatched && connection.end.errno !== 0) this.#makeReady(connection);
   }
 
   resume(number: number): void {
     const connection = this.#of(number);
     connection.isPaused = false;
+    connection.isWatched = false;
     this.#makeReady(connection);
   }
 
@@ -316,6 +304,10 @@ class VirtualEngine implements SimEngine, WireOwner, ListenerOwner {
         return;
       }
     }
+    if (connection.isWatched && connection.end.errno !== 0) {
+      this.#fail(connection, connection.end.errno, handler);
+      return;
+    }
     this.#read(connection, handler);
     if (connection.isGivenUp || connection.hasFailed) return;
     // Reading finds what broke the connection, behind the bytes that came before; where nothing is read,
@@ -407,21 +399,7 @@ class VirtualEngine implements SimEngine, WireOwner, ListenerOwner {
   }
 
   #open(number: number, end: WireEnd): SimConnection {
-    const connection: SimConnection = {
-      number,
-      end,
-      isConnected: false,
-      isPaused: false,
-      isGivenUp: false,
-      hasEnded: false,
-      hasFailed: false,
-      isShutdown: false,
-      wantsDrained: false,
-      isReady: false,
-      writeErrno: 0,
-      queuedBytes: 0,
-      ranges: [],
-    };
+    const connection = newSimConnection(number, end);
     this.#connections[number] = connection;
     this.#byEnd.set(end, connection);
     return connection;

@@ -12,4 +12,6 @@ export const Operation = {
   silent: 6,
   /** A send that completes only where it was not done when it was handed over; see `immediate-sends.ts`. */
   immediateSend: 7,
+  /** Tells of a connection that is not read: it broke, or its peer ended. */
+  breakPoll: 8,
 } as const;

@@ -27,6 +27,9 @@ const RECV_MULTISHOT = 2 << IOPRIO_SHIFT;
 const RECVSEND_BUNDLE = 16 << IOPRIO_SHIFT;
 
 const POLLIN = 1;
+const POLLERR = 8;
+const POLLHUP = 16;
+const POLL_ADD_MULTI = 1;
 const SOCK_CLOEXEC = 0x80000;
 const MSG_NOSIGNAL = 0x4000;
 const MSG_DONTWAIT = 0x40;
@@ -127,6 +130,14 @@ export function prepConnect(
 /** Tells once when `fd` is readable. */
 export function prepPollIn(words: Int32Array, at: number, fd: number, kind: number, index: number): void {
   prep(words, at, OP_POLL_ADD, fd, 0, 0, POLLIN, kind, index);
+}
+
+/**
+ * Tells when the socket `fd` breaks or its peer ends, each time anew until it ends without `CqeFlag.more`: as
+ * poll events (`POLLERR`, `POLLHUP`, `POLLRDHUP`), not of bytes.
+ */
+export function prepPollBreak(words: Int32Array, at: number, fd: number, kind: number, index: number): void {
+  prep(words, at, OP_POLL_ADD, fd, 0, POLL_ADD_MULTI, POLLERR | POLLHUP, kind, index);
 }
 
 /**

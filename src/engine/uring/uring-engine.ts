@@ -23,8 +23,10 @@ import type { Engine, EngineOptions } from "../../contract/port.ts";
 import type { AddressRecord } from "../native/address-book.ts";
 import { ConnectionList, Flag, InFlight } from "../native/connection-table.ts";
 import { NativeEngine } from "../native/native-engine.ts";
+import { takeSocketError } from "../native/sockets.ts";
 import { requireMainThread } from "../native/syscalls.ts";
 import { Accepting } from "./accepting.ts";
+import { BreakPolls } from "./break-polls.ts";
 import { BufferRing } from "./buffer-ring.ts";
 import { Gathering } from "./gathering.ts";
 import { ImmediateSends, noteRefused } from "./immediate-sends.ts";
@@ -50,6 +52,7 @@ const SEND = Operation.send;
 const CONNECT = Operation.connect;
 const ACCEPT = Operation.accept;
 const WATCH = Operation.watch;
+const BREAK_POLL = Operation.breakPoll;
 const SILENT = Operation.silent;
 const SEND_IMMEDIATE = Operation.immediateSend;
 
@@ -61,6 +64,7 @@ const FAILED = Flag.failed;
 const SEND_BROKEN = Flag.sendBroken;
 const CANCELLING = Flag.cancelling;
 const BLOCKED = Flag.blocked;
+const WATCHED = Flag.watched;
 const DRAIN_WANTED = Flag.drainWanted;
 const FIN_WANTED = Flag.finWanted;
 const RECEIVE_IN_FLIGHT = InFlight.receive;
@@ -110,6 +114,7 @@ class UringEngine extends NativeEngine {
   readonly #volume: Volume;
   readonly #gathering: Gathering;
   readonly #accepting: Accepting;
+  readonly #breakPolls: BreakPolls;
   #batchNumber = 0;
   #watchCount = 0;
   /** Written, and not known to be done. */
@@ -125,6 +130,7 @@ class UringEngine extends NativeEngine {
     this.#volume = new Volume(options.connectionsMax);
     this.#gathering = new Gathering(options.connectionsMax);
     this.#accepting = new Accepting(ring, this.listeners);
+    this.#breakPolls = new BreakPolls(ring, this.table);
   }
 
   // Handing over.
@@ -240,7 +246,10 @@ class UringEngine extends NativeEngine {
 
   #armReceive(connection: number): void {
     const flags = this.table.flags[connection]!;
-    if ((flags & (PAUSED | ENDED)) !== 0) return;
+    if ((flags & (PAUSED | ENDED)) !== 0) {
+      if ((flags & WATCHED) !== 0) this.#breakPolls.arm(connection);
+      return;
+    }
     this.table.inFlight[connection] = this.table.inFlight[connection]! | RECEIVE_IN_FLIGHT;
     const fd = this.table.fd[connection]!;
     const at = this.#ring.nextSqe();
@@ -273,8 +282,7 @@ class UringEngine extends NativeEngine {
     this.admitted(connection);
     this.table.inFlight[connection] = CONNECT_IN_FLIGHT;
     const fd = this.table.fd[connection]!;
-    const at = this.#ring.nextSqe();
-    prepConnect(this.#ring.sqes, at, fd, target.address, target.bytes, CONNECT, connection);
+    prepConnect(this.#ring.sqes, this.#ring.nextSqe(), fd, target.address, target.bytes, CONNECT, connection);
   }
 
   protected override admitted(connection: number): void {
@@ -282,14 +290,18 @@ class UringEngine extends NativeEngine {
   }
 
   protected stopReceiving(connection: number): void {
-    if ((this.table.inFlight[connection]! & RECEIVE_IN_FLIGHT) === 0) return;
     const flags = this.table.flags[connection]!;
+    if ((this.table.inFlight[connection]! & RECEIVE_IN_FLIGHT) === 0) {
+      if ((flags & WATCHED) !== 0) this.dirty.add(connection);
+      return;
+    }
     if ((flags & CANCELLING) !== 0) return;
     this.table.flags[connection] = flags | CANCELLING;
     prepCancel(this.#ring.sqes, this.#ring.nextSqe(), RECEIVE, connection, SILENT);
   }
 
   protected startReceiving(connection: number): void {
+    this.#breakPolls.cancel(connection);
     this.dirty.add(connection);
   }
 
@@ -300,6 +312,7 @@ class UringEngine extends NativeEngine {
       return;
     }
     this.stopReceiving(connection);
+    this.#breakPolls.cancel(connection);
     const ring = this.#ring;
     // An immediate send cannot wait, so there is nothing to end: `#hasLeft` closes.
     if ((inFlight & IMMEDIATE_IN_FLIGHT) === SEND_IN_FLIGHT) {
@@ -332,6 +345,7 @@ class UringEngine extends NativeEngine {
       else if (kind === ACCEPT) this.#accepted(index, result, flags);
       else if (kind === CONNECT) this.#connected(index, result);
       else if (kind === WATCH) this.#watchDone(index, result);
+      else if (kind === BREAK_POLL) this.#breakPolled(index, result, flags);
     }
     this.buffers.lentLargeCount = this.#bufferRing.available;
   }
@@ -356,7 +370,7 @@ class UringEngine extends NativeEngine {
       return;
     }
     if (result > 0 || result === ECANCELED || result === EINTR || result === EAGAIN) {
-      if ((flags & PAUSED) === 0) this.dirty.add(connection);
+      if ((flags & (PAUSED | WATCHED)) !== PAUSED) this.dirty.add(connection);
     } else if (result === 0) {
       this.tellEnd(connection);
     } else if (result === ENOBUFS) {
@@ -384,6 +398,22 @@ class UringEngine extends NativeEngine {
       left -= count;
       current = this.#bufferRing.after(current);
     } while (left > 0);
+  }
+
+  /** Something happened to a connection that is not read; or the poll was cancelled. */
+  #breakPolled(connection: number, result: number, cqeFlags: number): void {
+    const last = (cqeFlags & MORE) === 0;
+    if (last) this.#breakPolls.ended(connection);
+    const flags = this.table.flags[connection]!;
+    if ((flags & OPEN) === 0) {
+      if (this.table.inFlight[connection] === 0) this.#close(connection);
+      return;
+    }
+    // The end of the peer's side alone is told behind its bytes.
+    const isWatched = result > 0 && (flags & WATCHED) !== 0;
+    const errno = isWatched ? takeSocketError(this.table.fd[connection]!) : 0;
+    if (errno < 0) this.fail(connection, errno);
+    else if (last && result === ECANCELED) this.dirty.add(connection);
   }
 
   /** An immediate send was not taken whole. What is left the kernel shall take when it can. */
