@@ -26,16 +26,17 @@ const SEGMENT_KINDS: readonly Segment["kind"][] = ["literal", "one", "rest"];
 
 /** Every route under every host, the most specific first; those with host and path in common in a row. */
 export function entriesInOrder(routes: readonly Route[]): Entry[] {
-  const regexOrder = new Map<string, number>();
-  for (const { path } of routes) if (!regexOrder.has(path.text)) regexOrder.set(path.text, regexOrder.size);
+  // Two hosts may have the same expressions in different order.
+  const firsts = new Map<string, number>();
   const keys = routes.flatMap((route, index) => {
     const hosts = route.hosts.length === 0 ? [""] : [...new Set(route.hosts)];
-    const common = {
-      ...pathKey(route.path, regexOrder.get(route.path.text)!),
-      conditions: conditionCount(route),
-      route: index,
-    };
-    return hosts.map((host) => ({ ...common, host }));
+    const conditions = conditionCount(route);
+    return hosts.map((host) => {
+      const key = `${host} ${route.path.text}`;
+      const first = firsts.get(key) ?? index;
+      firsts.set(key, first);
+      return { ...pathKey(route.path, first), conditions, route: index, host };
+    });
   });
   keys.sort(
     (a, b) =>

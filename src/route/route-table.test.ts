@@ -169,6 +169,14 @@ const CASES: readonly Case[] = [
     ],
   },
   {
+    name: "path: regexes of two hosts in the order of each",
+    routes: [on("a", "regex /x.*"), on("a", "regex /.*y"), on("b", "regex /.*y"), on("b", "regex /x.*")],
+    asks: [
+      [host("a", "/xy"), 0],
+      [host("b", "/xy"), 2],
+    ],
+  },
+  {
     name: "path: regexes in the order of the file, equal ones by conditions",
     routes: [route("regex /.+"), route("regex /a+"), route("regex /.+", { methods: ["PUT"] })],
     asks: [

@@ -16,7 +16,7 @@ export function referenceMatch(routes: readonly Route[], request: ReferenceReque
     if (!conditionsHold(route, request) || !pathMatches(route.path, request.path)) continue;
     for (const host of route.hosts.length === 0 ? [""] : route.hosts) {
       if (!hostMatches(host, request.host)) continue;
-      const rank = [...hostRank(host), ...pathRank(routes, route.path), -conditions(route), index];
+      const rank = [...hostRank(host), ...pathRank(routes, host, route.path), -conditions(route), index];
       if (best === undefined || isLess(rank, best.rank)) best = { index, rank };
     }
   }
@@ -59,8 +59,12 @@ function pathMatches({ kind, text }: PathPattern, path: string): boolean {
   }
 }
 
+function isOf(host: string, hosts: readonly string[]): boolean {
+  return host === "" ? hosts.length === 0 : hosts.includes(host);
+}
+
 /** Every path in one comparable row: kind, and what counts within it. */
-function pathRank(routes: readonly Route[], { kind, text }: PathPattern): (number | string)[] {
+function pathRank(routes: readonly Route[], host: string, { kind, text }: PathPattern): (number | string)[] {
   const parts = text.split("/").slice(1);
   const literals = parts.filter((part) => !/^[:*]/.test(part));
   const kinds = parts.map((part) => (part.startsWith(":") ? 1 : part.startsWith("*") ? 2 : 0)).join("");
@@ -72,7 +76,7 @@ function pathRank(routes: readonly Route[], { kind, text }: PathPattern): (numbe
     case "prefix":
       return [2, -text.length, 0, 0, ""];
     case "regex":
-      return [3, routes.findIndex(({ path }) => path.text === text), 0, 0, ""];
+      return [3, routes.findIndex(({ path, hosts }) => path.text === text && isOf(host, hosts)), 0, 0, ""];
     case "any":
       return [4, 0, 0, 0, ""];
   }
