@@ -16,6 +16,7 @@ import { runHealthcheck, runReload, runUpgrade } from "./hp-proxy-ask.ts";
 import { runCheck, runInit, runPrint } from "./hp-proxy-config.ts";
 import { runDemo } from "./hp-proxy-demo.ts";
 import { runExplain } from "./hp-proxy-explain.ts";
+import { runImport } from "./hp-proxy-import.ts";
 import { runStats } from "./hp-proxy-stats.ts";
 import { packageVersion } from "./package-version.ts";
 
@@ -25,6 +26,7 @@ const COMMANDS = [
   "print",
   "explain",
   "init",
+  "import",
   "demo",
   "stats",
   "reload",
@@ -51,6 +53,8 @@ export async function main(argv: readonly string[], environment: Environment): P
       return await runExplain(rest, environment);
     case "init":
       return await runInit(rest);
+    case "import":
+      return runImport(rest);
     case "demo":
       return await runDemo(rest, environment);
     case "stats":

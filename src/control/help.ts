@@ -12,6 +12,7 @@ const HEAD = `hp-proxy: an HTTP reverse proxy and load balancer
   hp-proxy print [--format json]     the configuration as it counts, with every default
   hp-proxy explain METHOD URL        which route a request takes, and why; nothing is sent
   hp-proxy init [--format ts]        writes a configuration to begin with
+  hp-proxy import nginx.conf         makes a configuration of one of nginx, and tells what differs
   hp-proxy demo [flags]              a proxy on :8080 over three backends of its own
   hp-proxy stats [--watch]           figures of a running proxy, live with --watch
   hp-proxy reload [PID]              has a running proxy read its configuration again
