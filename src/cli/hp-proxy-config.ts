@@ -4,15 +4,14 @@ import { nearest } from "../base/suggestion.ts";
 import { type ConfigError, errorsText } from "../config/config-error.ts";
 import { orList } from "../config/kinds.ts";
 import { CONFIG_NAME, findConfigs } from "../config/load-config.ts";
-import { at, pathText, placeText } from "../config/located.ts";
 import { effective, shownData, shownYaml } from "../config/print-config.ts";
-import { routeWarnings } from "../config/routes-check.ts";
 import { STARTER_FORMATS, STARTERS, type StarterFormat } from "../config/starter.ts";
 import { type KnownFlags, readArguments } from "../control/arguments.ts";
 import { deepErrors } from "../control/deep-check.ts";
 import { type LoadedConfiguration, loadConfiguration } from "../control/load-configuration.ts";
 import type { Environment } from "../control/options.ts";
 import { PROXY_FLAGS } from "../control/read-configuration.ts";
+import { warningsOf } from "../control/warnings.ts";
 
 const CHECK_HELP = `hp-proxy check: is the configuration right?
 
@@ -36,19 +35,17 @@ export async function runCheck(argv: readonly string[], environment: Environment
     const errors = await deepErrors(result.configuration);
     if (errors.length > 0) return failed("hp-proxy check", errors);
   }
-  for (const { path, text } of routeWarnings(result.document)) {
-    const source = placeText((at(result.written, path) ?? result.written).place);
-    process.stderr.write(`hp-proxy check: warning: ${source} ${pathText(path)}: ${text}\n`);
-  }
+  for (const warning of warningsOf(result)) process.stderr.write(`hp-proxy check: warning: ${warning}\n`);
   return print(`hp-proxy check: ${summary(result)}\n`);
 }
 
-function summary({ files, configuration }: LoadedConfiguration): string {
-  const { listeners, clusters, routes } = configuration;
+function summary({ files, configuration, document }: LoadedConfiguration): string {
+  const { listeners, clusters } = configuration;
+  const { routes } = document;
   const backends = clusters.reduce((sum, cluster) => sum + cluster.backends.length, 0);
   const what = [
     counted(listeners.length, "listener"),
-    ...(routes === null ? [] : [counted(routes.length, "route")]),
+    ...(routes === undefined ? [] : [counted(routes.length, "route")]),
     counted(clusters.length, "cluster"),
     counted(backends, "backend"),
   ];

@@ -2,7 +2,7 @@
 import { parseIp } from "../base/ip-address.ts";
 import { type ConfigError, errorsText } from "../config/config-error.ts";
 import { durationText } from "../config/values.ts";
-import type { Route } from "../contract/routing.ts";
+import { LISTENER_CLUSTER, type Route } from "../contract/routing.ts";
 import type { Snapshot, Timeouts } from "../contract/snapshot.ts";
 import { type Arguments, readArguments } from "../control/arguments.ts";
 import { compileSnapshot } from "../control/compile-snapshot.ts";
@@ -16,6 +16,7 @@ import { candidatesOf, hostText, reasonBetween } from "../route/candidates.ts";
 import { ClientAddress } from "../route/client-address.ts";
 import { isInAny } from "../route/conditions.ts";
 import { conditionCount, type Entry } from "../route/order.ts";
+import { limitRows } from "./explained-limits.ts";
 import { type Rehearsal, rehearse } from "./rehearsal.ts";
 
 const HELP = `hp-proxy explain: what would become of a request; nothing is sent
@@ -130,12 +131,20 @@ export function explain(
   const rows: [string, string][] = [["request", [requestLine, ...fields].join(" | ")]];
   const routes = snapshot.routing?.routes;
   const route = routes === undefined ? undefined : routeRows(snapshot, routes, head, client, rows);
-  if (routes === undefined) rows.push(["route", "none: there are no routes, requests go by their listener"]);
+  if (routes === undefined) rows.push(["route", UNROUTED]);
+  rows.push(...limitRows(snapshot, route));
   if (rehearsal.request !== "") forwardedRows(snapshot, route, rehearsal, requestLine, fields, rows);
   else rows.push(["answer", answerText(rehearsal)]);
   if (failure !== undefined) rows.push(["reason", `${failure.reason}: ${failure.message}`]);
   const text = rows.map(([name, value]) => `${name.padEnd(10)} ${value}\n`).join("");
   return { text, isRefused: failure !== undefined };
+}
+
+const UNROUTED = "none: there are no routes, requests go by their listener";
+
+/** It stands for routes where there are none. */
+function isForListener({ action }: Route): boolean {
+  return action.kind === "forward" && action.targets.some(({ cluster }) => cluster === LISTENER_CLUSTER);
 }
 
 function routeRows(
@@ -164,7 +173,7 @@ function routeRows(
     rows.push(["route", `none of ${routes.length} matches`]);
     return undefined;
   }
-  rows.push(["route", entryText(routes, winner)]);
+  rows.push(["route", isForListener(routes[winner.route]!) ? UNROUTED : entryText(routes, winner)]);
   for (const other of others.slice(0, 5)) {
     rows.push(["before", `${entryText(routes, other)}: ${reasonBetween(routes, winner, other)}`]);
   }
@@ -190,7 +199,7 @@ function forwardedRows(
 ): void {
   const { clusters } = snapshot;
   const targets =
-    route?.action.kind === "forward"
+    route?.action.kind === "forward" && !isForListener(route)
       ? route.action.targets
       : [{ cluster: snapshot.listeners[0]!.cluster, weight: 1 }];
   const total = targets.reduce((sum, { weight }) => sum + weight, 0);

@@ -15,7 +15,7 @@ import {
   placeText,
   plainOf,
 } from "./located.ts";
-import { checkRoutes, routeTargets } from "./routes-check.ts";
+import { checkRoutes, checkSharedKey, routeTargets } from "./routes-check.ts";
 import { type Document, documentSchema } from "./schema.ts";
 import type { Backend } from "./values.ts";
 
@@ -258,17 +258,19 @@ function checkListeners(
 }
 
 function checkRouting(
-  { routes, mode }: Partial<Document>,
+  good: Partial<Document>,
   clusters: readonly DocumentCluster[],
   root: Located,
   complain: Complain,
 ): void {
+  const { routes, mode } = good;
   if (mode === "tcp") {
-    for (const key of ["routes", "errorPages"]) {
+    for (const key of ["routes", "rateLimit", "errorPages"]) {
       if (at(root, [key]) !== undefined)
         complain([key], "has no meaning in mode tcp", "leave it out, or write mode: http");
     }
   }
+  checkSharedKey(good, complain);
   const names = clusters.map(({ name }) => name);
   if (routes !== undefined) checkRoutes(routes, names, (name) => clusterIndex(clusters, name), complain);
 }

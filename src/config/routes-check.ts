@@ -7,7 +7,7 @@ import { PathCaptures, segmentsOf, shapeOf } from "../route/path-pattern.ts";
 import { Template, TemplateError, VARIABLE_NAMES } from "../route/template.ts";
 import { orList } from "./kinds.ts";
 import type { Path } from "./located.ts";
-import { compileRoutes, pathOf, routeName } from "./routes-compile.ts";
+import { ANY_PATH, compileRoutes, pathOf, routeName } from "./routes-compile.ts";
 import type { RouteDocument } from "./routes-schema.ts";
 import type { Document } from "./schema.ts";
 import { bytesText } from "./values.ts";
@@ -37,6 +37,10 @@ export function checkRoutes(
   checkDoubles(routes, complain);
 }
 
+const NEED_BACKENDS = [
+  ...(["rewrite", "requestHeaders", "responseHeaders", "timeouts", "maxBody", "maxRequests"] as const),
+];
+
 function checkChoices(route: RouteDocument, at: Path, complain: Complain): void {
   const { path, prefix, regex, to, redirect, respond, rewrite } = route;
   const paths = Object.entries({ path, prefix, regex }).filter(([, value]) => value !== undefined);
@@ -61,7 +65,7 @@ function checkChoices(route: RouteDocument, at: Path, complain: Complain): void 
     );
   const local = redirect !== undefined ? "redirect" : "respond";
   if (redirect === undefined && respond === undefined) return;
-  for (const key of ["rewrite", "requestHeaders", "responseHeaders", "timeouts", "maxBody"] as const) {
+  for (const key of NEED_BACKENDS) {
     if (route[key] !== undefined)
       complain([...at, key], `has no use beside ${local}`, "leave it out: nothing goes to a backend");
   }
@@ -93,8 +97,9 @@ function checkTargets(
 
 /** Texts with variables, with the path of each. */
 function templatesOf(route: RouteDocument): (readonly [Path, string])[] {
-  const { redirect, rewrite, requestHeaders = [], responseHeaders = [] } = route;
+  const { redirect, rewrite, requestHeaders = [], responseHeaders = [], rateLimit } = route;
   return [
+    ...(rateLimit?.key.kind === "template" ? [[["rateLimit"], rateLimit.key.text] as const] : []),
     ...(redirect === undefined ? [] : [[["redirect"], redirect.location] as const]),
     ...(rewrite?.kind === "template" ? [[["rewrite"], rewrite.text] as const] : []),
     ...requestHeaders.map(({ value }) => [["requestHeaders"], value] as const),
@@ -111,14 +116,36 @@ function checkTemplates(route: RouteDocument, at: Path, complain: Complain): voi
     const reason = "begins with what clients choose, who could be sent anywhere";
     complain([...at, "redirect"], reason, "begin with / or https://", redirect.location);
   }
-  const { names, count } = new PathCaptures(pathOf(route));
-  for (const [key, text] of templatesOf(route)) {
+  checkTexts(templatesOf(route), new PathCaptures(pathOf(route)), at, complain);
+}
+
+/** The key of the rate limit that routes share knows no parts of their paths. */
+export function checkSharedKey({ rateLimit }: Partial<Document>, complain: Complain): void {
+  const { key } = rateLimit ?? {};
+  const texts = key?.kind === "template" ? [[["rateLimit"], key.text] as const] : [];
+  checkTexts(texts, new PathCaptures(ANY_PATH), [], complain);
+}
+
+function checkTexts(
+  texts: readonly (readonly [Path, string])[],
+  { names, count }: PathCaptures,
+  at: Path,
+  complain: Complain,
+): void {
+  for (const [key, text] of texts) {
     if (text.length > TEMPLATE_BYTES_MAX) {
       const most = bytesText(TEMPLATE_BYTES_MAX);
       complain([...at, ...key], `has ${text.length} bytes, and ${most} is the most`, "write less");
     }
     try {
-      new Template(text, names, count);
+      const template = new Template(text, names, count);
+      if (key[0] === "rateLimit" && template.usesRequestId)
+        complain(
+          [...at, ...key],
+          "counts by what every request has another of",
+          "leave $request_id out",
+          text,
+        );
     } catch (error) {
       if (!(error instanceof TemplateError)) throw error;
       const known = [...names.keys(), ...VARIABLE_NAMES];
@@ -182,7 +209,7 @@ export interface RouteWarning {
 export function routeWarnings({ routes = [], policy }: Pick<Document, "routes" | "policy">): RouteWarning[] {
   const warnings = policy.rejectPaths.includes("dot-segment") ? [] : guardWarnings(routes);
   warnings.push(...redirectWarnings(routes));
-  const compiled = compileRoutes(routes, () => 0, DEFAULT_TIMEOUTS);
+  const { routes: compiled } = compileRoutes({ routes }, () => 0, DEFAULT_TIMEOUTS);
   const taking = new Map<string, number>();
   const reached = new Set<number>();
   const shadowed = new Map<number, number>();

@@ -1,7 +1,17 @@
 /** From the routes of a document to those that the data plane follows. */
-import type { PathPattern, Rewrite, Route, RouteAction } from "../contract/routing.ts";
+import {
+  LISTENER_CLUSTER,
+  type PathPattern,
+  type RateLimit,
+  type Rewrite,
+  type Route,
+  type RouteAction,
+  type Routing,
+} from "../contract/routing.ts";
 import type { Timeouts } from "../contract/snapshot.ts";
+import type { RateLimitWritten } from "./route-limits.ts";
 import type { RouteDocument } from "./routes-schema.ts";
+import type { Document } from "./schema.ts";
 
 export const ANY_PATH: PathPattern = { kind: "any", text: "" };
 
@@ -24,17 +34,48 @@ export function routeName(route: RouteDocument): string {
  * by its name, and of the one that is meant by silence; `timeouts` are those where a route has none.
  */
 export function compileRoutes(
-  routes: readonly RouteDocument[],
+  { routes, rateLimit }: Pick<Partial<Document>, "routes" | "rateLimit">,
   clusterIndex: (name: string | undefined) => number,
   timeouts: Timeouts,
-): Route[] {
-  return routes.map((route) => compileRoute(route, clusterIndex, timeouts));
+): Routing {
+  const limits = new RateLimits();
+  const shared = limits.add(rateLimit, "every request");
+  const compiled = (routes ?? [EVERY_REQUEST]).map((route) => {
+    const limit = route.rateLimit === undefined ? shared : limits.add(route.rateLimit, routeName(route));
+    return compileRoute(route, routes === undefined ? () => LISTENER_CLUSTER : clusterIndex, timeouts, limit);
+  });
+  if (limits.all.length === 0) return { routes: compiled };
+  return { routes: compiled, rateLimits: limits.all, unroutedRateLimit: shared };
+}
+
+/** What stands for routes where there are none, and yet something to be done with every request. */
+const EVERY_REQUEST: RouteDocument = { name: "every request" };
+
+/** Whether a document needs the data plane to look at routes. */
+export function isRouted({ routes, rateLimit }: Pick<Document, "routes" | "rateLimit">): boolean {
+  return routes !== undefined || (rateLimit !== undefined && rateLimit !== null);
+}
+
+/** Collects rate limits: each has other buckets, also where two are written alike. */
+class RateLimits {
+  readonly all: RateLimit[] = [];
+  readonly #texts = new Set<string>();
+
+  /** The number of a limit, which is -1 where there is none. */
+  add(written: RateLimitWritten | null | undefined, name: string): number {
+    if (written === undefined || written === null) return -1;
+    let limit = { name, ...written };
+    for (let n = 2; this.#texts.has(JSON.stringify(limit)); n++) limit = { ...limit, name: `${name} (${n})` };
+    this.#texts.add(JSON.stringify(limit));
+    return this.all.push(limit) - 1;
+  }
 }
 
 function compileRoute(
   route: RouteDocument,
   clusterIndex: (name: string | undefined) => number,
   timeouts: Timeouts,
+  rateLimit: number,
 ): Route {
   return {
     name: routeName(route),
@@ -53,6 +94,8 @@ function compileRoute(
     responseFields: route.responseHeaders ?? [],
     timeouts: timeoutsOf(route, timeouts),
     requestBodyBytesMax: route.maxBody ?? -1,
+    requestsInFlightMax: route.maxRequests ?? 0,
+    rateLimit,
     errorPages: route.errorPages ?? [],
   };
 }

@@ -12,6 +12,7 @@ import {
   open,
   word,
 } from "./kinds.ts";
+import { ROUTE_LIMITS } from "./route-limits.ts";
 import {
   type ConditionInput,
   type ErrorPagesInput,
@@ -289,6 +290,7 @@ export const ROUTE = {
       2 ** 50,
     ),
   ),
+  ...ROUTE_LIMITS,
   errorPages: errorPages("As `errorPages`, for this route"),
 };
 

@@ -115,7 +115,8 @@ function tryRegex(text: string): Regex | Problem {
   }
 }
 
-const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+/** A token (RFC 9110 §5.6.2). */
+export const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
 export function readMethod(text: string): string | Problem {
   const method = text.trim();

@@ -20,6 +20,7 @@ import {
   required,
   word,
 } from "./kinds.ts";
+import { rateLimit } from "./route-limits.ts";
 import { errorPages, ROUTE, routes } from "./routes-schema.ts";
 import { LIMITS, POLICY, TIMEOUTS } from "./schema-sections.ts";
 import { Problem, readBackend, readInteger, readListenAddress } from "./values.ts";
@@ -314,6 +315,7 @@ export const documentSchema = z.strictObject({
     each: "[]",
     text: "Which request goes where, and what becomes of it",
   }),
+  rateLimit: rateLimit("Requests of one client: 100/s, or {rate, burst, key, status}; more get 429"),
   errorPages: errorPages("Contents of answers of the proxy's own, by status: a text, or {body, contentType}"),
   workers: filled({
     schema: kind<"auto" | Count, number | "auto">(readWorkers),

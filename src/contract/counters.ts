@@ -87,6 +87,10 @@ export const Counter = {
   errorNoRoute: 55,
   /** Requests and tunnels of a listener that was taken away, not over in time. */
   errorDrainCut: 56,
+  /** Requests beyond the rate limit of their route. */
+  errorRateLimited: 57,
+  /** Keys of rate limits that were forgotten while they counted, because there were too many. */
+  rateKeysEvicted: 58,
   /** Calls of hooks; those that threw, promises that were late, calls that held the thread for too long. */
   hookCalls: 62,
   hooksThrown: 63,

@@ -9,6 +9,10 @@ import type { Timeouts } from "./snapshot.ts";
 export interface Routing {
   /** In the order of the file. */
   readonly routes: readonly Route[];
+  /** Several routes may share one. */
+  readonly rateLimits?: readonly RateLimit[];
+  /** Of requests that no route matches, as `Route.rateLimit`. */
+  readonly unroutedRateLimit?: number;
 }
 
 /** All conditions must hold; an empty list is no condition. */
@@ -40,6 +44,10 @@ export interface Route {
   readonly timeouts: Timeouts | null;
   /** As in `Limits`; -1: that of the snapshot. */
   readonly requestBodyBytesMax: number;
+  /** Exchanges of one worker at a time; 0: no limit of its own. */
+  readonly requestsInFlightMax: number;
+  /** Index into `Routing.rateLimits`; -1: none. */
+  readonly rateLimit: number;
   /** Before those of the snapshot. */
   readonly errorPages: readonly ErrorPage[];
   /** Number of its chain of hooks (`Hooking.chains`); absent: none. */
@@ -73,10 +81,39 @@ export type RouteAction =
   | { readonly kind: "respond"; readonly answer: StaticAnswer };
 
 export interface RouteTarget {
-  /** Index into `Snapshot.clusters`. */
+  /** Index into `Snapshot.clusters`; `LISTENER_CLUSTER`: that of the listener. */
   readonly cluster: number;
   readonly weight: number;
 }
+
+/** In place of a cluster: the one that answers where there are no routes. */
+export const LISTENER_CLUSTER = -1;
+
+/** So many requests of one key in each period, evenly, after at most `burst` at once. */
+export interface RateLimit {
+  /** What it is in `explain`; with all the rest it tells its buckets from those of others. */
+  readonly name: string;
+  /** At least 1. */
+  readonly count: number;
+  readonly periodMs: number;
+  /** At least 1. */
+  readonly burst: number;
+  readonly key: RateKey;
+  /** Of the answer beyond it: 400 to 599. */
+  readonly status: number;
+}
+
+/**
+ * Whose requests are counted together. `client`: those of one address (of IPv6, one /64). `all`: everybody's.
+ * Of the others, requests that have no such value are counted by client.
+ */
+export type RateKey =
+  | { readonly kind: "client" | "all" }
+  /** `name` in lower case. */
+  | { readonly kind: "field"; readonly name: string }
+  | { readonly kind: "cookie"; readonly name: string }
+  /** Names variables (`route/template.ts`). */
+  | { readonly kind: "template"; readonly text: string };
 
 export interface StaticAnswer {
   readonly status: number;

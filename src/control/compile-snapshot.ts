@@ -21,7 +21,7 @@ export function compileSnapshot(
     limits,
     policy: configuration.policy,
     viaName: configuration.viaName,
-    ...(configuration.routes === null ? {} : { routing: { routes: configuration.routes } }),
+    ...(configuration.routing === null ? {} : { routing: configuration.routing }),
     errorPages: configuration.errorPages,
   };
 }

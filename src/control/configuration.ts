@@ -5,7 +5,7 @@
 import type { Document } from "../config/schema.ts";
 import type { Backend } from "../config/values.ts";
 import type { EngineName } from "../contract/port.ts";
-import type { ErrorPage, Route } from "../contract/routing.ts";
+import type { ErrorPage, Routing } from "../contract/routing.ts";
 import type { Limits, Policy, Timeouts } from "../contract/snapshot.ts";
 
 export interface Configuration {
@@ -21,7 +21,7 @@ export interface Configuration {
   readonly policy: Policy;
   readonly viaName: string;
   /** Null: requests go to the cluster of their listener. */
-  readonly routes: readonly Route[] | null;
+  readonly routing: Routing | null;
   readonly errorPages: readonly ErrorPage[];
   /** What is still in flight so long after SIGTERM is cut. */
   readonly drainTimeoutMs: number;

@@ -53,6 +53,12 @@ export const METRICS: readonly Metric[] = [
   labelled("responses_total", "class", CLASSES, "Responses sent, by class of their status"),
   labelled("errors_total", "reason", ERRORS, "Requests that failed (mode tcp: connections), by reason"),
   single("retries_total", "counter", Counter.retries, "Requests sent to a backend again"),
+  single(
+    "rate_limit_keys_evicted_total",
+    "counter",
+    Counter.rateKeysEvicted,
+    "Keys of rate limits forgotten while they counted",
+  ),
   single("clients_accepted_total", "counter", Counter.clientsAccepted, "Client connections let in"),
   single("clients_open", "gauge", Counter.clientsOpen, "Client connections open"),
   labelled("clients_refused_total", "limit", REFUSED, "Client connections not let in, by the limit"),

@@ -2,7 +2,7 @@
 import { checkDocument, clusterIndex, clustersOf, DEFAULT_CLUSTER } from "../config/check.ts";
 import type { ConfigError } from "../config/config-error.ts";
 import { at, type Located, overlay, withAt, withoutAt } from "../config/located.ts";
-import { compileRoutes } from "../config/routes-compile.ts";
+import { compileRoutes, isRouted } from "../config/routes-compile.ts";
 import { type Document, HEALTH_DEFAULTS } from "../config/schema.ts";
 import { DEFAULT_LIMITS, DEFAULT_TIMEOUTS, type Timeouts } from "../contract/snapshot.ts";
 import type { Arguments, KnownFlags } from "./arguments.ts";
@@ -103,10 +103,9 @@ function compile(document: Document): Configuration {
       rejectEncodedNul: rejectPaths.includes("nul"),
     },
     viaName: document.viaName,
-    routes:
-      document.routes === undefined
-        ? null
-        : compileRoutes(document.routes, (name) => clusterIndex(clusters, name), timeouts),
+    routing: isRouted(document)
+      ? compileRoutes(document, (name) => clusterIndex(clusters, name), timeouts)
+      : null,
     errorPages: document.errorPages ?? [],
     drainTimeoutMs: document.drainTimeout,
     statsIntervalMs: document.statsInterval,

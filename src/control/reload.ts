@@ -8,6 +8,7 @@ import { changesBetween, changeText, restartErrors } from "./changes.ts";
 import type { LoadedConfiguration } from "./load-configuration.ts";
 import type { Log } from "./log.ts";
 import { sentenceOf } from "./start-errors.ts";
+import { warningsOf } from "./warnings.ts";
 
 /** What became of a reload; crosses the control socket as JSON. */
 export interface ReloadResult {
@@ -103,6 +104,7 @@ export class Reloader {
       const isSame = isDeepStrictEqual(this.#current.configuration, next.configuration);
       const errors = isSame ? [] : await this.#proxy.change(next);
       this.#current = next;
+      if (!isSame) for (const warning of warningsOf(next)) this.#log.warn(warning);
       const texts = changes.map(changeText);
       const told = isSame || texts.length > 0 ? texts : ["the order of a list"];
       return { done: true, changes: told, errors, wrong: [] };

@@ -1,6 +1,12 @@
-/** The counters of all workers: one memory for all of them, or our own where none can be shared. */
+/**
+ * The counters of all workers, and what they count against rate limits: one memory for all of them, or our
+ * own, for counters alone, where none can be shared.
+ */
+import { randomBytes } from "node:crypto";
 import { closeSync } from "node:fs";
+import { writeRateKey } from "../base/rate-table.ts";
 import { blockOf, Counter, segmentBytes } from "../contract/counters.ts";
+import { RATE_TABLE_BYTES, ratesOf } from "../contract/rates.ts";
 import type { Host } from "./host.ts";
 
 /** As many workers as a configuration may ask for; only blocks in use cost memory. */
@@ -28,7 +34,9 @@ export interface Segment {
 export function openSegment(host: Host | undefined): Segment {
   const bytes = segmentBytes(WORKERS_MAX);
   if (host === undefined) return { fd: -1, buffer: new ArrayBuffer(bytes), close() {} };
-  const { fd, buffer } = host.createSharedSegment(bytes);
+  const { fd, buffer } = host.createSharedSegment(bytes + RATE_TABLE_BYTES);
+  const key = randomBytes(8);
+  writeRateKey(ratesOf(buffer), key.readInt32LE(0), key.readInt32LE(4));
   let open = true;
   return {
     fd,

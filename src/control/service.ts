@@ -24,6 +24,7 @@ import { openServiceManager, type ServiceManager } from "./service-manager.ts";
 import type { Heritage } from "./succession.ts";
 import { Supervisor } from "./supervisor.ts";
 import { type UpgradeResult, Upgrader } from "./upgrade.ts";
+import { warningsOf } from "./warnings.ts";
 import { watchFiles } from "./watch.ts";
 
 export interface ServiceOptions {
@@ -74,6 +75,7 @@ export class Service implements Answering {
   static async start(loaded: LoadedConfiguration, options: ServiceOptions, log: Log): Promise<Service> {
     const { configuration } = loaded;
     const { version, environment, embedding, program } = options;
+    for (const warning of warningsOf(loaded)) log.warn(warning);
     const inherited = await inheritedListeners(program);
     const supervisor = await Supervisor.start(configuration, log, version, environment, embedding, inherited);
     const manager = await openServiceManager(environment, (reason) =>

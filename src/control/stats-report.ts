@@ -41,6 +41,8 @@ export interface WorkerStats {
   /** Connections not let in, by which limit. */
   readonly refused: Readonly<Record<string, number>>;
   readonly retries: number;
+  /** Keys of rate limits that were forgotten while they counted. */
+  readonly rateKeysEvicted: number;
   readonly clients: { readonly open: number; readonly accepted: number; readonly refused: number };
   readonly origins: {
     readonly open: number;
@@ -143,6 +145,7 @@ export function workerStats(pid: number, { now, before, beforeMs, longBefore }: 
     closed: byWord(CLOSED, now),
     refused: byWord(REFUSED, now),
     retries: now[Counter.retries]!,
+    rateKeysEvicted: now[Counter.rateKeysEvicted]!,
     clients: {
       open: now[Counter.clientsOpen]!,
       accepted: now[Counter.clientsAccepted]!,

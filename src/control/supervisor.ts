@@ -197,6 +197,7 @@ export class Supervisor {
     } catch (error) {
       problems.push(`workers: ${(error as Error).message}`);
     }
+    this.#warnOfRates();
     return problems;
   }
 
@@ -254,6 +255,19 @@ export class Supervisor {
     const reasons = passedOver.map(({ name, reason }) => `${name} (${reason})`);
     if (reasons.length > 0) log.info(`engine ${engine}; passed over ${reasons.join(", ")}`);
     this.figures.start();
+    this.#warnOfRates();
+  }
+
+  /** Limits that hold for each worker and not for all together are looser than they read. */
+  #warnOfRates(): void {
+    const { segment, log } = this.#parts;
+    const { members } = this.#crew;
+    const isApart = segment.fd < 0 && members.length > 1;
+    if (!isApart || this.#configuration.routing?.rateLimits === undefined) return;
+    log.warn(
+      { workers: members.length },
+      "rate limits: workers share no memory here, so each counts for itself; docs/rate-limits.md",
+    );
   }
 
   /** Everything that can fail. */

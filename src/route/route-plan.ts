@@ -5,11 +5,12 @@ import { asciiBytes } from "../base/bytes.ts";
 import type { Network } from "../base/ip-address.ts";
 import { utf8Bytes } from "../base/utf8.ts";
 import type { Chain } from "../contract/interception.ts";
-import type { ErrorPage, FieldEdit, Route, StaticAnswer } from "../contract/routing.ts";
+import type { ErrorPage, FieldEdit, RateLimit, Route, StaticAnswer } from "../contract/routing.ts";
 import type { Timeouts } from "../contract/snapshot.ts";
 import { reasonPhrase } from "../http1/reason-phrase.ts";
 import { FieldEdits } from "./field-edits.ts";
 import { PathCaptures } from "./path-pattern.ts";
+import { ReadyRateLimit } from "./rate-limit.ts";
 import { Rewriting } from "./rewriting.ts";
 import { Template } from "./template.ts";
 import { WeightedTargets } from "./weighted-targets.ts";
@@ -61,16 +62,27 @@ export class RoutePlan {
   readonly timeouts: Timeouts | null;
   /** -1: that of the snapshot; 0: no limit. */
   readonly requestBodyBytesMax: number;
+  /** 0: no limit. */
+  readonly requestsInFlightMax: number;
+  /** Exchanges that its owner has opened and not closed. */
+  requestsInFlight = 0;
+  readonly rateLimit: ReadyRateLimit | null;
   /** By status. */
   readonly pages: ReadyPages;
   /** Its hooks. */
   readonly chain: Chain | null;
 
   /**
-   * `pages` are those of every route, `chains` what `Route.chain` counts. Throws `TemplateError` and
-   * `RegexError`.
+   * `pages` are those of every route, `chains` what `Route.chain` counts, `rateLimits` what `Route.rateLimit`
+   * counts. Throws `TemplateError` and `RegexError`.
    */
-  constructor(route: Route, pages: ReadyPages, seed: number, chains: readonly Chain[] = []) {
+  constructor(
+    route: Route,
+    pages: ReadyPages,
+    seed: number,
+    chains: readonly Chain[] = [],
+    rateLimits: readonly RateLimit[] = [],
+  ) {
     const { action } = route;
     const captures = new PathCaptures(route.path);
     const { names, count } = captures;
@@ -89,11 +101,18 @@ export class RoutePlan {
     this.rewriting = route.rewrite === null ? null : new Rewriting(route.rewrite, names, count);
     this.requestEdits = edits(route.requestFields);
     this.responseEdits = edits(route.responseFields);
+    const limit = rateLimits[route.rateLimit];
+    this.requestsInFlightMax = route.requestsInFlightMax;
+    this.rateLimit = limit === undefined ? null : new ReadyRateLimit(limit, names, count);
     const writers = [this.rewriting, this.requestEdits, this.responseEdits, this.redirect?.location ?? null];
-    this.captures = writers.some((writer) => writer?.usesCaptures) ? captures : null;
+    const usesCaptures = this.rateLimit?.usesCaptures || writers.some((writer) => writer?.usesCaptures);
+    this.captures = usesCaptures ? captures : null;
     this.usesRequestId = writers.some((writer) => writer?.usesRequestId);
     this.asksAddress =
-      this.isGuarded || route.clients.length > 0 || writers.some((writer) => writer?.usesClientAddress);
+      this.isGuarded ||
+      route.clients.length > 0 ||
+      this.rateLimit?.asksAddress === true ||
+      writers.some((writer) => writer?.usesClientAddress);
     this.timeouts = route.timeouts;
     this.requestBodyBytesMax = route.requestBodyBytesMax;
     this.pages = route.errorPages.length === 0 ? pages : new Map([...pages, ...readyPages(route.errorPages)]);

@@ -43,6 +43,8 @@ function routeAt(kind: Kind, index: number): Route {
     responseFields: [],
     timeouts: null,
     requestBodyBytesMax: -1,
+    requestsInFlightMax: 0,
+    rateLimit: -1,
     errorPages: [],
   };
 }

@@ -8,6 +8,7 @@
  * @hot
  */
 import { asciiBytes, copy } from "../base/bytes.ts";
+import type { HalfSipHash } from "../base/half-sip-hash.ts";
 import type { MessageHead } from "../http1/message-head.ts";
 import type { PathCaptures } from "./path-pattern.ts";
 import { RequestView } from "./request-view.ts";
@@ -125,6 +126,22 @@ export class Template {
       else bytes += rangeEnd(part, source) - rangeStart(part, source);
     }
     return bytes;
+  }
+
+  /** Adds what `write` would write to `hash`. */
+  addTo(hash: HalfSipHash, memory: Uint8Array, source: TemplateSource): void {
+    const parts = this.#parts;
+    for (let i = 0; i < parts.length; i++) {
+      const part = parts[i]!;
+      if (part === literal) hash.addRange(this.#literals[i]!, 0, this.#literals[i]!.length);
+      else if (part === scheme) hash.addRange(SCHEME, 0, SCHEME.length);
+      else if (part === target) {
+        hash.addRange(memory, rangeStart(path, source), rangeEnd(path, source));
+        hash.addRange(memory, source.view.queryStart, source.view.queryEnd);
+      } else hash.addRange(memory, rangeStart(part, source), rangeEnd(part, source));
+      // No value has a NUL in it: `a$x$y` is not `a$y$x` with the border elsewhere.
+      hash.addByte(0);
+    }
   }
 
   /** Writes it at `at`, where there is room, from values in the same memory. Returns the offset past it. */

@@ -20,7 +20,7 @@ const PROXY_ERRORS: Readonly<Record<string, readonly number[]>> = {
   connection_limit_reached: [503],
   http_request_error: [400, 408, 413, 414, 431],
   // 403 is recommended; these say more exactly what is wrong.
-  http_request_denied: [400, 403, 405, 421],
+  http_request_denied: [400, 403, 405, 421, 429],
   http_response_header_section_size: [502],
   http_response_timeout: [504],
   http_protocol_error: [502],

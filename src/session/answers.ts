@@ -4,7 +4,7 @@ import { renderAnswerLines } from "../http1/answer.ts";
 import { FAULTS, type Fault } from "../http1/fault.ts";
 import { reasonPhrase } from "../http1/reason-phrase.ts";
 import type { ReadyPage } from "../route/route-plan.ts";
-import { type Failure, faultProxyError } from "./failure.ts";
+import { type Failure, Failures, faultProxyError } from "./failure.ts";
 
 export interface Answer {
   /** Status line and field lines, without the empty line: `Date` is yet to come. */
@@ -43,7 +43,7 @@ export class Answers {
   /** The answer to a request that failed. */
   ofFailure(failure: Failure, json: boolean, close: boolean, page?: ReadyPage): Answer {
     const verdict = () => ({ ...failure, fields: ownFields(failure) });
-    return this.#once(failure.reason, json, close, verdict, page);
+    return this.#once(`${failure.reason} ${failure.status}`, json, close, verdict, page);
   }
 
   /** The answer to a request that could not be read; always the last on its connection. */
@@ -105,6 +105,8 @@ function structuredName(name: string): string {
 }
 
 function ownFields(failure: Failure): string[] {
+  // Its own Retry-After depends on the client.
+  if (failure.reason === Failures.rateLimited.reason) return [];
   if (failure.status === 503) return [`Retry-After: ${RETRY_AFTER_S}`];
   // RFC 9110 §15.5.6: a 405 lists what is allowed.
   if (failure.status === 405) return [`Allow: ${ALLOWED_METHODS}`];

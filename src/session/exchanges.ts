@@ -17,6 +17,7 @@ import { copy } from "../base/bytes.ts";
 import { histogramRecord } from "../base/histogram.ts";
 import { Counter, HistogramCell } from "../contract/counters.ts";
 import type { Chain } from "../contract/interception.ts";
+import { LISTENER_CLUSTER } from "../contract/routing.ts";
 import { BodyMode } from "../http1/body.ts";
 import { FAULTS, type Fault } from "../http1/fault.ts";
 import { Framing, requestFraming } from "../http1/framing.ts";
@@ -324,7 +325,9 @@ export class Exchanges {
     exchange.plan = plan;
     exchange.chain = plan === null ? this.#chain : plan.chain;
     exchange.timeouts = plan?.timeouts ?? plane.snapshot.timeouts;
-    const cluster = plan === null ? plane.snapshot.listeners[leg.listener]!.cluster : plan.targets!.next();
+    if (plan !== null) plan.requestsInFlight++;
+    const chosen = plan === null ? LISTENER_CLUSTER : plan.targets!.next();
+    const cluster = chosen >= 0 ? chosen : plane.snapshot.listeners[leg.listener]!.cluster;
     exchange.cluster = this.#clusters[cluster]!;
     leg.exchange = exchange;
     plane.count(Counter.requestsInFlight, 1);
@@ -445,6 +448,7 @@ export class Exchanges {
     plane.standstill.leave(connection);
     if (plane.requestDeadlines !== null) plane.requestDeadlines.clear(connection);
     plane.count(Counter.requestsInFlight, -1);
+    if (exchange.plan !== null) exchange.plan.requestsInFlight--;
     if (exchange.linesStart >= 0) plane.buffers.release(exchange.linesStart);
     exchange.clear();
     this.#free.push(exchange);

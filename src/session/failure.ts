@@ -306,6 +306,24 @@ export const Failures = {
     "http_response_header_section_size",
     "The response head is too large for what its route adds to it.",
   ),
+  rateLimited: failure(
+    "rate_limited",
+    "client",
+    "request-head",
+    429,
+    Counter.errorRateLimited,
+    "http_request_denied",
+    "This client sends more requests than it may.",
+  ),
+  routeTooManyInFlight: failure(
+    "route_too_many_in_flight",
+    "proxy",
+    "request-head",
+    503,
+    Counter.errorTooManyInFlight,
+    "connection_limit_reached",
+    "This route has as many requests in flight as it may.",
+  ),
   clientDenied: failure(
     "client_denied",
     "client",
@@ -343,6 +361,11 @@ export const Failures = {
     "This proxy opens no tunnels (method CONNECT).",
   ),
 } as const;
+
+/** `rateLimited` as a route tells it: with `status`. */
+export function rateLimitedWith(status: number): Failure {
+  return Object.freeze({ ...Failures.rateLimited, status });
+}
 
 /**
  * Error type for `Proxy-Status` of an answer to a request that could not be read: `http_request_error` is for

@@ -9,6 +9,7 @@ import { SEED_BYTES } from "../base/unguessable-ids.ts";
 import type { Chain, Interception } from "../contract/interception.ts";
 import type { Notices } from "../contract/notices.ts";
 import type { Port } from "../contract/port.ts";
+import type { SharedRates } from "../contract/rates.ts";
 import type { Snapshot } from "../contract/snapshot.ts";
 import { chainOf, readyPages } from "../route/route-plan.ts";
 import { ClientSide } from "./client-side.ts";
@@ -16,6 +17,7 @@ import { Exchanges } from "./exchanges.ts";
 import { Failures } from "./failure.ts";
 import { OriginSide } from "./origin-side.ts";
 import { ConnectionKind, DUE_PER_BATCH_MAX, EVICTIONS_PER_BATCH_MAX, Plane } from "./plane.ts";
+import { RateLimiter } from "./rate-limiter.ts";
 import { Relays } from "./relay.ts";
 import { RequestWriter } from "./request-writer.ts";
 import { ResponseWriter } from "./response-writer.ts";
@@ -32,7 +34,8 @@ const NO_CHAINS: readonly Chain[] = [];
 /**
  * `counters` is the worker's block of the shared segment; `epochOffsetMs` added to the engine's clock gives
  * Unix time; `seed` is `SEED_BYTES` bytes of true chance, of which no other worker has the same (without it,
- * request ids can be foretold); `interception` runs the hooks of the snapshot.
+ * request ids can be foretold); `interception` runs the hooks of the snapshot; `rates` is where workers count
+ * against rate limits together (without it each counts for itself).
  */
 export function createHttpSession(
   port: Port,
@@ -42,8 +45,10 @@ export function createHttpSession(
   epochOffsetMs: number,
   seed: Uint8Array = new Uint8Array(SEED_BYTES),
   interception?: Interception,
+  rates?: SharedRates,
 ): Session {
-  return new HttpSession(new Plane(port, snapshot, counters, notices, epochOffsetMs), seed, interception);
+  const plane = new Plane(port, snapshot, counters, notices, epochOffsetMs);
+  return new HttpSession(plane, seed, interception, rates);
 }
 
 class HttpSession implements Session {
@@ -54,7 +59,11 @@ class HttpSession implements Session {
   readonly #relays: Relays;
   readonly #registry = new EndpointRegistry();
   readonly #responses: ResponseWriter;
-  readonly #seed: number;
+  /** Four numbers. */
+  readonly #seed: Int32Array;
+  readonly #shared: SharedRates | undefined;
+  /** Made with the first rate limit. */
+  #rates: RateLimiter | null = null;
   #router: Router | null = null;
   /** What `#router` and the error pages were made of. */
   #routingText = "";
@@ -64,11 +73,17 @@ class HttpSession implements Session {
   /** Listeners whose clients are ended with the next batch. */
   readonly #cutPending = new Set<number>();
 
-  constructor(plane: Plane, seed: Uint8Array, interception: Interception | undefined) {
+  constructor(
+    plane: Plane,
+    seed: Uint8Array,
+    interception: Interception | undefined,
+    shared: SharedRates | undefined,
+  ) {
     const responses = new ResponseWriter(plane);
     this.#plane = plane;
     this.#responses = responses;
-    this.#seed = new DataView(seed.buffer, seed.byteOffset).getInt32(0, true);
+    this.#seed = new Int32Array(seed.slice().buffer);
+    this.#shared = shared;
     this.#relays = new Relays(plane);
     this.#exchanges = new Exchanges(plane, new RequestWriter(plane, seed), responses, this.#relays);
     this.#clients = new ClientSide(plane, this.#exchanges, responses);
@@ -99,7 +114,12 @@ class HttpSession implements Session {
     this.#routingText = text;
     this.#chains = chains;
     const pages = readyPages(errorPages);
-    this.#router = routing === undefined ? null : new Router(this.#plane, routing, pages, this.#seed, chains);
+    if (routing?.rateLimits !== undefined) {
+      this.#rates ??= new RateLimiter(this.#plane, this.#shared, this.#seed.subarray(2));
+    }
+    const number = this.#seed[0]!;
+    this.#router =
+      routing === undefined ? null : new Router(this.#plane, routing, pages, number, chains, this.#rates);
     this.#responses.usePages(pages);
   }
 

@@ -20,6 +20,7 @@ import { NO_ROOM, ResponseFraming, ResponsePolicy, writeResponseHead } from "../
 import { type MessageHead, upgrades } from "../http1/message-head.ts";
 import type { ReadyPages, RoutePlan } from "../route/route-plan.ts";
 import type { TemplateSource } from "../route/template.ts";
+import { AnswerLines } from "./answer-lines.ts";
 import { type Answer, Answers } from "./answers.ts";
 import type { Asked } from "./asked.ts";
 import { DateLine } from "./date-line.ts";
@@ -46,6 +47,8 @@ function policyNamed(viaName: string): ResponsePolicy {
 }
 
 export class ResponseWriter {
+  /** What the next answer of our own says beside. */
+  readonly lines = new AnswerLines();
   readonly #plane: Plane;
   #viaName: string;
   #answers: Answers;
@@ -277,8 +280,12 @@ export class ResponseWriter {
   /** A slot with room for `bytes`, or -1. */
   #acquire(bytes: number): number {
     const { buffers } = this.#plane;
-    if (bytes <= SMALL_SLOT_BYTES) return buffers.acquireSmall();
-    return bytes <= LARGE_SLOT_BYTES ? buffers.acquireLarge() : -1;
+    const allBytes = bytes + this.lines.end;
+    let start = -1;
+    if (allBytes <= SMALL_SLOT_BYTES) start = buffers.acquireSmall();
+    else if (allBytes <= LARGE_SLOT_BYTES) start = buffers.acquireLarge();
+    if (start < 0) this.lines.end = 0;
+    return start;
   }
 
   /** Ends the answer whose field lines are `[start, end)`, and sends it. */
@@ -286,6 +293,7 @@ export class ResponseWriter {
     const { memory, nowMs, epochOffsetMs } = this.#plane;
     // RFC 9110 §6.6.1: here we are the origin.
     let at = writeBytes(memory, end, this.#date.at(nowMs + epochOffsetMs));
+    if (this.lines.end > 0) at = this.lines.write(memory, at);
     at = writeBytes(memory, at, CRLF);
     if (body.length > 0) at = writeBytes(memory, at, body);
     this.#countResponse(status);

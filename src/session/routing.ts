@@ -14,15 +14,17 @@ import { type MessageHead, Method } from "../http1/message-head.ts";
 import { ClientAddress } from "../route/client-address.ts";
 import { isInAny } from "../route/conditions.ts";
 import type { FieldEdits } from "../route/field-edits.ts";
+import { ReadyRateLimit } from "../route/rate-limit.ts";
 import type { Rewriting } from "../route/rewriting.ts";
 import { type ReadyPages, RoutePlan } from "../route/route-plan.ts";
 import { NO_ROUTE, RouteTable } from "../route/route-table.ts";
 import { TemplateSource } from "../route/template.ts";
 import { askedBy } from "./asked.ts";
 import type { Exchange } from "./exchange.ts";
-import { type Failure, Failures } from "./failure.ts";
+import { type Failure, Failures, rateLimitedWith } from "./failure.ts";
 import type { ClientLeg } from "./legs.ts";
 import type { Plane } from "./plane.ts";
+import type { RateLimiter } from "./rate-limiter.ts";
 import type { ResponseWriter } from "./response-writer.ts";
 
 const CR = 0x0d;
@@ -50,24 +52,35 @@ export class Router {
   readonly #table: RouteTable;
   readonly #plans: readonly RoutePlan[];
   readonly #asksAddress: boolean;
+  /** Null where there are no rate limits. */
+  readonly #rates: RateLimiter | null;
+  /** Of requests that no route matches. */
+  readonly #unroutedLimit: ReadyRateLimit | null;
+  /** How long a request that was refused for its rate has to wait. */
+  #waitMs = 0;
   /** Whose request it is; found only where `#asksAddress`. */
   readonly #client = new ClientAddress();
 
   /**
    * `pages` are those of every route; `seed` is a number that no other worker has; `chains` are what
-   * `Route.chain` counts.
+   * `Route.chain` counts; `rates` is there where `routing` has rate limits.
    */
   constructor(
     plane: Plane,
-    { routes }: Routing,
+    { routes, rateLimits = [], unroutedRateLimit = -1 }: Routing,
     pages: ReadyPages,
     seed: number,
     chains: readonly Chain[] = [],
+    rates: RateLimiter | null = null,
   ) {
     this.#plane = plane;
     this.#table = new RouteTable(routes, seed);
-    this.#plans = routes.map((route) => new RoutePlan(route, pages, seed, chains));
-    this.#asksAddress = this.#plans.some(({ asksAddress }) => asksAddress);
+    this.#plans = routes.map((route) => new RoutePlan(route, pages, seed, chains, rateLimits));
+    const unrouted = rateLimits[unroutedRateLimit];
+    this.#rates = rates;
+    this.#unroutedLimit = unrouted === undefined ? null : new ReadyRateLimit(unrouted);
+    this.#asksAddress =
+      this.#plans.some(({ asksAddress }) => asksAddress) || this.#unroutedLimit?.asksAddress === true;
   }
 
   /**
@@ -81,7 +94,9 @@ export class Router {
     this.failure = null;
     this.plan = null;
     if (index === NO_ROUTE) {
-      this.failure = Failures.noRoute;
+      this.#read(null, head);
+      const limit = this.#unroutedLimit;
+      if (limit === null || !this.#isTooFast(limit, head, address)) this.failure = Failures.noRoute;
       return false;
     }
     const plan = this.#plans[index]!;
@@ -91,7 +106,12 @@ export class Router {
       return false;
     }
     this.#read(plan, head);
+    if (plan.rateLimit !== null && this.#isTooFast(plan.rateLimit, head, address)) return false;
     if (plan.targets === null) return false;
+    if (plan.requestsInFlightMax > 0 && plan.requestsInFlight >= plan.requestsInFlightMax) {
+      this.failure = Failures.routeTooManyInFlight;
+      return false;
+    }
     const bodyBytesMax = bodyBytesMaxOf(plan, snapshot.limits.requestBodyBytesMax);
     if (bodyBytesMax > 0 && head.contentLength > bodyBytesMax) {
       this.failure = Failures.bodyTooLarge;
@@ -113,6 +133,9 @@ export class Router {
     const { failure } = this;
     if (failure === null) {
       return responses.answerRoute(leg, plan!, this.source, head.method === Method.HEAD, close);
+    }
+    if (failure.counter === Failures.rateLimited.counter) {
+      responses.lines.addRetryAfter(Math.max(1, Math.ceil(this.#waitMs / 1000)));
     }
     return responses.answerFailure(leg, failure, askedBy(this.#plane.memory, head), close, plan?.pages);
   }
@@ -155,19 +178,28 @@ export class Router {
     }
   }
 
+  /** Counts the request against `limit`. `true`: it is beyond, with `failure`. */
+  #isTooFast(limit: ReadyRateLimit, head: MessageHead, address: Uint8Array | null): boolean {
+    this.#waitMs = this.#rates!.take(limit, head, this.source, address);
+    if (this.#waitMs === 0) return false;
+    const { rateLimited } = Failures;
+    this.failure = limit.status === rateLimited.status ? rateLimited : rateLimitedWith(limit.status);
+    return true;
+  }
+
   /** Where the values of the request lie. */
-  #read(plan: RoutePlan, head: MessageHead): void {
+  #read(plan: RoutePlan | null, head: MessageHead): void {
     const source = this.source;
     source.view = this.#table.view;
     source.head = head;
     source.clientStart = this.#client.start;
     source.clientEnd = this.#client.end;
-    source.captures = plan.captures;
+    const captures = plan === null ? null : plan.captures;
+    source.captures = captures;
     source.requestIdStart = 0;
     source.requestIdEnd = 0;
     const { pathStart, pathEnd } = source.view;
-    if (plan.captures !== null && pathStart >= 0)
-      plan.captures.locate(this.#plane.memory, pathStart, pathEnd);
+    if (captures !== null && pathStart >= 0) captures.locate(this.#plane.memory, pathStart, pathEnd);
   }
 
   /** Copies the value of X-Request-Id as it is sent, up to what fits, to `slot`. */

@@ -8,6 +8,7 @@ import { randomBytes } from "node:crypto";
 import { SEED_BYTES } from "../base/unguessable-ids.ts";
 import { blockOf, Counter } from "../contract/counters.ts";
 import type { Engine } from "../contract/port.ts";
+import { ratesOf, type SharedRates } from "../contract/rates.ts";
 import type { BootMessage, FromWorker, ToWorker } from "../contract/worker-messages.ts";
 import { chooseEngine } from "../engine/choose.ts";
 import { createHttpSession } from "../session/http-session.ts";
@@ -43,9 +44,9 @@ export class Worker {
   /** Begins to accept. Rejects with a reason in words when it cannot. */
   static async start(boot: BootMessage, surroundings: Surroundings): Promise<Worker> {
     if (boot.cpu >= 0) await pin(boot.cpu);
-    const cells = await counterCells(boot);
+    const { cells, rates } = await sharedMemory(boot);
     const { engine, passedOver } = await chooseEngine(boot.engine, boot.options);
-    const worker = new Worker(boot, surroundings, engine, cells);
+    const worker = new Worker(boot, surroundings, engine, cells, rates);
     if (boot.counters instanceof Float64Array)
       worker.#every(COUNTERS_MS, () => surroundings.send({ type: "counters", cells: cells.slice() }));
     const { name, listenerAddresses } = engine;
@@ -53,7 +54,13 @@ export class Worker {
     return worker;
   }
 
-  private constructor(boot: BootMessage, surroundings: Surroundings, engine: Engine, cells: Float64Array) {
+  private constructor(
+    boot: BootMessage,
+    surroundings: Surroundings,
+    engine: Engine,
+    cells: Float64Array,
+    rates: SharedRates | undefined,
+  ) {
     this.#surroundings = surroundings;
     this.#engine = engine;
     this.#drainTimeoutMs = boot.drainTimeoutMs;
@@ -62,15 +69,13 @@ export class Worker {
       (message) => surroundings.send(message),
       () => void this.#end("drained"),
     );
-    const create = boot.snapshot.mode === "http" ? createHttpSession : createRelaySession;
-    this.#session = create(
-      engine,
-      boot.snapshot,
-      cells,
-      notices,
-      this.#epochOffsetMs,
-      randomBytes(SEED_BYTES),
-    );
+    const { snapshot } = boot;
+    const seed = randomBytes(SEED_BYTES);
+    const offsetMs = this.#epochOffsetMs;
+    this.#session =
+      snapshot.mode === "http"
+        ? createHttpSession(engine, snapshot, cells, notices, offsetMs, seed, undefined, rates)
+        : createRelaySession(engine, snapshot, cells, notices, offsetMs);
     this.#listeners = new WorkerListeners(engine, this.#session, boot.passageFd, surroundings.send);
     engine.start(this.#session);
     this.#every(CLOCK_MS, () => this.#followClock());
@@ -140,9 +145,16 @@ async function pin(cpu: number): Promise<void> {
   setAffinity([cpu]);
 }
 
-async function counterCells({ counters, index }: BootMessage): Promise<Float64Array> {
-  if (counters instanceof Float64Array) return counters;
-  if ("block" in counters) return counters.block;
+/** The worker's counters, and the rate limits that all workers share where they share memory. */
+async function sharedMemory({
+  counters,
+  index,
+}: BootMessage): Promise<{ cells: Float64Array; rates: SharedRates | undefined }> {
+  if (counters instanceof Float64Array) return { cells: counters, rates: undefined };
+  if ("block" in counters) return { cells: counters.block, rates: undefined };
   const { mapSharedSegment } = await import("../engine/native/shared-memory.ts");
-  return blockOf(mapSharedSegment(counters.fd, counters.bytes), index);
+  const segment = mapSharedSegment(counters.fd, counters.bytes);
+  // Node's and the engine's clock begin with the process; this one, with the machine.
+  const clockOffsetMs = Number(process.hrtime.bigint()) / 1e6 - performance.now();
+  return { cells: blockOf(segment, index), rates: { numbers: ratesOf(segment), clockOffsetMs } };
 }

@@ -22,7 +22,7 @@ const read = readConfiguration(
   { ...root, place: filePlace("docs/routing.md") },
 );
 assert(!("errors" in read), "the example is right");
-const routes = read.configuration.routes!;
+const { routes } = read.configuration.routing!;
 const table = new RouteTable(routes, 1);
 
 for (const [asked, expected] of documentedRows("routing.md", ["request", "route", "why"])) {

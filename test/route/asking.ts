@@ -42,6 +42,8 @@ export function route(path: string, changes: Partial<Route> = {}): Route {
     responseFields: [],
     timeouts: null,
     requestBodyBytesMax: -1,
+    requestsInFlightMax: 0,
+    rateLimit: -1,
     errorPages: [],
     ...changes,
   };

@@ -1,0 +1,35 @@
+/** What `hp-proxy explain` tells of the limits that a request counts against. */
+import { durationText } from "../config/values.ts";
+import type { RateKey, RateLimit, Route } from "../contract/routing.ts";
+import type { Snapshot } from "../contract/snapshot.ts";
+
+/** Rows of a name and a text. `route` undefined: none matches. */
+export function limitRows({ routing }: Snapshot, route: Route | undefined): [string, string][] {
+  if (routing === undefined) return [];
+  const limit =
+    routing.rateLimits?.[route === undefined ? (routing.unroutedRateLimit ?? -1) : route.rateLimit];
+  const rows: [string, string][] = limit === undefined ? [] : [["rate", rateText(limit)]];
+  const inFlight = route?.requestsInFlightMax ?? 0;
+  if (inFlight > 0) rows.push(["in flight", `${inFlight} requests at most, in each worker`]);
+  return rows;
+}
+
+/** `10 in 1m, 20 at once, by client; more get 429` */
+function rateText({ count, periodMs, burst, key, status }: RateLimit): string {
+  return `${count} in ${durationText(periodMs)}, ${burst} at once, by ${keyText(key)}; more get ${status}`;
+}
+
+function keyText(key: RateKey): string {
+  switch (key.kind) {
+    case "client":
+      return "client";
+    case "all":
+      return "nothing: all together";
+    case "field":
+      return `header field ${key.name}, else client`;
+    case "cookie":
+      return `cookie ${key.name}, else client`;
+    case "template":
+      return `${key.text}, else client`;
+  }
+}

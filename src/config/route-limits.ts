@@ -1,0 +1,108 @@
+/** The keys of `routes` about how much is too much: rate limits, and requests in flight. */
+import type { RateKey } from "../contract/routing.ts";
+import { type Count, integer, kind, open } from "./kinds.ts";
+import { isMap, type Plain, TOKEN, unknownKey } from "./routes-values.ts";
+import { Problem, readDurationMs, readInteger } from "./values.ts";
+
+/** `100/s`, `10/m`, `1000/h`, `5/10s`; or with all that can be said. */
+export type RateLimitInput = "off" | false | `${number}/${string}` | RateLimitMap;
+
+export interface RateLimitMap {
+  readonly rate: `${number}/${string}`;
+  readonly burst?: Count;
+  /** `client`, `all`, a text with variables, or a header field or cookie by its name. */
+  readonly key?: string | { readonly header: string } | { readonly cookie: string };
+  readonly status?: Count;
+}
+
+/** A rate limit without its name. */
+export interface RateLimitWritten {
+  readonly count: number;
+  readonly periodMs: number;
+  readonly burst: number;
+  readonly key: RateKey;
+  readonly status: number;
+}
+
+const SHAPE = "write a rate, like 100/s, or {rate: 10/m, burst: 20, key: client, status: 429}";
+const RATE = "write requests per s, m or h, like 100/s or 10/m";
+const COUNT_MAX = 1_000_000;
+const PERIOD_MS_MAX = 86_400_000;
+
+/** Null: it is switched off. */
+export function readRateLimit(written: unknown): RateLimitWritten | null | Problem {
+  if (written === false || written === "off" || written === "false") return null;
+  const map: Plain = isMap(written) ? written : { rate: written };
+  const unknown = unknownKey(map, ["rate", "burst", "key", "status"]);
+  if (unknown !== undefined) return unknown;
+  if (map.rate === undefined) return new Problem("has no rate", SHAPE);
+  const rate = readRate(map.rate);
+  if (rate instanceof Problem) return rate;
+  const burst = readInteger(String(map.burst ?? rate.count), 1, COUNT_MAX);
+  if (burst instanceof Problem) return new Problem(`has a burst that ${burst.reason}`, burst.remedy);
+  const key = readRateKey(map.key ?? "client");
+  if (key instanceof Problem) return key;
+  const status = readInteger(String(map.status ?? 429), 400, 599);
+  if (status instanceof Problem) return new Problem(`has a status that ${status.reason}`, status.remedy);
+  return { ...rate, burst, key, status };
+}
+
+function readRate(written: unknown): { count: number; periodMs: number } | Problem {
+  const match = /^\s*(\d+)\s*\/\s*(\d*(?:ms|s|m|h))\s*$/.exec(String(written));
+  if (match === null) return new Problem("is not a rate", RATE);
+  const [, digits, unit] = match;
+  const count = readInteger(digits!, 1, COUNT_MAX);
+  if (count instanceof Problem) return new Problem(`has a number that ${count.reason}`, count.remedy);
+  const periodMs = readDurationMs(/^\d/.test(unit!) ? unit! : `1${unit}`, 1, PERIOD_MS_MAX);
+  if (periodMs instanceof Problem)
+    return new Problem(`has a period that ${periodMs.reason}`, periodMs.remedy);
+  return { count, periodMs };
+}
+
+function readRateKey(written: unknown): RateKey | Problem {
+  const shape = "write client, all, {header: name}, {cookie: name}, or a text with variables";
+  if (written === "client" || written === "all") return { kind: written };
+  if (typeof written === "string" && /^[\x21-\x7e]+$/.test(written) && written.includes("$"))
+    return { kind: "template", text: written };
+  if (!isMap(written)) return new Problem("has a key that is none", shape);
+  const unknown = unknownKey(written, ["header", "cookie"]);
+  if (unknown !== undefined) return unknown;
+  const { header, cookie } = written;
+  if ((header === undefined) === (cookie === undefined)) return new Problem("has a key that is none", shape);
+  const name = String(header ?? cookie);
+  if (!TOKEN.test(name))
+    return new Problem(`has a key ${JSON.stringify(name)}, which is not a name`, "write a name");
+  return header === undefined ? { kind: "cookie", name } : { kind: "field", name: name.toLowerCase() };
+}
+
+const LIMITS = "Routes";
+
+/** `text` says what it is about. */
+export function rateLimit(text: string) {
+  return open({
+    schema: kind<RateLimitInput, RateLimitWritten | null>(readRateLimit),
+    words: {
+      group: LIMITS,
+      value: "RATE",
+      text,
+      danger: "Behind a proxy that is not in policy.trustedProxies, or a NAT, many people are one client.",
+      json: { anyOf: [{ type: "string" }, { const: false }, { type: "object" }] },
+    },
+  });
+}
+
+export const ROUTE_LIMITS = {
+  rateLimit: rateLimit("As `rateLimit`, for this route, in its place; or off"),
+  maxRequests: open(
+    integer(
+      {
+        group: LIMITS,
+        text: "Requests of this route in flight per worker; one more is answered 503; 0: no limit",
+        danger: "Low: one slow backend turns clients away that another could have served.",
+      },
+      undefined,
+      0,
+      1_000_000,
+    ),
+  ),
+};
