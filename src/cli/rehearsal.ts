@@ -7,8 +7,8 @@ import { BufferPool, HEADROOM_BYTES } from "../base/buffer-pool.ts";
 import { textOf, writeBytes } from "../base/bytes.ts";
 import { BLOCK_BYTES } from "../contract/counters.ts";
 import type { FailureNotice } from "../contract/notices.ts";
-import type { Port } from "../contract/port.ts";
 import type { Snapshot } from "../contract/snapshot.ts";
+import { NullPort } from "../engine/null-port.ts";
 import { createHttpSession } from "../session/http-session.ts";
 
 /** What became of the request. */
@@ -25,17 +25,21 @@ export interface Rehearsal {
 const CLIENT = 0;
 const ORIGIN = 1;
 const SEED_BYTES = 16;
+const CONNECTIONS_MAX = 4;
+const SLOTS = 64;
 
-/** Takes everything, connects to nobody. */
-class RehearsalPort implements Port {
-  readonly connectionsMax = 4;
-  readonly buffers = new BufferPool(new Uint8Array(BufferPool.regionBytes(64, 16)), 64, 16);
+/** Keeps what is sent as text, connects to nobody. */
+class RehearsalPort extends NullPort {
   readonly sent = new Map<number, string>();
-  readonly #clientAddress: Uint8Array;
   address = "";
 
   constructor(clientAddress: string) {
-    this.#clientAddress = Buffer.from(clientAddress, "latin1");
+    const buffers = new BufferPool(
+      new Uint8Array(BufferPool.regionBytes(SLOTS, SLOTS / 4)),
+      SLOTS,
+      SLOTS / 4,
+    );
+    super(buffers, CONNECTIONS_MAX, Buffer.from(clientAddress, "latin1"));
   }
 
   connect(address: string): number {
@@ -47,21 +51,6 @@ class RehearsalPort implements Port {
     const text = textOf(this.buffers.memory, start, end);
     this.sent.set(connection, (this.sent.get(connection) ?? "") + text);
     this.buffers.release(start);
-  }
-
-  queuedBytes(): number {
-    return 0;
-  }
-
-  wantDrained(): void {}
-  pause(): void {}
-  resume(): void {}
-  shutdown(): void {}
-  close(): void {}
-  reset(): void {}
-
-  writePeerAddress(_connection: number, offset: number): number {
-    return writeBytes(this.buffers.memory, offset, this.#clientAddress);
   }
 }
 

@@ -6,13 +6,13 @@
 import { METHODS } from "node:http";
 import type { Reading, Seen } from "./reading.ts";
 
-interface Parser {
+export interface Parser {
   initialize(type: number, resource: object, maxHeaderBytes: number, lenientFlags: number): void;
   execute(bytes: Uint8Array): number | (Error & { code: string; bytesParsed: number });
   finish(): undefined | (Error & { code: string });
   [callback: number]: (...values: never[]) => unknown;
 }
-interface ParserClass {
+export interface ParserClass {
   new (): Parser;
   readonly REQUEST: number;
   readonly RESPONSE: number;
@@ -26,7 +26,8 @@ interface ParserClass {
 const internals = process.getBuiltinModule("_http_common" as "http") as unknown as {
   HTTPParser: ParserClass;
 };
-const { HTTPParser } = internals;
+/** The parser class itself, for those that drive it their own way. */
+export const { HTTPParser } = internals;
 const HEADER_BYTES_MAX = 1 << 20;
 /** What a callback returns to go on, and to be told of no body. */
 const GO_ON = 0;
