@@ -60,6 +60,11 @@ export class EndpointState {
     return true;
   }
 
+  /** The idle connection that was used last, which stays; or -1. */
+  lastIdle(): number {
+    return this.#idleCount === 0 ? -1 : this.#idle[this.#idleCount - 1]!;
+  }
+
   /** The idle connection that was used last, or -1. */
   takeIdle(): number {
     return this.#idleCount === 0 ? -1 : this.#idle[--this.#idleCount]!;

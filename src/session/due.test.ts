@@ -1,16 +1,13 @@
 /** Thousands of deadlines at one moment, over a port that takes everything and tells nothing. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { BufferPool, HEADROOM_BYTES } from "../base/buffer-pool.ts";
-import { textOf, writeBytes } from "../base/bytes.ts";
+import { QuietPort } from "../../test/harness/quiet-port.ts";
 import { BLOCK_BYTES, Counter } from "../contract/counters.ts";
 import type { FailureNotice } from "../contract/notices.ts";
-import type { Port } from "../contract/port.ts";
 import { DEFAULT_LIMITS, DEFAULT_POLICY, DEFAULT_TIMEOUTS, type Snapshot } from "../contract/snapshot.ts";
 import { createHttpSession } from "./http-session.ts";
 import { DUE_PER_BATCH_MAX } from "./plane.ts";
 import { createRelaySession } from "./relay-session.ts";
-import type { Session } from "./session.ts";
 
 const CLIENTS = 1000;
 const FIRST_ORIGIN = CLIENTS + 1;
@@ -18,50 +15,6 @@ const BODY_IDLE_MS = 50;
 const NOTICES_MAX = 10;
 const HALF = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf";
 const GET = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
-
-class QuietPort implements Port {
-  readonly connectionsMax = 4096;
-  readonly buffers = new BufferPool(new Uint8Array(BufferPool.regionBytes(4096, 64)), 4096, 64);
-  readonly sent = new Map<number, string>();
-  readonly closed: number[] = [];
-  #next = FIRST_ORIGIN;
-
-  connect(): number {
-    return this.#next++;
-  }
-
-  send(connection: number, start: number, end: number): void {
-    const text = textOf(this.buffers.memory, start, end);
-    this.sent.set(connection, (this.sent.get(connection) ?? "") + text);
-    this.buffers.release(start);
-  }
-
-  queuedBytes(): number {
-    return 0;
-  }
-
-  wantDrained(): void {}
-  pause(): void {}
-  resume(): void {}
-  shutdown(): void {}
-
-  close(connection: number): void {
-    this.closed.push(connection);
-  }
-
-  reset(connection: number): void {
-    this.closed.push(connection);
-  }
-
-  writePeerAddress(_connection: number, offset: number): number {
-    return writeBytes(this.buffers.memory, offset, Buffer.from("127.0.0.1"));
-  }
-
-  deliver(session: Session, connection: number, text: string): void {
-    const start = this.buffers.acquireLarge() + HEADROOM_BYTES;
-    session.received(connection, start, writeBytes(this.buffers.memory, start, Buffer.from(text)));
-  }
-}
 
 /** Whatever comes due is counted; of its notices only the first few are admitted. */
 class Book {
@@ -101,7 +54,7 @@ const KINDS = [
 
 for (const { name, timeouts, status } of KINDS) {
   test(`deadlines of ${name} are acted on over several batches, with others' events in between`, () => {
-    const port = new QuietPort();
+    const port = new QuietPort(FIRST_ORIGIN);
     const book = new Book();
     const session = createHttpSession(port, snapshotWith("http", timeouts), book.counters, book, 0);
     session.begin(1000);
@@ -134,7 +87,7 @@ for (const { name, timeouts, status } of KINDS) {
 }
 
 test("deadlines of tunnels are acted on over several batches", () => {
-  const port = new QuietPort();
+  const port = new QuietPort(FIRST_ORIGIN);
   const book = new Book();
   const snapshot = snapshotWith("tcp", { tunnelIdleMs: BODY_IDLE_MS });
   const session = createRelaySession(port, snapshot, book.counters, book, 0);

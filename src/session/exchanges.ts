@@ -33,6 +33,7 @@ import type { ClientProtocol, OriginProtocol } from "./protocols.ts";
 import type { Relays } from "./relay.ts";
 import type { RequestWriter } from "./request-writer.ts";
 import type { ResponseWriter } from "./response-writer.ts";
+import { isIdempotent } from "./reuse.ts";
 import { bodyBytesMaxOf, type Router } from "./routing.ts";
 import { chunkedMode } from "./trailers.ts";
 
@@ -453,11 +454,4 @@ export class Exchanges {
     exchange.clear();
     this.#free.push(exchange);
   }
-}
-
-/** RFC 9110 §9.2.2. An extension method is not known to be. */
-function isIdempotent(method: number): boolean {
-  return (
-    method !== Method.other && method !== Method.POST && method !== Method.PATCH && method !== Method.CONNECT
-  );
 }

@@ -25,11 +25,11 @@ import { dropPartial, growPartial, isTooEarlyToParse, NO_SLOT, parseLater } from
 import { ConnectionKind, microseconds, type Plane } from "./plane.ts";
 import type { OriginProtocol } from "./protocols.ts";
 import type { ResponseWriter } from "./response-writer.ts";
+import { mayReuse } from "./reuse.ts";
 import { unbegunFailure } from "./routing.ts";
 import { slotWithEnd } from "./trailers.ts";
 
 const { closed, connecting, idle, head, body } = OriginState;
-
 const RECEIVE_MAX = RECEIVE_BYTES;
 /** Interim responses in one piece of input. Each takes a slot, and nobody has use for so many at once. */
 const INTERIMS_AT_ONCE_MAX = 64;
@@ -60,7 +60,7 @@ export class OriginSide implements OriginProtocol {
    *  announces. Returns 0, or a negative errno when connecting could not even begin. */
   open(exchange: Exchange, endpoint: EndpointState): number {
     const plane = this.#plane;
-    if (!exchange.freshOnly) {
+    if (mayReuse(plane, exchange, endpoint)) {
       const connection = endpoint.takeIdle();
       if (connection >= 0) {
         const leg = this.#legs[connection]!;
