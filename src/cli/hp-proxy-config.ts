@@ -50,7 +50,7 @@ function summary({ files, configuration, document }: LoadedConfiguration): strin
     counted(backends, "backend"),
   ];
   const [first, ...included] = files;
-  const others = included.length === 0 ? " is" : ` and ${counted(included.length, "included file")} are`;
+  const others = included.length === 0 ? " is" : ` and ${counted(included.length, "more file")} are`;
   const where = first === undefined ? "the options are" : first + others;
   return `${where} right: ${what.join(", ")}`;
 }

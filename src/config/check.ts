@@ -265,7 +265,7 @@ function checkRouting(
 ): void {
   const { routes, mode } = good;
   if (mode === "tcp") {
-    for (const key of ["routes", "rateLimit", "errorPages"]) {
+    for (const key of ["routes", "rateLimit", "errorPages", "hooks"]) {
       if (at(root, [key]) !== undefined)
         complain([key], "has no meaning in mode tcp", "leave it out, or write mode: http");
     }

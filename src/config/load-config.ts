@@ -3,7 +3,9 @@ import { globSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import path from "node:path";
 import { nearest } from "../base/suggestion.ts";
+import { ModuleLoader } from "../hooks/import-module.ts";
 import type { ConfigError } from "./config-error.ts";
+import { HookFinder } from "./find-hooks.ts";
 import type { Environment } from "./interpolate.ts";
 import { splitList } from "./kinds.ts";
 import {
@@ -32,7 +34,7 @@ export const CONFIG_NAME = "hp-proxy.config";
 
 export interface LoadedConfig {
   readonly root: Located;
-  /** Every file that was read, the named one first. */
+  /** Every file that was read, the named one first, and what modules import that is in no package. */
   readonly files: readonly string[];
   readonly errors: readonly ConfigError[];
   /** Whether `root` has all that is written: then only single values are wrong. */
@@ -54,7 +56,19 @@ export async function loadConfig(
   named: { readonly file: string; readonly source: string } | undefined,
   environment: Environment,
 ): Promise<LoadedConfig | undefined> {
-  const loader = new Loader(folder, environment);
+  const modules = new ModuleLoader();
+  try {
+    return await loadBy(new Loader(folder, environment, modules), folder, named);
+  } finally {
+    modules.release();
+  }
+}
+
+async function loadBy(
+  loader: Loader,
+  folder: string,
+  named: { readonly file: string; readonly source: string } | undefined,
+): Promise<LoadedConfig | undefined> {
   if (named !== undefined)
     return await loader.load(path.resolve(folder, named.file), { source: named.source, value: named.file });
   const [first, ...others] = await findConfigs(folder);
@@ -76,13 +90,17 @@ interface Asker {
 }
 
 class Loader {
+  readonly #modules: ModuleLoader;
+  readonly #hooks: HookFinder;
   readonly #folder: string;
   readonly #environment: Environment;
   readonly #errors: ConfigError[] = [];
   readonly #read = new Set<string>();
   #isWhole = true;
 
-  constructor(folder: string, environment: Environment) {
+  constructor(folder: string, environment: Environment, modules: ModuleLoader) {
+    this.#modules = modules;
+    this.#hooks = new HookFinder(modules);
     this.#folder = realpathSync(folder);
     this.#environment = environment;
   }
@@ -91,7 +109,9 @@ class Loader {
     const root = await this.#file(file, asker, []);
     const [first = file] = this.#read;
     const place = filePlace(this.#shown(first));
-    const files = [...this.#read].map((each) => this.#shown(each));
+    const imported = [...this.#read, ...this.#hooks.files].flatMap((each) => this.#modules.filesOf(each));
+    const files = [...new Set([...this.#read, ...imported])].map((each) => this.#shown(each));
+    this.#errors.push(...this.#hooks.errors);
     return {
       root: { ...(root ?? { content: new Map() }), place },
       files,
@@ -111,9 +131,11 @@ class Loader {
     }
     if (this.#read.has(real)) return undefined;
     this.#read.add(real);
-    const { root, errors, isWhole } = await this.#parse(real);
+    const { root: parsed, errors, isWhole } = await this.#parse(real);
     this.#errors.push(...errors);
     this.#isWhole &&= isWhole;
+    const inline = MODULES.includes(path.extname(real)) ? { file: real } : undefined;
+    const root = await this.#hooks.find(parsed, path.dirname(real), inline);
     if (isWhole && !isMap(root.content)) {
       const source = placeText(root.place);
       return this.#refuse(
@@ -144,7 +166,7 @@ class Loader {
   async #parse(file: string): Promise<ReadFile> {
     const shown = this.#shown(file);
     const ending = path.extname(file);
-    if (MODULES.includes(ending)) return await readModule(file, shown);
+    if (MODULES.includes(ending)) return await readModule(file, shown, this.#modules);
     const { readJson, readYaml } = await import("./read-yaml.ts");
     const read = ending === ".json" ? readJson : readYaml;
     return read(readFileSync(file, "utf8"), shown, this.#environment);

@@ -1,5 +1,6 @@
 /** The effective configuration: what was written and every default, as YAML with sources, or as plain data. */
 import { clusterIndex, clustersOf, type DocumentCluster } from "./check.ts";
+import { hooksText, isFoundHooks } from "./hook-objects.ts";
 import { escapeVariables } from "./interpolate.ts";
 import { KEYS } from "./keys.ts";
 import { type KeyText, splitList } from "./kinds.ts";
@@ -98,7 +99,10 @@ function keyShown(written: Located, paths: readonly Path[], text: KeyText): Show
 /** What is written there, whatever it is. */
 function treeShown({ content, place }: Located): Shown {
   if (isList(content)) return { kind: "list", items: content.map(treeShown) };
-  if (!isMap(content)) return { kind: "value", value: content.value, source: placeText(place) };
+  if (!isMap(content)) {
+    const value = isFoundHooks(content.value) ? hooksText(content.value) : content.value;
+    return { kind: "value", value, source: placeText(place) };
+  }
   return { kind: "map", entries: [...content].map(([name, node]) => [name, treeShown(node)]) };
 }
 

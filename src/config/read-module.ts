@@ -3,26 +3,23 @@
  * is the configuration, or a function that gives it.
  */
 import { readFile } from "node:fs/promises";
-import { registerHooks } from "node:module";
 import { pathToFileURL } from "node:url";
 import { stripVTControlCharacters } from "node:util";
+import type { ModuleLoader } from "../hooks/import-module.ts";
 import { filePlace, type Located, locate, type Path, type Place, placeText } from "./located.ts";
 import type { ReadFile } from "./read-yaml.ts";
-
-/** What `import … from "hp-proxy"` means in a configuration, wherever hp-proxy is installed. */
-const OWN_NAME = "hp-proxy";
 
 const LOAD_TIMEOUT_MS = 30_000;
 
 /** `path` is absolute; `file` is its name in messages. */
-export async function readModule(path: string, file: string): Promise<ReadFile> {
+export async function readModule(path: string, file: string, loader: ModuleLoader): Promise<ReadFile> {
   const empty: Located = { place: filePlace(file), content: new Map() };
   const failed = (place: Place, reason: string, remedy: string): ReadFile => {
     return { root: empty, errors: [{ source: placeText(place), path: "", reason, remedy }], isWhole: false };
   };
   const text = await readFile(path, "utf8");
   try {
-    const module = await inTime(importConfiguration(path));
+    const module = await inTime(loader.load(path, 0));
     if (!("default" in module)) {
       const remedy = "write export default defineConfig({ … })";
       return failed(filePlace(file), "has no default export", remedy);
@@ -54,21 +51,6 @@ async function inTime<T>(work: T | Promise<T>): Promise<T> {
   }
 }
 
-/** In its folder, which may hold no package of ours: the command brings `hp-proxy` along. */
-async function importConfiguration(path: string): Promise<Record<string, unknown>> {
-  const extension = import.meta.url.endsWith(".ts") ? ".ts" : ".js";
-  const own = new URL(`./define-config${extension}`, import.meta.url).href;
-  const hooks = registerHooks({
-    resolve: (specifier, context, next) =>
-      specifier === OWN_NAME ? { url: own, shortCircuit: true } : next(specifier, context),
-  });
-  try {
-    return (await import(pathToFileURL(path).href)) as Record<string, unknown>;
-  } finally {
-    hooks.deregister();
-  }
-}
-
 /**
  * Code has no places for the values that it makes. Where a key is written once in the file, that is where its
  * value comes from; otherwise no line is told.
@@ -76,7 +58,7 @@ async function importConfiguration(path: string): Promise<Record<string, unknown
 function placeInModule(text: string, file: string, path: Path): Place {
   const key = path.findLast((step) => typeof step === "string");
   if (key === undefined || !/^\w+$/.test(key)) return filePlace(file);
-  const found = [...text.matchAll(new RegExp(`(?<=^|[\\s{,])(?:"${key}"|'${key}'|${key})\\s*:`, "g"))];
+  const found = [...text.matchAll(new RegExp(`(?<=^|[\\s{,])(?:"${key}"|'${key}'|${key})\\s*[:(]`, "g"))];
   if (found.length !== 1) return filePlace(file);
   const before = text.slice(0, found[0]!.index);
   return filePlace(file, before.split("\n").length, before.length - before.lastIndexOf("\n"));

@@ -38,7 +38,15 @@ export function checkRoutes(
 }
 
 const NEED_BACKENDS = [
-  ...(["rewrite", "requestHeaders", "responseHeaders", "timeouts", "maxBody", "maxRequests"] as const),
+  ...([
+    "rewrite",
+    "requestHeaders",
+    "responseHeaders",
+    "timeouts",
+    "maxBody",
+    "maxRequests",
+    "hooks",
+  ] as const),
 ];
 
 function checkChoices(route: RouteDocument, at: Path, complain: Complain): void {

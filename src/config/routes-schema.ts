@@ -1,6 +1,7 @@
 /** The keys of `routes`: which requests a route is about, and what becomes of them. */
 import * as z from "zod";
 import type { ErrorPage, FieldEdit, StaticAnswer, ValueCondition } from "../contract/routing.ts";
+import { hooks } from "./hooks-schema.ts";
 import {
   bytes,
   type Count,
@@ -259,6 +260,7 @@ export const ROUTE = {
     FIELD_EDITS_DANGER,
     readFieldEdits,
   ),
+  hooks: hooks(ROUTES, "As `hooks`, for this route, behind those"),
   allow: open(
     list(
       {

@@ -7,6 +7,7 @@
  * has its place beside `clusters`.
  */
 import * as z from "zod";
+import { hooks } from "./hooks-schema.ts";
 import {
   type Count,
   choice,
@@ -316,6 +317,10 @@ export const documentSchema = z.strictObject({
     text: "Which request goes where, and what becomes of it",
   }),
   rateLimit: rateLimit("Requests of one client: 100/s, or {rate, burst, key, status}; more get 429"),
+  hooks: hooks(
+    "Hooks",
+    "Functions called while requests pass, on all routes: modules, or in TypeScript written here",
+  ),
   errorPages: errorPages("Contents of answers of the proxy's own, by status: a text, or {body, contentType}"),
   workers: filled({
     schema: kind<"auto" | Count, number | "auto">(readWorkers),

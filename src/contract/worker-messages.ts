@@ -2,7 +2,8 @@
  * What the supervisor and a worker process say to each other over their IPC channel. Plain data only: it
  * crosses a process boundary by structured clone. A worker never waits for an answer.
  */
-import type { FailureNotice } from "./notices.ts";
+import type { Hooking } from "./hooking.ts";
+import type { FailureNotice, HookNotice } from "./notices.ts";
 import type { EngineName, EngineOptions, ListenerSource } from "./port.ts";
 import type { Snapshot } from "./snapshot.ts";
 
@@ -35,7 +36,9 @@ export type AddressSource = Exclude<ListenerSource, { readonly fd: number }>;
 
 export type ToWorker =
   | BootMessage
-  /** Replaces the snapshot; answered by `snapshot-taken`. */
+  /** Load these hooks, which a snapshot may bring next; answered by `hooks-loaded` or `hooks-refused`. */
+  | { readonly type: "load-hooks"; readonly hooking: Hooking }
+  /** Replaces the snapshot; answered by `snapshot-taken`, or `snapshot-refused` where its hooks do not load. */
   | { readonly type: "snapshot"; readonly snapshot: Snapshot; readonly drainTimeoutMs: number }
   /**
    * Accept there too: at an address, or at a descriptor that waits in the passage with this number. Answered by
@@ -69,10 +72,15 @@ export type FromWorker =
   /** It cannot begin, and trying again will not help by itself; it exits with 1 after this. */
   | { readonly type: "boot-failed"; readonly reason: string }
   | { readonly type: "snapshot-taken"; readonly version: number }
+  | { readonly type: "snapshot-refused"; readonly version: number; readonly reason: string }
+  /** `version` of the hooks. */
+  | { readonly type: "hooks-loaded"; readonly version: number }
+  | { readonly type: "hooks-refused"; readonly version: number; readonly reason: string }
   | { readonly type: "listening"; readonly number: number; readonly address: string }
   | { readonly type: "listen-failed"; readonly number: number; readonly reason: string }
   | { readonly type: "unlistened"; readonly number: number }
   | { readonly type: "failure"; readonly notice: FailureNotice }
+  | { readonly type: "hook"; readonly notice: HookNotice }
   /** So many more notices of this reason were left out since the last message about it. */
   | { readonly type: "suppressed"; readonly reason: string; readonly count: number }
   /** As `Notices.endpoint`. */

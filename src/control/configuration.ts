@@ -4,6 +4,7 @@
  */
 import type { Document } from "../config/schema.ts";
 import type { Backend } from "../config/values.ts";
+import type { Hooking } from "../contract/hooking.ts";
 import type { EngineName } from "../contract/port.ts";
 import type { ErrorPage, Routing } from "../contract/routing.ts";
 import type { Limits, Policy, Timeouts } from "../contract/snapshot.ts";
@@ -23,6 +24,8 @@ export interface Configuration {
   /** Null: requests go to the cluster of their listener. */
   readonly routing: Routing | null;
   readonly errorPages: readonly ErrorPage[];
+  /** Null: none. */
+  readonly hooking: HookingConfiguration | null;
   /** What is still in flight so long after SIGTERM is cut. */
   readonly drainTimeoutMs: number;
   /** Time between two lines of figures on standard output; 0: none. */
@@ -32,6 +35,14 @@ export interface Configuration {
   readonly controlPath: string;
   /** Where health and figures can be asked for; null: nowhere. */
   readonly admin: { readonly host: string; readonly port: number } | null;
+}
+
+export interface HookingConfiguration {
+  readonly chains: Hooking["chains"];
+  /** As `Snapshot.chain`; -1: none. */
+  readonly chain: number;
+  /** Of the code behind the links: another one where a file of it has changed. */
+  readonly digest: string;
 }
 
 export interface ListenerConfiguration {

@@ -4,6 +4,7 @@
  */
 import { closeSync } from "node:fs";
 import { blockOf } from "../contract/counters.ts";
+import type { Hooking } from "../contract/hooking.ts";
 import type { Snapshot } from "../contract/snapshot.ts";
 import type { FromWorker, ToWorker } from "../contract/worker-messages.ts";
 import type { Capacity } from "./capacity.ts";
@@ -51,6 +52,8 @@ export interface Orders {
 const TAKE_QUEUES_MS = 500;
 /** A worker that does not answer an order for so long stands still. */
 const ANSWER_MS = 10_000;
+/** Hooks may load packages; a worker gives them 10 s itself. */
+const LOAD_HOOKS_MS = 12_000;
 
 interface Awaited {
   readonly index: number;
@@ -124,8 +127,20 @@ export class Crew {
       this.#ask(
         index,
         { type: "snapshot", ...orders },
-        (answer) => answer.type === "snapshot-taken" && answer.version >= version,
+        (answer) =>
+          (answer.type === "snapshot-taken" && answer.version >= version) ||
+          (answer.type === "snapshot-refused" && answer.version === version),
       ),
+    );
+  }
+
+  /** All load `hooking`, and go on as before. Resolves with why single workers cannot. */
+  async loadHooks(hooking: Hooking): Promise<string[]> {
+    const fits = (answer: FromWorker) =>
+      (answer.type === "hooks-loaded" || answer.type === "hooks-refused") &&
+      answer.version === hooking.version;
+    return await this.#askAll("load the hooks", (index) =>
+      this.#ask(index, { type: "load-hooks", hooking }, fits, LOAD_HOOKS_MS),
     );
   }
 
@@ -315,8 +330,7 @@ export class Crew {
       const worker = `worker ${indexes[at]}`;
       if (answer === "late")
         return [`${worker} has not begun to ${what} within ${ANSWER_MS / 1000} s: it may stand still`];
-      if (answer === "gone" || answer.type !== "listen-failed") return [];
-      return [`${worker} cannot ${what}: ${answer.reason}`];
+      return answer !== "gone" && "reason" in answer ? [`${worker} cannot ${what}: ${answer.reason}`] : [];
     });
   }
 
@@ -324,13 +338,18 @@ export class Crew {
     index: number,
     order: ToWorker,
     fits: (message: FromWorker) => boolean,
+    waitMs = ANSWER_MS,
   ): Promise<FromWorker | "gone" | "late"> {
-    const answer = this.#answer(index, fits);
+    const answer = this.#answer(index, fits, waitMs);
     this.#fleet.send(index, order);
     return answer;
   }
 
-  #answer(index: number, fits: (message: FromWorker) => boolean): Promise<FromWorker | "gone" | "late"> {
+  #answer(
+    index: number,
+    fits: (message: FromWorker) => boolean,
+    waitMs = ANSWER_MS,
+  ): Promise<FromWorker | "gone" | "late"> {
     return new Promise((resolve) => {
       const settle = (answer: FromWorker | "gone" | "late") => {
         clearTimeout(timer);
@@ -338,7 +357,7 @@ export class Crew {
         resolve(answer);
       };
       const awaited: Awaited = { index, fits, settle };
-      const timer = setTimeout(() => settle("late"), ANSWER_MS);
+      const timer = setTimeout(() => settle("late"), waitMs);
       this.#awaited.push(awaited);
     });
   }

@@ -1,5 +1,5 @@
 /** A failure notice as a line of the log: who ended a request, in which phase, why. */
-import type { FailureNotice } from "../contract/notices.ts";
+import type { FailureNotice, HookNotice } from "../contract/notices.ts";
 
 const WHILE: Readonly<Record<FailureNotice["phase"], string>> = {
   "request-head": "while its request head was read",
@@ -20,6 +20,13 @@ export function failureText(notice: FailureNotice): string {
   const about = [request, backend].filter((part) => part !== "").join(", ");
   const sentence = `${client} ${end} ${WHILE[phase]}${about === "" ? "" : ` (${about})`}`;
   return left ? sentence : `${sentence}. ${message}`;
+}
+
+/** `hook onRequest of auth.hooks.ts threw (route shop): TypeError: …` */
+export function hookText({ kind, hook, source, route, message }: HookNotice): string {
+  if (kind === "stray") return `${hook} in code of hooks: ${message}`;
+  const what = kind === "over_budget" ? "was slow" : kind === "late" ? "was late" : "threw";
+  return `hook ${hook} of ${source} ${what}${route === "" ? "" : ` (route ${route})`}: ${message}`;
 }
 
 /** `3 more requests failed with connect_refused, not told one by one` */

@@ -1,6 +1,7 @@
 /** From a file, flags and variables to a `Configuration`, or to everything that is wrong with them. */
 import { checkDocument, clusterIndex, clustersOf, DEFAULT_CLUSTER } from "../config/check.ts";
 import type { ConfigError } from "../config/config-error.ts";
+import { compileHooks, withChains } from "../config/hooks-compile.ts";
 import { at, type Located, overlay, withAt, withoutAt } from "../config/located.ts";
 import { compileRoutes, isRouted } from "../config/routes-compile.ts";
 import { type Document, HEALTH_DEFAULTS } from "../config/schema.ts";
@@ -65,6 +66,10 @@ function compile(document: Document): Configuration {
   const { rejectPaths, ...policy } = document.policy;
   const clusters = clustersOf(document);
   const listeners = document.listen ?? [{ host: "", port: 8080, cluster: undefined }];
+  const routing = isRouted(document)
+    ? compileRoutes(document, (name) => clusterIndex(clusters, name), timeouts)
+    : null;
+  const hooking = compileHooks(document);
   return {
     mode: document.mode,
     listeners: listeners.map(({ host, port, cluster }) => ({
@@ -103,9 +108,9 @@ function compile(document: Document): Configuration {
       rejectEncodedNul: rejectPaths.includes("nul"),
     },
     viaName: document.viaName,
-    routing: isRouted(document)
-      ? compileRoutes(document, (name) => clusterIndex(clusters, name), timeouts)
-      : null,
+    routing: routing === null ? null : withChains(routing, hooking),
+    hooking:
+      hooking === null ? null : { chains: hooking.chains, chain: hooking.chain, digest: hooking.digest },
     errorPages: document.errorPages ?? [],
     drainTimeoutMs: document.drainTimeout,
     statsIntervalMs: document.statsInterval,

@@ -101,11 +101,13 @@ export class Reloader {
       const changes = changesBetween(this.#current, next);
       const fixed = restartErrors(changes);
       if (fixed.length > 0) return refused(fixed);
+      const before = this.#current;
       const isSame = isDeepStrictEqual(this.#current.configuration, next.configuration);
       const errors = isSame ? [] : await this.#proxy.change(next);
       this.#current = next;
       if (!isSame) for (const warning of warningsOf(next)) this.#log.warn(warning);
       const texts = changes.map(changeText);
+      if (digestOf(before) !== digestOf(next)) texts.push("hooks: their code is another one");
       const told = isSame || texts.length > 0 ? texts : ["the order of a list"];
       return { done: true, changes: told, errors, wrong: [] };
     } catch (error) {
@@ -114,4 +116,8 @@ export class Reloader {
       return failed([sentence ?? String(error)]);
     }
   }
+}
+
+function digestOf({ configuration }: LoadedConfiguration): string {
+  return configuration.hooking?.digest ?? "";
 }

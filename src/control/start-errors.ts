@@ -5,13 +5,14 @@ import { ControlUnavailable } from "./control-socket.ts";
 import { BootFailed } from "./fleet.ts";
 import { ListenFailed } from "./listeners.ts";
 import { TakeOverRefused } from "./predecessor.ts";
-import { NeedsRestart } from "./supervisor.ts";
+import { HooksRefused, NeedsRestart } from "./supervisor.ts";
 import { TooManyWorkers } from "./worker-count.ts";
 
 const EXPECTED = [
   AdminFailed,
   BootFailed,
   ControlUnavailable,
+  HooksRefused,
   ListenFailed,
   NeedsRestart,
   NoAddress,

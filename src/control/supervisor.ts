@@ -9,6 +9,8 @@
  */
 import { availableParallelism } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
+import type { Hooking } from "../contract/hooking.ts";
 import type { Cluster, Snapshot } from "../contract/snapshot.ts";
 import type { FromWorker } from "../contract/worker-messages.ts";
 import { BackendSet } from "./backend-set.ts";
@@ -18,7 +20,7 @@ import { compileSnapshot } from "./compile-snapshot.ts";
 import type { Configuration } from "./configuration.ts";
 import { Crew } from "./crew.ts";
 import type { Embedding } from "./embedding.ts";
-import { failureText, suppressedText } from "./failure-text.ts";
+import { failureText, hookText, suppressedText } from "./failure-text.ts";
 import { Figures } from "./figures.ts";
 import type { ReadyMessage } from "./fleet.ts";
 import { type Host, loadHost } from "./host.ts";
@@ -43,6 +45,11 @@ interface Parts {
   readonly embedding: Embedding | undefined;
 }
 
+/** Workers cannot load the hooks of a new configuration. `message` is a sentence for people. */
+export class HooksRefused extends Error {
+  override readonly name = "HooksRefused";
+}
+
 /** The configuration asks for what only a new process can be. `message` is a sentence for people. */
 export class NeedsRestart extends Error {
   override readonly name = "NeedsRestart";
@@ -61,6 +68,9 @@ export class Supervisor {
   readonly #backends: BackendSet;
   readonly #startedAtMs = performance.now();
   #configuration: Configuration;
+  /** Grows with each change of the hooks. */
+  #hooksVersion = 1;
+  #hooksTried = 1;
   #snapshot: Snapshot;
   /** By listener number. */
   readonly #leaving = new Map<number, Leaving>();
@@ -188,6 +198,7 @@ export class Supervisor {
     for (const [number, each] of leaving) this.#leaving.set(number, each);
     listeners.commit(change.listeners, before.drainTimeoutMs);
     change.backends.commit();
+    if (change.hooking !== undefined) this.#hooksVersion = change.hooking.version;
     this.#configuration = next;
     log.level = next.log.level;
     const problems = await this.#publish();
@@ -285,11 +296,24 @@ export class Supervisor {
     const indexes = this.#crew.members.map(({ index }) => index);
     const change = await listeners.prepare(next.listeners, indexes);
     try {
-      return { listeners: change, backends: await this.#backends.prepare(next.clusters) };
+      const hooking = await this.#prepareHooks(next);
+      return { listeners: change, backends: await this.#backends.prepare(next.clusters), hooking };
     } catch (error) {
       listeners.discard(change);
       throw error;
     }
+  }
+
+  /** Every worker loads hooks that are new before anything of `next` counts. Undefined: they are the same. */
+  async #prepareHooks({ hooking }: Configuration): Promise<Hooking | undefined> {
+    if (isDeepStrictEqual(hooking, this.#configuration.hooking)) return undefined;
+    const { chains } = hooking ?? { chains: [] };
+    // One that was refused keeps its number: another attempt must not find what is left of it.
+    this.#hooksTried = Math.max(this.#hooksTried, this.#hooksVersion) + 1;
+    const next = { version: this.#hooksTried, chains };
+    const refusals = await this.#crew.loadHooks(next);
+    if (refusals.length > 0) throw new HooksRefused(refusals[0]!);
+    return next;
   }
 
   #capacityFor({ limits, mode }: Configuration): Capacity {
@@ -321,6 +345,9 @@ export class Supervisor {
       const level = fields.by === "client" ? "info" : "warn";
       this.#parts.embedding?.observer.failure(message.notice);
       log[level]({ worker: index, ...fields }, failureText(message.notice));
+    } else if (message.type === "hook") {
+      const { message: _, ...fields } = message.notice;
+      log.warn({ worker: index, ...fields }, hookText(message.notice));
     } else if (message.type === "suppressed") {
       const { reason, count } = message;
       log.warn({ worker: index, reason, count }, suppressedText(reason, count));
@@ -342,7 +369,7 @@ export class Supervisor {
       if (untilMs < performance.now()) this.#leaving.delete(number);
       else listeners[number] = { cluster: indexOf(clusters, cluster) };
     }
-    return compileSnapshot(configuration, version, clusters, listeners, limits);
+    return compileSnapshot(configuration, version, clusters, listeners, limits, this.#hooksVersion);
   }
 
   #publish(): Promise<string[]> {

@@ -1,7 +1,7 @@
 /**
  * The data plane's notices, limited in number and sent to the supervisor after the batch in which they arose.
  */
-import type { FailureNotice, Notices } from "../contract/notices.ts";
+import type { FailureNotice, HookNotice, Notices } from "../contract/notices.ts";
 import type { FromWorker } from "../contract/worker-messages.ts";
 import { NoticeLimiter } from "./notice-limiter.ts";
 
@@ -14,6 +14,7 @@ export class NoticeSender implements Notices {
   readonly #drained: () => void;
   readonly #failures = new NoticeLimiter(PASS_MAX);
   readonly #endpoints = new NoticeLimiter(PASS_MAX);
+  readonly #hooks = new NoticeLimiter(PASS_MAX);
   #waiting: FromWorker[] = [];
   #windowOpen = false;
 
@@ -35,6 +36,12 @@ export class NoticeSender implements Notices {
   endpoint(address: string, errno: number): void {
     this.#openWindow();
     if (this.#endpoints.pass(address)) this.#queue({ type: "endpoint", address, errno });
+  }
+
+  hook(notice: HookNotice): void {
+    this.#openWindow();
+    if (this.#hooks.pass(`${notice.kind} ${notice.hook} ${notice.source}`))
+      this.#queue({ type: "hook", notice });
   }
 
   drained(): void {
@@ -61,6 +68,9 @@ export class NoticeSender implements Notices {
       this.#windowOpen = false;
       this.#failures.endWindow((reason, count) => this.#queue({ type: "suppressed", reason, count }));
       this.#endpoints.endWindow(() => {});
+      this.#hooks.endWindow((reason, count) =>
+        this.#queue({ type: "suppressed", reason: `hook ${reason}`, count }),
+      );
     }, WINDOW_MS).unref();
   }
 }

@@ -5,7 +5,9 @@
  * since the supervisor hears them too and says what is to be done.
  */
 import { flushCompileCache } from "node:module";
+import { inspect } from "node:util";
 import type { FromWorker, ToWorker } from "../contract/worker-messages.ts";
+import { isForeign } from "./foreign-errors.ts";
 import { type Surroundings, Worker } from "./worker.ts";
 
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR2"] as const)
@@ -18,7 +20,23 @@ const surroundings: Surroundings = {
   exit(status: number) {
     setImmediate(() => process.exit(status));
   },
+  guard(stray) {
+    process.on("uncaughtException", (error) => {
+      if (isForeign(error)) stray("uncaughtException", error);
+      else die(error);
+    });
+    process.on("unhandledRejection", (reason) => {
+      if (isForeign(reason)) stray("unhandledRejection", reason);
+      else die(reason);
+    });
+  },
 };
+
+/** As Node does where nobody listens. */
+function die(error: unknown): void {
+  process.stderr.write(`${inspect(error)}\n`);
+  process.exit(1);
+}
 
 let worker: Promise<Worker> | undefined;
 

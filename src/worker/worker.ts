@@ -7,10 +7,15 @@
 import { randomBytes } from "node:crypto";
 import { SEED_BYTES } from "../base/unguessable-ids.ts";
 import { blockOf, Counter } from "../contract/counters.ts";
+import type { Hooking } from "../contract/hooking.ts";
+import type { Chain, Interception } from "../contract/interception.ts";
 import type { Engine } from "../contract/port.ts";
 import { ratesOf, type SharedRates } from "../contract/rates.ts";
+import type { Snapshot } from "../contract/snapshot.ts";
 import type { BootMessage, FromWorker, ToWorker } from "../contract/worker-messages.ts";
 import { chooseEngine } from "../engine/choose.ts";
+import { HookRuntime } from "../hooks/hook-runtime.ts";
+import type { Hooks } from "../hooks/hooks.ts";
 import { createHttpSession } from "../session/http-session.ts";
 import { createRelaySession } from "../session/relay-session.ts";
 import type { Session } from "../session/session.ts";
@@ -27,13 +32,29 @@ export interface Surroundings {
   send(message: FromWorker): void;
   /** Called once, when the worker has ended: what it sent must still go out. */
   exit(status: number): void;
+  /** What `CodeLink.source.given` numbers, where the program gave hooks itself. */
+  readonly hooks?: readonly Hooks[];
+  /**
+   * From now on errors of foreign code that nobody catches are told to `stray`, and do not end the process.
+   * Absent: that is the program's own affair.
+   */
+  guard?(stray: (where: string, error: unknown) => void): void;
 }
+
+type SnapshotMessage = Extract<ToWorker, { type: "snapshot" }>;
 
 export class Worker {
   readonly #surroundings: Surroundings;
   readonly #engine: Engine;
   readonly #session: Session;
   readonly #listeners: WorkerListeners;
+  readonly #hooks: HookRuntime;
+  #interception: Interception | undefined;
+  #hooksVersion = -1;
+  #isGuarded = false;
+  /** Snapshots that wait for their hooks, and the last of them. */
+  #waitingCount = 0;
+  #lastSnapshot: Promise<void> = Promise.resolve();
   #drainTimeoutMs: number;
   #epochOffsetMs = performance.timeOrigin;
   /** What is done again and again, until the end. */
@@ -45,8 +66,15 @@ export class Worker {
   static async start(boot: BootMessage, surroundings: Surroundings): Promise<Worker> {
     if (boot.cpu >= 0) await pin(boot.cpu);
     const { cells, rates } = await sharedMemory(boot);
+    const notices = new NoticeSender(
+      (message) => surroundings.send(message),
+      () => void worker.#end("drained"),
+    );
+    const hooks = new HookRuntime(cells, (notice) => notices.hook(notice), surroundings.hooks);
+    const { hooking } = boot.snapshot;
+    const chains = hooking === undefined ? [] : await hooks.load(hooking);
     const { engine, passedOver } = await chooseEngine(boot.engine, boot.options);
-    const worker = new Worker(boot, surroundings, engine, cells, rates);
+    const worker: Worker = new Worker(boot, surroundings, engine, cells, rates, notices, hooks, chains);
     if (boot.counters instanceof Float64Array)
       worker.#every(COUNTERS_MS, () => surroundings.send({ type: "counters", cells: cells.slice() }));
     const { name, listenerAddresses } = engine;
@@ -60,21 +88,22 @@ export class Worker {
     engine: Engine,
     cells: Float64Array,
     rates: SharedRates | undefined,
+    notices: NoticeSender,
+    hooks: HookRuntime,
+    chains: readonly Chain[],
   ) {
     this.#surroundings = surroundings;
     this.#engine = engine;
     this.#drainTimeoutMs = boot.drainTimeoutMs;
     cells[Counter.workerPid] = process.pid;
-    const notices = new NoticeSender(
-      (message) => surroundings.send(message),
-      () => void this.#end("drained"),
-    );
+    this.#hooks = hooks;
     const { snapshot } = boot;
+    this.#interceptBy(snapshot, chains);
     const seed = randomBytes(SEED_BYTES);
     const offsetMs = this.#epochOffsetMs;
     this.#session =
       snapshot.mode === "http"
-        ? createHttpSession(engine, snapshot, cells, notices, offsetMs, seed, undefined, rates)
+        ? createHttpSession(engine, snapshot, cells, notices, offsetMs, seed, this.#interception, rates)
         : createRelaySession(engine, snapshot, cells, notices, offsetMs);
     this.#listeners = new WorkerListeners(engine, this.#session, boot.passageFd, surroundings.send);
     engine.start(this.#session);
@@ -83,15 +112,63 @@ export class Worker {
 
   /** Carries out an order. */
   take(message: ToWorker): void {
-    if (message.type === "snapshot") {
-      this.#session.replaceSnapshot(message.snapshot);
-      this.#drainTimeoutMs = message.drainTimeoutMs;
-      this.#surroundings.send({ type: "snapshot-taken", version: message.snapshot.version });
-    } else if (message.type === "listen") void this.#listeners.add(message.number, message.source);
+    if (message.type === "snapshot") this.#takeSnapshot(message);
+    else if (message.type === "load-hooks") void this.#loadHooks(message.hooking);
+    else if (message.type === "listen") void this.#listeners.add(message.number, message.source);
     else if (message.type === "unlisten") void this.#listeners.remove(message.number, message.drainTimeoutMs);
     else if (message.type === "drain") this.#drain();
     else if (message.type === "stop") void this.#end("stopped");
     this.#engine.wake();
+  }
+
+  /** At once where its hooks are there; otherwise when they are, and those behind it wait. */
+  #takeSnapshot(message: SnapshotMessage): void {
+    const { hooking } = message.snapshot;
+    const isKnown = hooking === undefined || hooking.version === this.#hooksVersion;
+    if (isKnown && this.#waitingCount === 0) {
+      this.#follow(message);
+      return;
+    }
+    this.#waitingCount++;
+    this.#lastSnapshot = this.#lastSnapshot.then(async () => {
+      try {
+        if (hooking !== undefined) this.#interceptBy(message.snapshot, await this.#hooks.load(hooking));
+        this.#follow(message);
+        this.#engine.wake();
+      } catch (error) {
+        const { version } = message.snapshot;
+        this.#surroundings.send({ type: "snapshot-refused", version, reason: (error as Error).message });
+      }
+      this.#waitingCount--;
+    });
+  }
+
+  #follow({ snapshot, drainTimeoutMs }: SnapshotMessage): void {
+    this.#hooks.follow(snapshot);
+    this.#session.replaceSnapshot(snapshot, this.#interception);
+    this.#drainTimeoutMs = drainTimeoutMs;
+    this.#surroundings.send({ type: "snapshot-taken", version: snapshot.version });
+  }
+
+  #interceptBy(snapshot: Snapshot, chains: readonly Chain[]): void {
+    const { hooking } = snapshot;
+    this.#hooks.follow(snapshot);
+    if (hooking === undefined || hooking.version === this.#hooksVersion) return;
+    this.#hooksVersion = hooking.version;
+    this.#interception = { chains, wake: () => this.#engine.wake() };
+    if (this.#isGuarded) return;
+    this.#isGuarded = true;
+    this.#surroundings.guard?.((where, error) => this.#hooks.stray(where, error));
+  }
+
+  async #loadHooks(hooking: Hooking): Promise<void> {
+    const { version } = hooking;
+    try {
+      await this.#hooks.load(hooking);
+      this.#surroundings.send({ type: "hooks-loaded", version });
+    } catch (error) {
+      this.#surroundings.send({ type: "hooks-refused", version, reason: (error as Error).message });
+    }
   }
 
   /**

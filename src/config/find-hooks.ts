@@ -1,0 +1,170 @@
+/**
+ * Finds the hooks that a file of a configuration names, and puts plain data in their place: objects with functions
+ * in a module, and paths of modules in any file.
+ */
+import { createHash } from "node:crypto";
+import { readFileSync, statSync } from "node:fs";
+import path from "node:path";
+import { pathToFileURL } from "node:url";
+import { errorText } from "../hooks/error-text.ts";
+import type { Hooks } from "../hooks/hooks.ts";
+import { exportOf, hooksAt } from "../hooks/hooks-at.ts";
+import type { ModuleLoader } from "../hooks/import-module.ts";
+import type { ConfigError } from "./config-error.ts";
+import { describeHooks, type FoundHooks } from "./hook-objects.ts";
+import { at, isList, isMap, type Located, type Path, pathText, placeText, plainOf } from "./located.ts";
+
+const ENDINGS = [".ts", ".mts", ".js", ".mjs"];
+
+/** Where the functions of inline objects can be found again. */
+export type InlineSource =
+  /** In this module, by their path. */
+  | { readonly file: string }
+  /** In this list, to which they are added. */
+  | { readonly given: Hooks[] };
+
+export class HookFinder {
+  readonly #loader: ModuleLoader;
+  readonly errors: ConfigError[] = [];
+  /** Modules of hooks that files name. */
+  readonly files = new Set<string>();
+
+  constructor(loader: ModuleLoader) {
+    this.#loader = loader;
+  }
+
+  /**
+   * `root` with data in place of hooks. Names of modules are relative to `folder`; `inline`: undefined where the
+   * file can have no functions.
+   */
+  async find(root: Located, folder: string, inline: InlineSource | undefined): Promise<Located> {
+    let found = await this.#at(root, ["hooks"], folder, inline);
+    const routes = at(root, ["routes"])?.content;
+    if (routes === undefined || !isList(routes)) return found;
+    for (const index of routes.keys())
+      found = await this.#at(found, ["routes", index, "hooks"], folder, inline);
+    return found;
+  }
+
+  async #at(root: Located, where: Path, folder: string, inline: InlineSource | undefined): Promise<Located> {
+    const node = at(root, where);
+    if (node === undefined) return root;
+    const items = isList(node.content) ? node.content : [node];
+    const found: Located[] = [];
+    for (const [index, item] of items.entries()) {
+      const path = isList(node.content) ? [...where, index] : where;
+      found.push(...(await this.#item(item, path, folder, inline)));
+    }
+    return replaced(root, where, { ...node, content: found });
+  }
+
+  async #item(
+    node: Located,
+    where: Path,
+    folder: string,
+    inline: InlineSource | undefined,
+  ): Promise<Located[]> {
+    const written = isMap(node.content) || isList(node.content) ? undefined : node.content.value;
+    const isObject = isMap(node.content) || (typeof written === "object" && written !== null);
+    if (isObject && inline !== undefined) return [this.#inline(node, where, inline)];
+    if (typeof written === "string") return await this.#module(node, where, folder, written);
+    const remedy = "write the path of a module, or functions in a configuration in TypeScript or JavaScript";
+    const source = placeText(node.place);
+    this.errors.push({ source, path: pathText(where), reason: "is no path of a module of hooks", remedy });
+    return [];
+  }
+
+  #inline(node: Located, where: Path, inline: InlineSource): Located {
+    const hooks = plainOf(node) as Readonly<Record<string, unknown>>;
+    const source = "file" in inline ? { file: inline.file, path: where } : { given: inline.given.length };
+    if ("given" in inline) inline.given.push(hooks as Hooks);
+    const { link, problems } = describeHooks(hooks, source);
+    for (const { key, ...problem } of problems) {
+      const part = key === "" ? node : (at(node, [key]) ?? node);
+      const path = pathText(key === "" ? where : [...where, key]);
+      this.errors.push({ source: placeText(part.keyPlace ?? part.place), path, ...problem });
+    }
+    const digest = "file" in inline ? this.#digest(inline.file) : "";
+    return { ...node, content: { value: { link, digest } satisfies FoundHooks } };
+  }
+
+  async #module(node: Located, where: Path, folder: string, written: string): Promise<Located[]> {
+    const refuse = (reason: string, remedy: string): Located[] => {
+      this.errors.push({
+        source: placeText(node.place),
+        path: pathText(where),
+        value: written,
+        reason,
+        remedy,
+      });
+      return [];
+    };
+    const [name = "", steps = ""] = written.split("#");
+    const file = path.resolve(folder, name);
+    if (!ENDINGS.includes(path.extname(file)))
+      return refuse("is no module", `name a file that ends in ${ENDINGS.join(", ")}`);
+    if (statSync(file, { throwIfNoEntry: false })?.isFile() !== true)
+      return refuse("does not exist", "name a file that is there, relative to this one");
+    this.files.add(file);
+    let exported: unknown;
+    try {
+      exported = await exportOf(file, 0, this.#loader);
+    } catch (error) {
+      return refuse(
+        `cannot be run: ${errorText(error).replaceAll(pathToFileURL(file).href, name)}`,
+        "correct the code",
+      );
+    }
+    const base =
+      steps === "" ? [] : steps.split(".").map((step) => (/^\d+$/.test(step) ? Number(step) : step));
+    const value: unknown = hooksAt(exported, base);
+    const paths = Array.isArray(value) ? value.map((_each, index) => [...base, index]) : [base];
+    if (value === undefined || paths.length === 0)
+      return refuse("gives no hooks", "write export default { onRequest(request) { … } }");
+    return paths.flatMap((each) => {
+      const hooks = hooksAt(exported, each);
+      if (hooks === undefined)
+        return refuse("gives something that is no object of hooks", "correct the module");
+      const { link, problems } = describeHooks(hooks as Readonly<Record<string, unknown>>, {
+        file,
+        path: each,
+      });
+      for (const { key, value: bad, reason, remedy } of problems)
+        refuse(
+          key === "" ? reason : `has ${key}${bad === undefined ? "" : ` "${bad}"`}, which ${reason}`,
+          remedy,
+        );
+      const { keyPlace: _, ...rest } = node;
+      return [{ ...rest, content: { value: { link, digest: this.#digest(file) } satisfies FoundHooks } }];
+    });
+  }
+
+  /** Of the file and all that it imports. */
+  #digest(file: string): string {
+    const hash = createHash("sha256");
+    for (const each of this.#loader.filesOf(file)) {
+      try {
+        hash.update(`${each}\n`).update(readFileSync(each));
+      } catch {
+        // It has just gone, which the next look at it shows.
+      }
+    }
+    return hash.digest("base64url").slice(0, 16);
+  }
+}
+
+function replaced(root: Located, where: Path, node: Located): Located {
+  const [step, ...rest] = where;
+  if (step === undefined) return node;
+  const { content } = root;
+  if (isList(content))
+    return {
+      ...root,
+      content: content.map((item, index) => (index === step ? replaced(item, rest, node) : item)),
+    };
+  if (!isMap(content)) return root;
+  const entries = [...content].map(
+    ([key, item]) => [key, key === step ? replaced(item, rest, node) : item] as const,
+  );
+  return { ...root, content: new Map(entries) };
+}

@@ -1,0 +1,116 @@
+/**
+ * The hooks of one worker: makes chains of what the control plane says, and is what they run in.
+ *
+ * Chains are made before the snapshot that brings them is followed, so that what cannot be loaded changes nothing.
+ * They stay the same ones as long as `Hooking.version` does.
+ */
+import path from "node:path";
+import type { CodeLink, Hooking, HookLink } from "../contract/hooking.ts";
+import type { Chain } from "../contract/interception.ts";
+import type { HookNotice } from "../contract/notices.ts";
+import type { Snapshot } from "../contract/snapshot.ts";
+import { errorText } from "./error-text.ts";
+import { HookChain, momentsOf } from "./hook-chain.ts";
+import type { Hooks } from "./hooks.ts";
+import { exportOf, hooksAt } from "./hooks-at.ts";
+import { ModuleLoader } from "./import-module.ts";
+import type { HookSurroundings, Link } from "./link.ts";
+
+/** Hooks cannot be loaded. `message` is a sentence for people. */
+export class HooksUnavailable extends Error {
+  override readonly name = "HooksUnavailable";
+}
+
+export class HookRuntime implements HookSurroundings {
+  readonly cells: Float64Array;
+  readonly #tell: (notice: HookNotice) => void;
+  readonly #given: readonly Hooks[];
+  #clusterNames: readonly string[] = [];
+  #loader: ModuleLoader | null = null;
+  /** The last two versions: what is followed, and what is about to be. */
+  readonly #chains = new Map<number, Promise<readonly Chain[]>>();
+
+  /** `given`: what `CodeLink.source.given` numbers. */
+  constructor(cells: Float64Array, tell: (notice: HookNotice) => void, given: readonly Hooks[] = []) {
+    this.cells = cells;
+    this.#tell = tell;
+    this.#given = given;
+  }
+
+  get clusterNames(): readonly string[] {
+    return this.#clusterNames;
+  }
+
+  tell(notice: HookNotice): void {
+    this.#tell(notice);
+  }
+
+  stray(where: string, error: unknown): void {
+    this.#tell({ kind: "stray", hook: where, source: "", route: "", message: errorText(error) });
+  }
+
+  /** The chains of `hooking`, loaded once. Rejects with `HooksUnavailable`. */
+  load(hooking: Hooking): Promise<readonly Chain[]> {
+    const known = this.#chains.get(hooking.version);
+    if (known !== undefined) return known;
+    const chains = this.#load(hooking);
+    for (const version of [...this.#chains.keys()].slice(0, -1)) this.#chains.delete(version);
+    this.#chains.set(hooking.version, chains);
+    chains.catch(() => this.#chains.delete(hooking.version));
+    return chains;
+  }
+
+  /** From now on hooks see the clusters of `snapshot`. */
+  follow({ clusters }: Snapshot): void {
+    this.#clusterNames = clusters.map(({ name }) => name);
+  }
+
+  async #load({ version, chains }: Hooking): Promise<readonly Chain[]> {
+    const exports = new Map<string, Promise<unknown>>();
+    const made: Chain[] = [];
+    for (const links of chains) {
+      const ready: Link[] = [];
+      for (const link of links) ready.push(await this.#link(link, version, exports));
+      made.push(new HookChain(ready, this));
+    }
+    return made;
+  }
+
+  async #link(link: HookLink, version: number, exports: Map<string, Promise<unknown>>): Promise<Link> {
+    const { budgetMs, timeoutMs, onFailure } = link;
+    const hooks = await this.#hooksOf(link, version, exports);
+    return { name: linkName(link), hooks, budgetMs, timeoutMs, isClosed: onFailure === "closed" };
+  }
+
+  async #hooksOf(
+    { source, moments }: CodeLink,
+    version: number,
+    exports: Map<string, Promise<unknown>>,
+  ): Promise<Hooks> {
+    if ("given" in source) {
+      const hooks = this.#given[source.given];
+      if (hooks === undefined) throw new HooksUnavailable(`hooks number ${source.given} were not given`);
+      return hooks;
+    }
+    const { file } = source;
+    this.#loader ??= new ModuleLoader();
+    const exported = exports.get(file) ?? exportOf(file, version, this.#loader);
+    exports.set(file, exported);
+    let found: Hooks | undefined;
+    try {
+      found = hooksAt(await exported, source.path);
+    } catch (error) {
+      throw new HooksUnavailable(`${file} cannot be run by a worker: ${errorText(error)}`);
+    }
+    if (found === undefined || momentsOf(found) !== moments)
+      throw new HooksUnavailable(`${file} gives other hooks in a worker than it gave when it was checked`);
+    return found;
+  }
+}
+
+/** What a link is called in messages. */
+export function linkName({ source }: CodeLink): string {
+  if ("given" in source) return "createProxy";
+  const name = path.basename(source.file);
+  return source.path.length === 0 ? name : `${name}#${source.path.join(".")}`;
+}
