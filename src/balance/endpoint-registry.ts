@@ -31,7 +31,7 @@ export class EndpointRegistry {
         endpoints.set(address, endpoint);
         return endpoint;
       });
-      return new RoundRobin(members, snapshot.version);
+      return new RoundRobin(members, snapshot.version, cluster.name);
     });
     const removed = [...this.#endpoints.values()].filter(({ address }) => !endpoints.has(address));
     for (const endpoint of removed) endpoint.listed = false;

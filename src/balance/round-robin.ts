@@ -10,6 +10,8 @@ import type { EndpointState } from "./endpoint.ts";
 const TRIED_MAX = 31;
 
 export class RoundRobin {
+  /** Of its cluster. */
+  readonly name: string;
   readonly endpoints: readonly EndpointState[];
   #cursor = 0;
 
@@ -17,7 +19,8 @@ export class RoundRobin {
    * `cursor`: which endpoint begins; workers start apart, so that few requests do not all meet the same
    * backend.
    */
-  constructor(endpoints: readonly EndpointState[], cursor: number) {
+  constructor(endpoints: readonly EndpointState[], cursor: number, name = "") {
+    this.name = name;
     this.endpoints = endpoints;
     this.#cursor = endpoints.length === 0 ? 0 : cursor % endpoints.length;
   }

@@ -47,6 +47,16 @@ export class RangeStore {
     queue.last = node;
   }
 
+  /** Puts `[start, end)` in front of all others. */
+  unshift(queue: RangeQueue, start: number, end: number): void {
+    const node = this.#acquire();
+    this.#start[node] = start;
+    this.#end[node] = end;
+    this.#next[node] = queue.first;
+    if (queue.first === NONE) queue.last = node;
+    queue.first = node;
+  }
+
   /** Start of the first range; the queue is not empty. */
   firstStart(queue: RangeQueue): number {
     assert(queue.first !== NONE, "a range is there to look at");

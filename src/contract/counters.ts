@@ -91,6 +91,10 @@ export const Counter = {
   errorRateLimited: 57,
   /** Keys of rate limits that were forgotten while they counted, because there were too many. */
   rateKeysEvicted: 58,
+  /** Requests that failed because a hook threw, was late, or fell silent inside a body. */
+  errorHookThrew: 59,
+  errorHookLate: 60,
+  errorHookStalled: 61,
   /** Calls of hooks; those that threw, promises that were late, calls that held the thread for too long. */
   hookCalls: 62,
   hooksThrown: 63,

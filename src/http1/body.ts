@@ -141,6 +141,11 @@ export class BodyReader {
     return this.#wire ? this.#feedWire(memory, pos, end) : this.#feedPayload(memory, pos, end);
   }
 
+  /** Payload bytes read so far of a chunked body. */
+  get chunkedBytes(): number {
+    return this.#payloadBytes - this.#remaining;
+  }
+
   /** The sender has ended its stream: whether the body is complete. */
   finish(): boolean {
     if (this.#state === UNTIL_CLOSE) {

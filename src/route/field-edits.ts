@@ -132,7 +132,7 @@ export class FieldEdits {
 }
 
 /** Where the line behind that at `pos` begins. Looks at four bytes at a time for the LF. */
-function nextLine(memory: Uint8Array, view: DataView, pos: number, end: number): number {
+export function nextLine(memory: Uint8Array, view: DataView, pos: number, end: number): number {
   for (; pos + 4 <= end; pos += 4) {
     const word = view.getInt32(pos, true) ^ EACH_LF;
     if (((word - EACH_01) & ~word & EACH_80) !== 0) break;

@@ -26,8 +26,8 @@ const PROXY_ERRORS: Readonly<Record<string, readonly number[]>> = {
   http_protocol_error: [502],
   // The most fitting status.
   proxy_internal_response: [501, 502, 505],
-  // 500 is recommended; out of buffers is over in a moment, and Retry-After says so.
-  proxy_internal_error: [503],
+  // 500 is recommended, and a hook's failure has it; out of buffers is over in a moment, and Retry-After says so.
+  proxy_internal_error: [500, 503],
   proxy_loop_detected: [502],
 };
 

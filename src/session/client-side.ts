@@ -172,6 +172,9 @@ export class ClientSide implements ClientProtocol {
 
   /** The leg's deadline has passed. */
   due(leg: ClientLeg): void {
+    const { exchange } = leg;
+    if (exchange !== null && exchange.intercepted !== null && this.#exchanges.interceptions.due(exchange))
+      return;
     switch (leg.state) {
       case head:
         this.#lookAgain(leg);
@@ -235,7 +238,6 @@ export class ClientSide implements ClientProtocol {
     this.linger(leg);
   }
 
-  /** Answers a head that could not be read, and ends the connection. */
   refuseFault(leg: ClientLeg, fault: Fault): void {
     const asked = askedBy(this.#plane.memory, this.#head);
     this.#writer.answerFault(leg, fault, asked);
@@ -299,13 +301,11 @@ export class ClientSide implements ClientProtocol {
     } else this.#exchanges.fail(exchange, Failures.overload);
   }
 
-  /** The response cannot be completed: the client must see that it was cut. */
   cut(leg: ClientLeg): void {
     leg.exchange = null;
     this.#close(leg, true);
   }
 
-  /** The connection becomes one half of a tunnel: the leg goes, the connection stays. */
   detach(leg: ClientLeg): void {
     assert(this.#plane.ranges.isEmpty(leg.pending), "input is passed on before a leg goes");
     dropPartial(this.#plane, leg.partial);
@@ -358,7 +358,7 @@ export class ClientSide implements ClientProtocol {
   #moved(leg: ClientLeg): void {
     const { standstill, nowMs } = this.#plane;
     standstill.leave(leg.connection);
-    const isHeldBack = leg.exchange?.origin?.paused === true;
+    const isHeldBack = leg.exchange?.origin?.isStill === true;
     const isStuck = isHeldBack || (leg.blocked && leg.state === body);
     if (isStuck) standstill.enter(leg.connection, nowMs);
   }
@@ -466,7 +466,7 @@ export class ClientSide implements ClientProtocol {
     if (reader.done) {
       leg.state = waiting;
       // With its response held back for it, the client stays on the clock.
-      if (exchange.origin!.paused) {
+      if (exchange.origin?.paused === true) {
         plane.deadlines.set(leg.connection, plane.snapshot.timeouts.clientSendIdleMs);
       } else plane.deadlines.clear(leg.connection);
     }

@@ -10,6 +10,7 @@ import type { FailureNotice } from "../contract/notices.ts";
 import { DEFAULT_TIMEOUTS, type Timeouts } from "../contract/snapshot.ts";
 import { BodyMode, BodyReader } from "../http1/body.ts";
 import type { RoutePlan } from "../route/route-plan.ts";
+import type { InterceptedExchange } from "./intercepted.ts";
 import { type ClientLeg, ClientState, type OriginLeg, OriginState } from "./legs.ts";
 
 /** How a response body leaves towards the client. */
@@ -33,6 +34,8 @@ export class Exchange {
   plan: RoutePlan | null = null;
   /** The hooks of its route; null: none. */
   chain: Chain | null = null;
+  /** What its chain sees; made at its first moment. */
+  intercepted: InterceptedExchange | null = null;
   /** Its route's, or the snapshot's, as of its beginning. */
   timeouts: Timeouts = DEFAULT_TIMEOUTS;
   /** Index in `cluster.endpoints` of the endpoint in use. */
@@ -50,6 +53,8 @@ export class Exchange {
    */
   requestStart = -1;
   requestEnd = -1;
+  /** End of its head, kept only where there is a chain. */
+  requestHeadEnd = -1;
   wholeInSlot = false;
   /** Every byte of the request has been given to the origin connection. */
   requestSent = false;
@@ -98,6 +103,7 @@ export class Exchange {
     this.cluster = null;
     this.plan = null;
     this.chain = null;
+    this.intercepted = null;
     this.timeouts = DEFAULT_TIMEOUTS;
     this.endpointIndex = -1;
     this.tried = 0;
@@ -106,6 +112,7 @@ export class Exchange {
     this.method = 0;
     this.requestStart = -1;
     this.requestEnd = -1;
+    this.requestHeadEnd = -1;
     this.wholeInSlot = false;
     this.requestSent = false;
     this.bodySent = false;

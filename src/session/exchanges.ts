@@ -13,21 +13,22 @@
 import { RoundRobin } from "../balance/round-robin.ts";
 import { assert } from "../base/assert.ts";
 import { SMALL_SLOT_BYTES } from "../base/buffer-pool.ts";
-import { copy } from "../base/bytes.ts";
 import { histogramRecord } from "../base/histogram.ts";
 import { Counter, HistogramCell } from "../contract/counters.ts";
-import type { Chain } from "../contract/interception.ts";
+import { type Chain, type Interception, Moment } from "../contract/interception.ts";
 import { LISTENER_CLUSTER } from "../contract/routing.ts";
 import { BodyMode } from "../http1/body.ts";
 import { FAULTS, type Fault } from "../http1/fault.ts";
 import { Framing, requestFraming } from "../http1/framing.ts";
 import { HeadNote, type MessageHead, Method, persists, upgrades } from "../http1/message-head.ts";
-import { askedBy, askedIn } from "./asked.ts";
+import { askedIn } from "./asked.ts";
 import { Exchange } from "./exchange.ts";
 import { connectFailure, type Failure, Failures } from "./failure.ts";
 import { FailureReports } from "./failure-reports.ts";
 import { HeadRules } from "./head-rules.ts";
+import { Interceptions } from "./interceptions.ts";
 import { type ClientLeg, ClientState } from "./legs.ts";
+import { LocalAnswers } from "./local-answers.ts";
 import { microseconds, type Plane } from "./plane.ts";
 import type { ClientProtocol, OriginProtocol } from "./protocols.ts";
 import type { Relays } from "./relay.ts";
@@ -39,18 +40,19 @@ import { chunkedMode } from "./trailers.ts";
 
 const ACCEPTS_TRAILERS = HeadNote.acceptsTrailers;
 const NONE = Framing.none;
-const LENGTH = Framing.length;
 const CHUNKED = Framing.chunked;
 /** Backends (or connections) that one request may meet. */
 const ATTEMPTS_MAX = 4;
 
 export class Exchanges {
   readonly reports: FailureReports;
+  readonly interceptions: Interceptions;
   readonly #plane: Plane;
   readonly #requests: RequestWriter;
   readonly #responses: ResponseWriter;
   readonly #relays: Relays;
   readonly #rules: HeadRules;
+  readonly #locals: LocalAnswers;
   readonly #free: Exchange[] = [];
   #clients!: ClientProtocol;
   #origins!: OriginProtocol;
@@ -64,6 +66,8 @@ export class Exchanges {
   constructor(plane: Plane, requests: RequestWriter, responses: ResponseWriter, relays: Relays) {
     this.#plane = plane;
     this.reports = new FailureReports(plane);
+    this.#locals = new LocalAnswers(plane, responses, this.reports);
+    this.interceptions = new Interceptions(plane, this, responses);
     this.#rules = new HeadRules(plane.snapshot);
     this.#requests = requests;
     this.#responses = responses;
@@ -75,13 +79,22 @@ export class Exchanges {
     this.#clients = clients;
     this.#origins = origins;
     this.reports.join(clients);
+    this.#locals.join(clients);
+    this.interceptions.join(clients, origins);
   }
 
   /**
    * Exchanges that begin from now on choose from these, by the rules of the plane's snapshot; `router` is null
-   * where it has no routes, and `chain` has the hooks of requests then.
+   * where it has no routes, and `chain` has the hooks of requests then. `interception` is null where there are
+   * no hooks.
    */
-  useClusters(clusters: readonly RoundRobin[], router: Router | null, chain: Chain | null): void {
+  use(
+    clusters: readonly RoundRobin[],
+    router: Router | null,
+    chain: Chain | null,
+    interception: Interception | null,
+  ): void {
+    this.interceptions.use(clusters, interception);
     this.#rules.use(this.#plane.snapshot);
     this.#requests.use(this.#plane.snapshot);
     this.#clusters = clusters;
@@ -108,7 +121,7 @@ export class Exchanges {
       this.#clients.refuse(leg, refusal);
       return end;
     }
-    if (head.maxForwards === 0) return this.#answerOptions(leg, head, framing, pos, end);
+    if (head.maxForwards === 0) return this.#locals.options(leg, head, framing, pos, end);
     this.#clients.ensurePeer(leg);
     const router = this.#router;
     if (router !== null) {
@@ -116,7 +129,7 @@ export class Exchanges {
         this.#clients.refuse(leg, Failures.overload);
         return end;
       }
-      if (!router.find(leg, head)) return this.#answerRouted(leg, head, router, framing, pos, end);
+      if (!router.find(leg, head)) return this.#locals.routed(leg, head, router, framing, pos, end);
     }
     const exchange = this.#open(leg, head, framing);
     const isRendered = leg.peerStart >= 0 && this.#requests.render(exchange, head);
@@ -126,7 +139,8 @@ export class Exchanges {
       this.fail(exchange, router?.failure ?? Failures.overload);
       return end;
     }
-    const after = this.#takeSmallBody(exchange, framing, head.contentLength, pos, end);
+    exchange.requestHeadEnd = exchange.requestEnd;
+    const after = this.#requests.takeBody(exchange, framing, head.contentLength, pos, end);
     if (exchange.wholeInSlot) {
       leg.state = ClientState.waiting;
       plane.deadlines.clear(leg.connection);
@@ -148,6 +162,7 @@ export class Exchanges {
       this.fail(exchange, Failures.tooManyInFlight);
       return after;
     }
+    if (exchange.chain !== null && !this.interceptions.request(exchange, head, framing)) return after;
     this.#dispatch(exchange, Failures.noEndpoint);
     return after;
   }
@@ -156,15 +171,24 @@ export class Exchanges {
    * A piece of the request body, framed as it goes to the origin; the last when `done`. Borrows the range.
    */
   requestBytes(exchange: Exchange, start: number, end: number, done: boolean): void {
-    this.#origins.sendBody(exchange, start, end, done);
+    if (exchange.intercepted === null) this.#origins.sendBody(exchange, start, end, done);
+    else this.interceptions.requestBytes(exchange, start, end, done);
   }
 
   /** The request body cannot be understood. */
   badBody(exchange: Exchange, fault: Fault): void {
+    if (exchange.intercepted !== null && this.interceptions.failed(exchange, null, fault)) return;
+    this.#endBad(exchange, fault);
+  }
+
+  /** Tells the client of a request body that cannot be understood. */
+  #endBad(exchange: Exchange, fault: Fault): void {
     const leg = exchange.client!;
     const { responseStarted } = exchange;
     const asked = askedIn(this.#plane.memory, exchange);
-    this.reports.ofBody(exchange, fault, responseStarted ? 0 : FAULTS[fault].status, asked);
+    const status = responseStarted ? 0 : FAULTS[fault].status;
+    this.reports.ofBody(exchange, fault, status, asked);
+    if (!responseStarted) this.#noteTold(exchange, status);
     this.#abandon(exchange);
     if (responseStarted) {
       this.#clients.cut(leg);
@@ -178,6 +202,7 @@ export class Exchanges {
   clientGone(exchange: Exchange): void {
     const leg = exchange.client!;
     this.reports.ofExchange(exchange, Failures.clientGone, 0);
+    if (exchange.intercepted !== null) this.interceptions.clientGone(exchange);
     this.#abandon(exchange);
     leg.exchange = null;
   }
@@ -185,16 +210,20 @@ export class Exchanges {
   /** The client's queue is empty again. */
   clientDrained(exchange: Exchange): void {
     if (exchange.origin !== null) this.#origins.resume(exchange.origin);
+    if (exchange.intercepted !== null) this.interceptions.clientDrained(exchange);
   }
 
   /** The origin connection has no room for more of the request body. */
   blockClient(exchange: Exchange): void {
-    this.#clients.block(exchange.client!);
+    if (exchange.intercepted === null) this.#clients.block(exchange.client!);
+    else this.interceptions.blockRequest(exchange);
   }
 
   /** A connection for the exchange stands: the request goes out. */
   originReady(exchange: Exchange): void {
-    if (!exchange.wholeInSlot) this.#clients.unblock(exchange.client!);
+    if (exchange.wholeInSlot) return;
+    if (exchange.intercepted === null) this.#clients.unblock(exchange.client!);
+    else this.interceptions.originReady(exchange);
   }
 
   /** Connecting for the exchange failed: nothing was sent, any method may go elsewhere. */
@@ -226,7 +255,7 @@ export class Exchanges {
     }
     exchange.freshOnly = true;
     // Its body waits again for a connection.
-    if (!exchange.wholeInSlot) this.#clients.block(exchange.client!);
+    if (!exchange.wholeInSlot) this.blockClient(exchange);
     this.#dispatch(exchange, failure);
   }
 
@@ -235,7 +264,11 @@ export class Exchanges {
     const { counters, nowMs, buffers } = this.#plane;
     // A small one stays for the notice, should the response break off; a stream without end is not worth it.
     const isSmall = exchange.requestEnd - exchange.requestStart <= SMALL_SLOT_BYTES;
-    if (!isSmall || exchange.eventStream || buffers.freeSmallCount < buffers.smallCount >> 1) {
+    if (exchange.intercepted === null) {
+      if (!isSmall || exchange.eventStream || buffers.freeSmallCount < buffers.smallCount >> 1) {
+        this.#dropRequest(exchange);
+      }
+    } else if (isSmall ? buffers.freeSmallCount < buffers.smallCount >> 2 : buffers.isTight) {
       this.#dropRequest(exchange);
     }
     histogramRecord(counters, HistogramCell.originUs, microseconds(nowMs - exchange.startMs));
@@ -253,6 +286,34 @@ export class Exchanges {
 
   /** Ends the exchange without (the rest of) a response from a backend. */
   fail(exchange: Exchange, failure: Failure): void {
+    if (exchange.intercepted !== null && this.interceptions.failed(exchange, failure, 0)) return;
+    this.#endFailed(exchange, failure);
+  }
+
+  /** The chain lets an exchange go on that it held. */
+  proceed(exchange: Exchange): void {
+    const { moment, failure, fault, dispatchFailure } = exchange.intercepted!;
+    if (moment === Moment.request) {
+      this.#renewCluster(exchange);
+      this.#dispatch(exchange, Failures.noEndpoint);
+    } else if (moment === Moment.upstream) {
+      const { listed, healthy } = exchange.cluster!.endpoints[exchange.endpointIndex]!;
+      if (listed && healthy) this.#connect(exchange);
+      else {
+        // It has gone meanwhile, and nothing was sent to it.
+        exchange.tried = RoundRobin.markTried(exchange.tried, exchange.endpointIndex);
+        this.#renewCluster(exchange);
+        this.#dispatch(exchange, dispatchFailure!);
+      }
+    } else if (moment === Moment.response) {
+      this.#responses.commit(exchange);
+      this.#origins.release(exchange.origin!);
+    } else if (failure === null) this.#endBad(exchange, fault as Fault);
+    else this.#endFailed(exchange, failure);
+  }
+
+  /** Tells the client that the exchange has failed. */
+  #endFailed(exchange: Exchange, failure: Failure): void {
     const leg = exchange.client!;
     if (exchange.responseStarted || failure.status === 0) {
       this.reports.ofExchange(exchange, failure, 0);
@@ -261,6 +322,7 @@ export class Exchanges {
       return;
     }
     this.reports.ofExchange(exchange, failure, failure.status);
+    this.#noteTold(exchange, failure.status);
     const asked = askedIn(this.#plane.memory, exchange);
     const mayGoOn = exchange.keepAlive && exchange.clientMinor === 1 && leg.state === ClientState.waiting;
     const keepAlive = mayGoOn && !this.#plane.isLeaving(leg.listener);
@@ -271,14 +333,15 @@ export class Exchanges {
   }
 
   /**
-   * The backend has switched protocols (RFC 9110 §15.2.2) or opened a tunnel (§9.3.6): from here on bytes are
-   * relayed. `[pos, end)` came behind that response's head; borrowed.
+   * The backend has switched protocols (RFC 9110 §15.2.2) or opened a tunnel (§9.3.6) with `status`: from here on
+   * bytes are relayed. `[pos, end)` came behind that response's head; borrowed.
    */
-  tunnel(exchange: Exchange, pos: number, end: number): void {
+  tunnel(exchange: Exchange, status: number, pos: number, end: number): void {
     const plane = this.#plane;
     const { ranges, port } = plane;
     const client = exchange.client!;
     const origin = exchange.origin!;
+    this.#noteTold(exchange, status);
     const clientConnection = client.connection;
     const originConnection = origin.connection;
     this.#release(exchange);
@@ -337,53 +400,10 @@ export class Exchanges {
     return exchange;
   }
 
-  /**
-   * Answers an OPTIONS that may go no further: we are its final recipient (RFC 9110 §7.6.2). Returns up to
-   * where the input was used. @cold
-   */
-  #answerOptions(leg: ClientLeg, head: MessageHead, framing: number, pos: number, end: number): number {
-    const keepAlive = framing === NONE && this.#goesOn(leg, head);
-    // The connection ends: whatever follows the head is not read.
-    if (!keepAlive) leg.state = ClientState.body;
-    const isTold = this.#responses.answerOptions(leg, !keepAlive);
-    this.#clients.exchangeEnded(leg, keepAlive && isTold);
-    return keepAlive ? pos : end;
-  }
-
-  /** Answers a request that `router` forwards to nobody. Returns up to where the input was used. */
-  #answerRouted(
-    leg: ClientLeg,
-    head: MessageHead,
-    router: Router,
-    framing: number,
-    pos: number,
-    end: number,
-  ): number {
-    const isHere = framing === NONE || (framing === LENGTH && head.contentLength <= end - pos);
-    const keepAlive = isHere && this.#goesOn(leg, head);
-    // The connection ends: whatever follows the head is not read.
-    if (!keepAlive) leg.state = ClientState.body;
-    const isTold = router.answer(this.#responses, leg, head, !keepAlive);
-    const { failure } = router;
-    if (failure !== null) {
-      this.reports.ofRequest(failure, leg, failure.status, askedBy(this.#plane.memory, head).request);
-    }
-    this.#clients.exchangeEnded(leg, keepAlive && isTold);
-    if (!keepAlive) return end;
-    return framing === LENGTH ? pos + head.contentLength : pos;
-  }
-
   /** Whether the peer of `leg` is a proxy that is believed. */
   #trusts(leg: ClientLeg): boolean {
     this.#clients.ensurePeer(leg);
     return leg.trusted;
-  }
-
-  /** Whether the connection outlives an answer of ours to the request with `head`, whose body is here. */
-  #goesOn(leg: ClientLeg, head: MessageHead): boolean {
-    // As in `#open`: what follows a CONNECT may have been meant for the tunnel.
-    if (this.#plane.isLeaving(leg.listener) || head.method === Method.CONNECT) return false;
-    return head.versionMinor === 1 && persists(head) && leg.lastCounter < 0;
   }
 
   /** Sends the request to the next endpoint that may have it; `failure` is the answer when there is none. */
@@ -396,31 +416,42 @@ export class Exchanges {
       if (index < 0) break;
       exchange.attempts++;
       exchange.endpointIndex = index;
+      if (exchange.intercepted !== null && !this.interceptions.upstream(exchange, verdict)) return;
       const errno = this.#origins.open(exchange, cluster.endpoints[index]!);
       if (errno === 0) return;
-      verdict = connectFailure(errno);
-      this.#plane.count(verdict.counter, 1);
-      exchange.tried = RoundRobin.markTried(exchange.tried, index);
+      verdict = this.#notOpened(exchange, errno);
     }
     this.fail(exchange, verdict);
   }
 
-  /** Copies a body that is here whole and small behind its head: one range to send, and to send again. */
-  #takeSmallBody(
-    exchange: Exchange,
-    framing: number,
-    contentLength: number,
-    pos: number,
-    end: number,
-  ): number {
-    exchange.wholeInSlot = framing === NONE;
-    if (framing !== LENGTH || contentLength > end - pos) return pos;
-    const { buffers, view, memory } = this.#plane;
-    if (exchange.requestEnd + contentLength > buffers.slotEnd(exchange.requestStart)) return pos;
-    copy(view, memory, pos, pos + contentLength, exchange.requestEnd);
-    exchange.requestEnd += contentLength;
-    exchange.wholeInSlot = true;
-    return pos + contentLength;
+  /** Sends the request to the endpoint that is chosen, or to the next. */
+  #connect(exchange: Exchange): void {
+    const errno = this.#origins.open(exchange, exchange.cluster!.endpoints[exchange.endpointIndex]!);
+    if (errno !== 0) this.#dispatch(exchange, this.#notOpened(exchange, errno));
+  }
+
+  /** The endpoint in use could not even be connected to; returns what that means. */
+  #notOpened(exchange: Exchange, errno: number): Failure {
+    const failure = connectFailure(errno);
+    this.#plane.count(failure.counter, 1);
+    exchange.tried = RoundRobin.markTried(exchange.tried, exchange.endpointIndex);
+    return failure;
+  }
+
+  /** A snapshot that came while the exchange was held may have other endpoints. @cold */
+  #renewCluster(exchange: Exchange): void {
+    const old = exchange.cluster!;
+    const renewed = this.#clusters.find(({ name }) => name === old.name);
+    if (renewed === undefined || renewed === old) return;
+    exchange.cluster = renewed;
+    exchange.endpointIndex = -1;
+    exchange.tried = 0;
+  }
+
+  /** What the client is told, for those who log it. */
+  #noteTold(exchange: Exchange, status: number): void {
+    exchange.status = status;
+    if (exchange.intercepted !== null) exchange.intercepted.isTold = true;
   }
 
   #dropRequest(exchange: Exchange): void {
@@ -443,6 +474,7 @@ export class Exchanges {
 
   #release(exchange: Exchange): void {
     assert(exchange.client !== null, "an exchange ends once");
+    if (exchange.intercepted !== null) this.interceptions.over(exchange);
     this.#dropRequest(exchange);
     const plane = this.#plane;
     const { connection } = exchange.client!;

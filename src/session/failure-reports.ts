@@ -31,7 +31,8 @@ export class FailureReports {
     if (failure.phase !== "connect" || failure === Failures.noEndpoint) this.#plane.count(failure.counter, 1);
     const { by, reason, text } = failure;
     if (!this.#plane.notices.admits(reason)) return;
-    const phase = failure.phase === "" ? phaseOf(exchange) : failure.phase;
+    const noted = exchange.intercepted?.failurePhase ?? "";
+    const phase = failure.phase !== "" ? failure.phase : noted !== "" ? noted : phaseOf(exchange);
     const { request, requestId } = askedIn(this.#plane.memory, exchange);
     const leg = exchange.client!;
     this.#tell(by, phase, reason, status, leg, endpointOf(exchange), request, text, requestId);

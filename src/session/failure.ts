@@ -4,6 +4,7 @@
  */
 import { Counter } from "../contract/counters.ts";
 import { Errno } from "../contract/errno.ts";
+import type { HookFailureReason } from "../contract/interception.ts";
 import type { FailureNotice } from "../contract/notices.ts";
 import { Fault } from "../http1/fault.ts";
 
@@ -360,11 +361,44 @@ export const Failures = {
     "http_request_denied",
     "This proxy opens no tunnels (method CONNECT).",
   ),
+  hookThrew: failure(
+    "hook_threw",
+    "proxy",
+    "",
+    500,
+    Counter.errorHookThrew,
+    "proxy_internal_error",
+    "A hook of this proxy has failed.",
+  ),
+  hookLate: failure(
+    "hook_late",
+    "proxy",
+    "",
+    500,
+    Counter.errorHookLate,
+    "proxy_internal_error",
+    "A hook of this proxy did not decide in time.",
+  ),
+  hookStalled: failure(
+    "hook_stalled",
+    "proxy",
+    "",
+    500,
+    Counter.errorHookStalled,
+    "proxy_internal_error",
+    "A hook of this proxy fell silent inside a body.",
+  ),
 } as const;
 
 /** `rateLimited` as a route tells it: with `status`. */
 export function rateLimitedWith(status: number): Failure {
   return Object.freeze({ ...Failures.rateLimited, status });
+}
+
+/** What it means that a chain of hooks has failed. */
+export function hookFailure(reason: HookFailureReason): Failure {
+  if (reason === "hook_late") return Failures.hookLate;
+  return reason === "hook_stalled" ? Failures.hookStalled : Failures.hookThrew;
 }
 
 /**

@@ -98,13 +98,13 @@ class HttpSession implements Session {
       snapshot,
       snapshot.limits.poolSizePerEndpoint,
     );
-    for (const endpoint of removed) this.#origins.closeIdleOf(endpoint);
-    for (const endpoint of listed) this.#origins.closeSurplusOf(endpoint);
+    for (const endpoint of removed) this.#origins.closeIdleOf(endpoint, true);
+    for (const endpoint of listed) this.#origins.closeIdleOf(endpoint, false);
     this.#plane.follow(snapshot);
     this.#responses.useName(snapshot.viaName);
     const chains = interception?.chains ?? NO_CHAINS;
     this.#followRouting(snapshot, chains);
-    this.#exchanges.useClusters(clusters, this.#router, chainOf(chains, snapshot.chain));
+    this.#exchanges.use(clusters, this.#router, chainOf(chains, snapshot.chain), interception ?? null);
   }
 
   /** Routes that stay keep their tables: most snapshots are about the health of backends. @cold */
@@ -163,6 +163,7 @@ class HttpSession implements Session {
 
   begin(nowMs: number): void {
     this.#plane.advance(nowMs);
+    this.#exchanges.interceptions.beginBatch();
     if (this.#cutPending.size > 0) this.#cut();
     if (!this.#drainPending) return;
     this.#drainPending = false;
@@ -229,6 +230,7 @@ class HttpSession implements Session {
       if (kinds[stuck] === CLIENT) this.#clients.evict(this.#clients.legOf(stuck));
       else this.#relays.evict(stuck);
     }
+    this.#exchanges.interceptions.endBatch();
     plane.settle();
     return plane.waitMs();
   }

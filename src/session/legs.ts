@@ -166,4 +166,18 @@ export class OriginLeg {
   endpoint: EndpointState | null = null;
   exchange: Exchange | null = null;
   readonly partial = new PartialHead();
+  /** Its response waits for foreign code: not read, and what had come by then is in `held`. */
+  isHeld = false;
+  readonly held = new RangeQueue();
+  /** What happened to the connection meanwhile. */
+  whileHeld: WhileHeld = WhileHeld.nothing;
+
+  /** It is not read: its client is slow, or foreign code is. */
+  get isStill(): boolean {
+    return this.paused || this.isHeld;
+  }
 }
+
+/** What came behind the input of a backend connection that is held. */
+export const WhileHeld = { nothing: 0, ended: 1, failed: 2 } as const;
+export type WhileHeld = (typeof WhileHeld)[keyof typeof WhileHeld];

@@ -10,20 +10,20 @@
  */
 import type { EndpointState } from "../balance/endpoint.ts";
 import { assert } from "../base/assert.ts";
-import { RECEIVE_BYTES } from "../base/buffer-pool.ts";
+import { HEADROOM_BYTES, RECEIVE_BYTES } from "../base/buffer-pool.ts";
 import { histogramRecord } from "../base/histogram.ts";
 import { Counter, HistogramCell } from "../contract/counters.ts";
 import { Errno } from "../contract/errno.ts";
-import { Framing, leavesConnectionClean, responseFraming } from "../http1/framing.ts";
-import { MessageHead, Method, NEED_MORE, persists, upgrades } from "../http1/message-head.ts";
-import { parseResponseHead } from "../http1/response-head.ts";
+import { Framing, leavesConnectionClean } from "../http1/framing.ts";
+import { persists } from "../http1/message-head.ts";
 import type { Exchange } from "./exchange.ts";
 import type { Exchanges } from "./exchanges.ts";
 import { type Failure, Failures } from "./failure.ts";
-import { OriginLeg, OriginState } from "./legs.ts";
-import { dropPartial, growPartial, isTooEarlyToParse, NO_SLOT, parseLater } from "./partial-head.ts";
+import { OriginLeg, OriginState, WhileHeld } from "./legs.ts";
+import { dropPartial } from "./partial-head.ts";
 import { ConnectionKind, microseconds, type Plane } from "./plane.ts";
 import type { OriginProtocol } from "./protocols.ts";
+import { ResponseHeads } from "./response-heads.ts";
 import type { ResponseWriter } from "./response-writer.ts";
 import { mayReuse } from "./reuse.ts";
 import { unbegunFailure } from "./routing.ts";
@@ -31,8 +31,7 @@ import { slotWithEnd } from "./trailers.ts";
 
 const { closed, connecting, idle, head, body } = OriginState;
 const RECEIVE_MAX = RECEIVE_BYTES;
-/** Interim responses in one piece of input. Each takes a slot, and nobody has use for so many at once. */
-const INTERIMS_AT_ONCE_MAX = 64;
+const HEADROOM = HEADROOM_BYTES;
 
 export class OriginSide implements OriginProtocol {
   readonly #plane: Plane;
@@ -41,12 +40,13 @@ export class OriginSide implements OriginProtocol {
   /** By connection. */
   readonly #legs: (OriginLeg | null)[];
   readonly #free: OriginLeg[] = [];
-  readonly #head = new MessageHead();
+  readonly #heads: ResponseHeads;
 
   constructor(plane: Plane, exchanges: Exchanges, responses: ResponseWriter) {
     this.#plane = plane;
     this.#exchanges = exchanges;
     this.#responses = responses;
+    this.#heads = new ResponseHeads(plane, exchanges, responses);
     this.#legs = new Array<OriginLeg | null>(plane.port.connectionsMax).fill(null);
   }
 
@@ -110,7 +110,15 @@ export class OriginSide implements OriginProtocol {
       this.#lose(leg, Failures.badResponse);
     } else {
       let pos = start;
-      if (leg.state === head) pos = this.#readHeads(leg, leg.exchange!, start, end);
+      if (leg.isHeld) {
+        plane.ranges.push(leg.held, start, end);
+        return;
+      }
+      if (leg.state === head) {
+        const exchange = leg.exchange!;
+        pos = this.#heads.read(leg, exchange, start, end);
+        if (pos >= 0 && !this.#begin(leg, exchange, pos, end)) pos = -1;
+      }
       if (leg.state === body && pos >= 0) this.#readBody(leg, leg.exchange!, start, pos, end);
       else if (leg.state === head) this.#checkInterims(leg, end - start);
     }
@@ -127,6 +135,10 @@ export class OriginSide implements OriginProtocol {
         this.#lose(leg, Failures.originReset);
         break;
       case body: {
+        if (leg.isHeld) {
+          leg.whileHeld = WhileHeld.ended;
+          return;
+        }
         const exchange = leg.exchange!;
         if (exchange.responseBody.finish()) this.#complete(leg, exchange, false);
         else this.#exchanges.fail(exchange, Failures.responseCut);
@@ -149,7 +161,8 @@ export class OriginSide implements OriginProtocol {
         this.#lose(leg, Failures.originReset);
         break;
       default:
-        this.#exchanges.fail(leg.exchange!, Failures.responseCut);
+        if (leg.isHeld) leg.whileHeld = WhileHeld.failed;
+        else this.#exchanges.fail(leg.exchange!, Failures.responseCut);
     }
   }
 
@@ -161,7 +174,6 @@ export class OriginSide implements OriginProtocol {
     this.#exchanges.originReady(exchange);
   }
 
-  /** The leg's deadline has passed. */
   due(leg: OriginLeg): void {
     switch (leg.state) {
       case connecting:
@@ -210,10 +222,10 @@ export class OriginSide implements OriginProtocol {
     }
   }
 
-  /** The client has room again. */
   resume(leg: OriginLeg): void {
     if (!leg.paused) return;
     leg.paused = false;
+    if (leg.isHeld) return;
     this.#plane.port.resume(leg.connection);
     const client = leg.exchange!.client!;
     this.#plane.standstill.leave(client.connection);
@@ -223,12 +235,10 @@ export class OriginSide implements OriginProtocol {
     else if (leg.exchange!.requestSent) this.#awaitResponse(leg);
   }
 
-  /** The exchange is over before its response is: the connection cannot be used again. */
   abort(leg: OriginLeg): void {
     this.#close(leg);
   }
 
-  /** The connection becomes one half of a tunnel: the leg goes, the connection stays. */
   detach(leg: OriginLeg): void {
     dropPartial(this.#plane, leg.partial);
     this.#plane.deadlines.clear(leg.connection);
@@ -236,21 +246,13 @@ export class OriginSide implements OriginProtocol {
     this.#recycle(leg);
   }
 
-  /** Closes every idle connection to `endpoint`. */
-  closeIdleOf(endpoint: EndpointState): void {
+  /** Closes idle connections to `endpoint`: every one, or those beyond what its pool may keep now. */
+  closeIdleOf(endpoint: EndpointState, isRemoved: boolean): void {
     for (;;) {
-      const connection = endpoint.takeIdle();
+      const connection = isRemoved ? endpoint.takeIdle() : endpoint.takeSurplus();
       if (connection < 0) return;
       this.#plane.count(Counter.originsIdle, -1);
       this.#close(this.#legs[connection]!);
-    }
-  }
-
-  /** Closes idle connections to `endpoint` beyond what its pool may keep now. */
-  closeSurplusOf(endpoint: EndpointState): void {
-    for (let surplus = endpoint.takeSurplus(); surplus >= 0; surplus = endpoint.takeSurplus()) {
-      this.#plane.count(Counter.originsIdle, -1);
-      this.#close(this.#legs[surplus]!);
     }
   }
 
@@ -285,81 +287,12 @@ export class OriginSide implements OriginProtocol {
   }
 
   /**
-   * Reads interim heads and the final one. Returns where the body begins, or -1: nothing more to do with this
+   * Begins the response whose head was just read; `[pos, end)` follows it. `false`: nothing more to do with this
    * input.
    */
-  #readHeads(leg: OriginLeg, exchange: Exchange, start: number, end: number): number {
-    const { memory, snapshot } = this.#plane;
-    const { partial } = leg;
-    let pos = start;
-    for (let heads = 0; pos < end; heads++) {
-      let result: number;
-      let after: number;
-      if (partial.start < 0) {
-        result = parseResponseHead(memory, pos, end, this.#head, snapshot.limits);
-        after = result;
-        if (result === NEED_MORE) {
-          if (growPartial(this.#plane, partial, pos, end, snapshot.limits.headBytesMax) === NO_SLOT) {
-            this.#exchanges.fail(exchange, Failures.overload);
-          } else parseLater(partial, snapshot.limits.headBytesMax);
-          return -1;
-        }
-      } else {
-        after = growPartial(this.#plane, partial, pos, end, snapshot.limits.headBytesMax);
-        if (after === NO_SLOT) {
-          this.#exchanges.fail(exchange, Failures.overload);
-          return -1;
-        }
-        if (isTooEarlyToParse(partial)) return -1;
-        result = parseResponseHead(memory, partial.start, partial.end, this.#head, snapshot.limits);
-        if (result === NEED_MORE) {
-          parseLater(partial, snapshot.limits.headBytesMax);
-          return -1;
-        }
-      }
-      if (result < 0 || heads > INTERIMS_AT_ONCE_MAX) {
-        this.#exchanges.fail(exchange, Failures.badResponse);
-        return -1;
-      }
-      pos = after;
-      if (!this.#headRead(leg, exchange, pos, end)) return -1;
-      dropPartial(this.#plane, partial);
-      if (leg.state !== head) return pos;
-    }
-    return -1;
-  }
-
-  /**
-   * Acts on the head just read; `[pos, end)` follows it. `false`: the exchange has ended or become a tunnel.
-   */
-  #headRead(leg: OriginLeg, exchange: Exchange, pos: number, end: number): boolean {
-    const responseHead = this.#head;
-    const { status } = responseHead;
-    if (status === 101) {
-      if (!exchange.upgrade || !upgrades(responseHead)) {
-        this.#exchanges.fail(exchange, Failures.badResponse);
-        return false;
-      }
-      if (this.#responses.interim(exchange, responseHead, true)) this.#exchanges.tunnel(exchange, pos, end);
-      else this.#exchanges.fail(exchange, Failures.overload);
-      return false;
-    }
-    if (exchange.method === Method.CONNECT && status >= 200 && status < 300) {
-      // RFC 9110 §9.3.6: whatever its fields say, this response has no body.
-      if (this.#responses.tunnelOpened(exchange, responseHead)) this.#exchanges.tunnel(exchange, pos, end);
-      else this.#exchanges.fail(exchange, Failures.overload);
-      return false;
-    }
-    const framing = responseFraming(responseHead, exchange.method);
-    if (framing < 0) {
-      this.#exchanges.fail(exchange, Failures.badResponse);
-      return false;
-    }
-    if (status < 200) {
-      if (this.#responses.interim(exchange, responseHead, false)) return true;
-      this.#exchanges.fail(exchange, Failures.overload);
-      return false;
-    }
+  #begin(leg: OriginLeg, exchange: Exchange, pos: number, end: number): boolean {
+    const responseHead = this.#heads.head;
+    const { framing } = this.#heads;
     exchange.eventStream = responseHead.eventStream;
     exchange.originKeepAlive = persists(responseHead) && leavesConnectionClean(responseHead, framing);
     if (!this.#responses.begin(exchange, responseHead, framing)) {
@@ -369,21 +302,28 @@ export class OriginSide implements OriginProtocol {
     this.#exchanges.responseBegun(exchange);
     exchange.responseBody.begin(framing, responseHead.contentLength, exchange.bodyMode);
     leg.state = body;
+    dropPartial(this.#plane, leg.partial);
+    if (exchange.intercepted !== null) {
+      const { interceptions } = this.#exchanges;
+      if (!interceptions.response(exchange, framing, responseHead.contentLength)) {
+        this.#hold(leg, pos, end);
+        return false;
+      }
+    }
     // `received` goes on with the body only when input is left; a response without one is complete here.
     if (framing === Framing.none) {
       this.#complete(leg, exchange, pos === end);
       return false;
     }
-    if (pos === end) {
-      this.#responses.flush(exchange);
-      this.#expectBody(leg, exchange);
-    }
-    return true;
+    if (pos === end && !isStaged(exchange)) this.#responses.flush(exchange);
+    if (pos === end) this.#expectBody(leg, exchange);
+    return pos < end;
   }
 
   /** Reads the body from `from` on, in the range `[start, end)` that was received. */
   #readBody(leg: OriginLeg, exchange: Exchange, start: number, from: number, end: number): void {
     const { memory, view } = this.#plane;
+    const { interceptions } = this.#exchanges;
     const reader = exchange.responseBody;
     let pos = from;
     while (pos < end && !reader.done) {
@@ -392,11 +332,19 @@ export class OriginSide implements OriginProtocol {
         this.#exchanges.fail(exchange, Failures.responseCut);
         return;
       }
-      this.#responses.body(exchange, reader.outStart, reader.outEnd);
+      if (exchange.intercepted === null) this.#responses.body(exchange, reader.outStart, reader.outEnd);
+      else if (!interceptions.responseBytes(exchange, reader.outStart, reader.outEnd) && !reader.done) {
+        this.#hold(leg, pos, end);
+        return;
+      }
     }
     if (reader.done) {
       // Behind a receive that filled its buffer more may wait that was there before the next request is.
       this.#complete(leg, exchange, pos === end && end - start < RECEIVE_MAX);
+      return;
+    }
+    if (isStaged(exchange)) {
+      this.#expectBody(leg, exchange);
       return;
     }
     this.#responses.flush(exchange);
@@ -425,14 +373,58 @@ export class OriginSide implements OriginProtocol {
 
   /** The response is complete. `clean`: not a byte lies behind it, as far as that can be known. */
   #complete(leg: OriginLeg, exchange: Exchange, clean: boolean): void {
-    if (!this.#responses.end(exchange)) {
+    const hasStage = isStaged(exchange);
+    if (!hasStage && !this.#responses.end(exchange)) {
       this.#exchanges.fail(exchange, Failures.overload);
       return;
     }
     exchange.origin = null;
-    if (clean && exchange.originKeepAlive && exchange.requestSent && this.#park(leg)) leg.exchange = null;
+    const isClean = clean && this.#plane.ranges.isEmpty(leg.held) && leg.whileHeld === WhileHeld.nothing;
+    if (isClean && exchange.originKeepAlive && exchange.requestSent && this.#park(leg)) leg.exchange = null;
     else this.#close(leg);
-    this.#exchanges.finish(exchange);
+    if (hasStage) this.#exchanges.interceptions.responseEnded(exchange);
+    else this.#exchanges.finish(exchange);
+  }
+
+  /** Foreign code is to be waited for. `[pos, end)` has come and is not read; borrowed. */
+  #hold(leg: OriginLeg, pos: number, end: number): void {
+    const { buffers, deadlines, nowMs, port, ranges, standstill } = this.#plane;
+    leg.isHeld = true;
+    deadlines.clear(leg.connection);
+    if (pos < end) {
+      buffers.retain(pos);
+      ranges.unshift(leg.held, pos, end);
+      standstill.enter(leg.exchange!.client!.connection, nowMs);
+    }
+    if (!leg.paused) port.pause(leg.connection);
+  }
+
+  release(leg: OriginLeg): void {
+    if (!leg.isHeld) return;
+    const { buffers, port, ranges, standstill } = this.#plane;
+    const exchange = leg.exchange!;
+    const client = exchange.client!;
+    leg.isHeld = false;
+    if (!leg.paused) port.resume(leg.connection);
+    standstill.leave(client.connection);
+    if (client.blocked) standstill.enter(client.connection, this.#plane.nowMs);
+    while (!ranges.isEmpty(leg.held) && !exchange.responseBody.done) {
+      const start = ranges.firstStart(leg.held);
+      const end = ranges.firstEnd(leg.held);
+      ranges.shift(leg.held);
+      // The receive that brought it may have begun further in front.
+      this.#readBody(leg, exchange, buffers.slotStart(start) + HEADROOM, start, end);
+      buffers.release(start);
+      if (leg.state !== body || leg.isHeld) return;
+    }
+    const { whileHeld } = leg;
+    if (exchange.responseBody.done) this.#complete(leg, exchange, true);
+    else if (whileHeld === WhileHeld.failed) this.#exchanges.fail(exchange, Failures.responseCut);
+    else if (whileHeld === WhileHeld.ended) this.ended(leg);
+    else if (!leg.paused) {
+      this.#responses.flush(exchange);
+      this.#expectBody(leg, exchange);
+    }
   }
 
   #park(leg: OriginLeg): boolean {
@@ -482,6 +474,9 @@ export class OriginSide implements OriginProtocol {
   #close(leg: OriginLeg): void {
     const plane = this.#plane;
     dropPartial(plane, leg.partial);
+    plane.dropRanges(leg.held);
+    leg.isHeld = false;
+    leg.whileHeld = WhileHeld.nothing;
     plane.count(Counter.originsOpen, -1);
     plane.deadlines.clear(leg.connection);
     plane.port.close(leg.connection);
@@ -497,4 +492,9 @@ export class OriginSide implements OriginProtocol {
     leg.connection = -1;
     this.#free.push(leg);
   }
+}
+
+/** Its body goes through foreign code. */
+function isStaged({ intercepted }: Exchange): boolean {
+  return intercepted !== null && intercepted.responseSender !== null;
 }

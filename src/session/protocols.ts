@@ -34,6 +34,8 @@ export interface OriginProtocol {
   sendBody(exchange: Exchange, start: number, end: number, done: boolean): void;
   /** The client has room again. */
   resume(leg: OriginLeg): void;
+  /** Foreign code lets a response go on that was held. */
+  release(leg: OriginLeg): void;
   /** The exchange is over before its response is: the connection cannot be used again. */
   abort(leg: OriginLeg): void;
   /** The connection becomes one half of a tunnel: the leg goes, the connection stays. */

@@ -4,15 +4,18 @@
  *
  * @hot
  */
-import { asciiBytes } from "../base/bytes.ts";
+import { asciiBytes, copy } from "../base/bytes.ts";
 import { UnguessableIds } from "../base/unguessable-ids.ts";
 import type { Snapshot } from "../contract/snapshot.ts";
+import { Framing } from "../http1/framing.ts";
 import { NO_ROOM, writeRequestHead } from "../http1/head-writer.ts";
 import type { MessageHead } from "../http1/message-head.ts";
 import { RequestPolicy } from "../http1/request-policy.ts";
 import type { Exchange } from "./exchange.ts";
 import type { Plane } from "./plane.ts";
 
+const NONE = Framing.none;
+const LENGTH = Framing.length;
 const HTTP = asciiBytes("http");
 /**
  * For an HTTP/1.0 request without Host: RFC 9112 §3.2 wants the field, and an empty value where the authority
@@ -62,6 +65,21 @@ export class RequestWriter {
     exchange.requestStart = slot;
     exchange.requestEnd = end;
     return true;
+  }
+
+  /**
+   * Copies a body that is here whole and small behind its head: one range to send, and to send again. Returns
+   * up to where `[pos, end)`, which follows the head as received, was used.
+   */
+  takeBody(exchange: Exchange, framing: number, contentLength: number, pos: number, end: number): number {
+    exchange.wholeInSlot = framing === NONE;
+    if (framing !== LENGTH || contentLength > end - pos) return pos;
+    const { buffers, view, memory } = this.#plane;
+    if (exchange.requestEnd + contentLength > buffers.slotEnd(exchange.requestStart)) return pos;
+    copy(view, memory, pos, pos + contentLength, exchange.requestEnd);
+    exchange.requestEnd += contentLength;
+    exchange.wholeInSlot = true;
+    return pos + contentLength;
   }
 }
 

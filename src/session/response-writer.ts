@@ -17,7 +17,8 @@ import { LAST_CHUNK, prefixChunk, writeLastChunk } from "../http1/chunk-writer.t
 import { FAULTS, type Fault } from "../http1/fault.ts";
 import { Framing } from "../http1/framing.ts";
 import { NO_ROOM, ResponseFraming, ResponsePolicy, writeResponseHead } from "../http1/head-writer.ts";
-import { type MessageHead, upgrades } from "../http1/message-head.ts";
+import { type MessageHead, Method, upgrades } from "../http1/message-head.ts";
+import { reasonPhrase } from "../http1/reason-phrase.ts";
 import type { ReadyPages, RoutePlan } from "../route/route-plan.ts";
 import type { TemplateSource } from "../route/template.ts";
 import { AnswerLines } from "./answer-lines.ts";
@@ -38,6 +39,9 @@ const CRLF = Uint8Array.of(0x0d, 0x0a);
 const SLASH = 0x2f;
 const BACKSLASH = 0x5c;
 const CLOSE_LINE = asciiBytes("Connection: close\r\n");
+const CHUNKED_LINE = asciiBytes("Transfer-Encoding: chunked\r\n");
+/** What is written around the lines of an answer of foreign code. */
+const ANSWER_FRAME_BYTES_MAX = 128;
 /** Date, Connection and the empty line of an answer of our own. */
 const ANSWER_OWN_BYTES_MAX = 64;
 
@@ -147,7 +151,54 @@ export class ResponseWriter {
     if (exchange.plan !== null && !editResponse(plane, exchange)) return false;
     exchange.responseStarted = true;
     exchange.status = head.status;
-    this.#countResponse(head.status);
+    if (exchange.intercepted === null) this.#countResponse(head.status);
+    return true;
+  }
+
+  /** The response whose head was begun is the one that the client gets: the chain of the exchange has seen it. */
+  commit(exchange: Exchange): void {
+    exchange.responseStarted = true;
+    this.#countResponse(exchange.status);
+  }
+
+  /**
+   * Writes the head of an answer that foreign code gives: `lines` are its own field lines, `bodyBytes` the length
+   * of its body, -1: not known. `hasNoBody`: none follows, whatever that says. `false`: out of slots.
+   */
+  beginAnswer(
+    exchange: Exchange,
+    status: number,
+    lines: Uint8Array,
+    bodyBytes: number,
+    hasNoBody: boolean,
+  ): boolean {
+    const { memory, nowMs, epochOffsetMs } = this.#plane;
+    const client = exchange.client!;
+    const statusLine = asciiBytes(`HTTP/1.1 ${status} ${reasonPhrase(status)}\r\n`);
+    const slot = this.#acquire(statusLine.length + lines.length + ANSWER_FRAME_BYTES_MAX);
+    if (slot < 0) return false;
+    const modern = exchange.clientMinor === 1;
+    exchange.outgoing = bodyBytes >= 0 || hasNoBody ? plain : modern ? chunked : untilClose;
+    exchange.firstChunk = true;
+    exchange.eventStream = false;
+    // As in `begin`: what is left of the request is not worth reading.
+    const isLast = !modern || client.state === ClientState.body || this.#plane.isLeaving(client.listener);
+    if (isLast) exchange.keepAlive = false;
+    let at = writeBytes(memory, slot, statusLine);
+    at = writeBytes(memory, at, lines);
+    if (exchange.outgoing === chunked) at = writeBytes(memory, at, CHUNKED_LINE);
+    else if (hasLength(exchange, status, bodyBytes)) {
+      at = writeBytes(memory, at, asciiBytes(`Content-Length: ${bodyBytes}\r\n`));
+    }
+    if (!exchange.keepAlive) at = writeBytes(memory, at, CLOSE_LINE);
+    at = writeBytes(memory, at, this.#date.at(nowMs + epochOffsetMs));
+    at = writeBytes(memory, at, CRLF);
+    exchange.slotStart = slot;
+    exchange.slotAt = at;
+    exchange.slotLimit = this.#plane.buffers.slotEnd(slot);
+    exchange.responseBody.begin(Framing.none, 0, BodyMode.payload);
+    exchange.status = status;
+    this.commit(exchange);
     return true;
   }
 
@@ -344,6 +395,12 @@ export class ResponseWriter {
     const cell = Math.min(Counter.responses1xx + ((status / 100) | 0) - 1, Counter.responses5xx);
     counters[cell] = counters[cell]! + 1;
   }
+}
+
+/** RFC 9110 §8.6: no Content-Length in a 204, nor in a 2xx to CONNECT; in a 304 it would be another's. */
+function hasLength({ method }: Exchange, status: number, bodyBytes: number): boolean {
+  if (bodyBytes < 0 || status === 204 || status === 304) return false;
+  return method !== Method.CONNECT || status >= 300;
 }
 
 /**

@@ -9,6 +9,7 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { blockOf, Counter, segmentBytes } from "../../src/contract/counters.ts";
+import type { Chain, Interception } from "../../src/contract/interception.ts";
 import type { FailureNotice } from "../../src/contract/notices.ts";
 import { type Engine, type EngineOptions, EngineUnavailable } from "../../src/contract/port.ts";
 import type { ErrorPage, Routing } from "../../src/contract/routing.ts";
@@ -50,6 +51,8 @@ export interface StageOptions {
   /** Then each backend is a cluster of its own, by its number. */
   readonly routing?: Routing;
   readonly errorPages?: readonly ErrorPage[];
+  /** Makes the hooks of requests, where there are no routes. */
+  readonly chain?: () => Chain;
 }
 
 export type Run = (stage: Stage) => Promise<void>;
@@ -120,6 +123,7 @@ export class Stage extends Changing {
   drainedCount = 0;
   snapshot: Snapshot;
   readonly #clients: RawPeer[] = [];
+  #interception: Interception | undefined;
 
   static async open(name: "net" | "uring" | "epoll", options: StageOptions): Promise<Stage> {
     const { engine } = await chooseEngine(name, {
@@ -175,13 +179,32 @@ export class Stage extends Changing {
         this.changed();
       },
     };
-    this.session = create(engine, this.snapshot, this.counters, notices, performance.timeOrigin);
+    const { chain } = options;
+    if (chain !== undefined) {
+      this.snapshot = { ...this.snapshot, chain: 0 };
+      this.#interception = { chains: [chain()], wake: () => engine.wake() };
+    }
+    const origin = performance.timeOrigin;
+    this.session = create(
+      engine,
+      this.snapshot,
+      this.counters,
+      notices,
+      origin,
+      undefined,
+      this.#interception,
+    );
     engine.start(this.session);
   }
 
   /** The proxy's address. */
   get address(): string {
     return this.engine.listenerAddresses[0]!;
+  }
+
+  /** The hooks, as `StageOptions.chain` made them. */
+  get chain(): Chain {
+    return this.#interception!.chains[0]!;
   }
 
   /** The first backend. */
@@ -207,7 +230,7 @@ export class Stage extends Changing {
   /** Replaces the snapshot by one that differs in `changes`. */
   replace(changes: Partial<Snapshot>): void {
     this.snapshot = { ...this.snapshot, ...changes, version: this.snapshot.version + 1 };
-    this.session.replaceSnapshot(this.snapshot);
+    this.session.replaceSnapshot(this.snapshot, this.#interception);
     this.engine.wake();
   }
 
