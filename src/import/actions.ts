@@ -4,6 +4,7 @@ import type { Clusters } from "./clusters.ts";
 import { answerFields, type FieldsContext, isEmpty, requestFields, responseFields } from "./fields.ts";
 import type { Findings } from "./findings.ts";
 import type { Directive } from "./nginx-grammar.ts";
+import type { Rates } from "./rates.ts";
 import { CLOSED, type DraftAction, NOT_IMPORTED } from "./route-draft.ts";
 import type { Scope } from "./scope.ts";
 import type { Settings } from "./settings.ts";
@@ -24,6 +25,7 @@ export interface ActionTools {
   readonly findings: Findings;
   readonly settings: Settings;
   readonly clusters: Clusters;
+  readonly rates: Rates;
   /** The server's own block, for its named locations. */
   readonly server: Scope;
 }
@@ -205,6 +207,7 @@ function proxyAction(
   const { allow, deny } = access(scope, tools);
   redirectsWarning(scope, requestHeaders.set?.Host === proxyHost, pass, findings);
   const methods = exceptedMethods(scope);
+  const rateLimit = tools.rates.of(scope, variables);
   const action: DraftAction = {
     ...(methods === undefined ? {} : { methods }),
     to,
@@ -214,6 +217,7 @@ function proxyAction(
     ...(deny.length > 0 ? { deny } : {}),
     ...(isEmpty(timeouts) ? {} : { timeouts }),
     ...(maxBody === undefined ? {} : { maxBody }),
+    ...(rateLimit === undefined ? {} : { rateLimit }),
   };
   if (uri === "" || uri === "$request_uri") return { action, isProxied: true };
   if (!hasVariable(uri)) return { action, uri, isProxied: true };

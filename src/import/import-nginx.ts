@@ -17,6 +17,7 @@ import { Findings, type ImportWarning } from "./findings.ts";
 import { adviseOn } from "./known-directives.ts";
 import { readNginxFiles } from "./nginx-files.ts";
 import type { Directive, NginxError } from "./nginx-grammar.ts";
+import { Rates } from "./rates.ts";
 import { groupsOf } from "./rewrites.ts";
 import type { RouteDraft } from "./route-draft.ts";
 import { Scope } from "./scope.ts";
@@ -64,6 +65,7 @@ class Import {
   readonly #http: Scope;
   readonly #settings: Settings;
   readonly #clusters: Clusters;
+  readonly #rates: Rates;
   /** Conditions that became routes. */
   readonly #done = new Set<Directive>();
 
@@ -77,6 +79,7 @@ class Import {
     const loose = directives.filter(({ name }) => name !== "http" && name !== "events");
     this.#http = new Scope(blocks[0] ?? null, blocks.length > 0 ? inner : loose, null);
     this.#settings = new Settings(this.#http, this.#findings);
+    this.#rates = new Rates(this.#http, this.#findings);
     this.#clusters = new Clusters(this.#http.own("upstream"), this.#findings);
   }
 
@@ -124,6 +127,7 @@ class Import {
       findings: this.#findings,
       settings: this.#settings,
       clusters: this.#clusters,
+      rates: this.#rates,
       server: server.scope,
     };
     const split = this.#hostConditions(plan, tools);

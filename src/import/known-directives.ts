@@ -36,7 +36,7 @@ const QUIET = new Set(
     "proxy_pass_header proxy_socket_keepalive proxy_headers_hash proxy_intercept_errors proxy_pass_request_body",
     "proxy_cache_bypass proxy_no_cache proxy_ignore_client_abort recursive_error_pages max_ranges",
     "keepalive_disable keepalive_time send_lowat if_modified_since zone http2 http2_max_concurrent_streams",
-    "limit_req_zone limit_conn_zone limit_req_status limit_conn_status limit_req_log_level auth_basic_user_file",
+    "limit_req limit_req_zone limit_conn_zone limit_req_status limit_conn_status limit_req_log_level auth_basic_user_file",
     "limit_conn_log_level auth_request_set real_ip_header real_ip_recursive map geo split_clients",
     "map_hash proxy_cookie_flags gzip_types gzip_vary gzip_proxied gzip_comp_level gzip_min_length",
     "gzip_disable gzip_buffers gzip_http_version brotli_types brotli_comp_level brotli_static gzip_static",
@@ -53,7 +53,7 @@ const ADVICE: readonly (readonly [string, string])[] = [
   ["access_log", "there is no access log yet; the log tells requests that failed, and /metrics counts all"],
   ["gzip", "responses are not compressed; let the backends do it"],
   ["brotli", "responses are not compressed; let the backends do it"],
-  ["limit_req", "the rate of requests is not limited"],
+  ["limit_req_dry_run", "a rate that is told counts"],
   [
     "limit_conn",
     "is left out; limits.clientsPerAddress bounds connections of an address, for the whole proxy",

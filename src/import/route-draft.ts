@@ -10,6 +10,13 @@ export interface DraftFields {
   readonly remove?: readonly string[];
 }
 
+export interface DraftRate {
+  readonly rate: string;
+  readonly burst: number;
+  readonly key?: string | { readonly header: string } | { readonly cookie: string };
+  readonly status: number;
+}
+
 /** Which paths; without any of them all. */
 export interface DraftPattern {
   readonly path?: string;
@@ -35,6 +42,7 @@ export interface DraftAction {
   readonly deny?: readonly string[];
   readonly timeouts?: Readonly<Record<string, string>>;
   readonly maxBody?: string;
+  readonly rateLimit?: DraftRate;
   readonly errorPages?: Readonly<Record<string, unknown>>;
 }
 
@@ -47,7 +55,7 @@ export interface RouteDraft extends DraftPattern, DraftAction {
 /** The keys of a route in the order in which they are written. */
 export const ROUTE_KEYS = [
   ...["host", "path", "prefix", "regex", "methods", "to", "redirect", "respond", "rewrite"],
-  ...["requestHeaders", "responseHeaders", "allow", "deny", "timeouts", "maxBody", "errorPages"],
+  ...["requestHeaders", "responseHeaders", "allow", "deny", "timeouts", "maxBody", "rateLimit", "errorPages"],
 ] as const;
 
 /** The answer of a place that could not be brought over: it must not fall to another route. */
