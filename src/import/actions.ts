@@ -26,6 +26,8 @@ export interface ActionTools {
   readonly settings: Settings;
   readonly clusters: Clusters;
   readonly rates: Rates;
+  /** Directives of which nothing more is to be told. */
+  readonly done: Set<Directive>;
   /** The server's own block, for its named locations. */
   readonly server: Scope;
 }

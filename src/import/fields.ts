@@ -23,6 +23,8 @@ const OWN: Readonly<Record<string, RegExp>> = {
   "x-request-id": /^\$request_id$/,
 };
 
+const BELIEVED = "is believed only of proxies that policy.trustedProxies names: name those in front";
+
 /** Fields of the connection, which are the proxy's own in any case. */
 const CONNECTION = ["connection", "upgrade", "te", "transfer-encoding", "keep-alive", "content-length"];
 
@@ -41,7 +43,10 @@ export function requestFields(scope: Scope, context: FieldsContext): DraftFields
       if (/\$request_id\b/.test(value)) settings.usesRequestId = true;
       continue;
     }
-    if (value === `$http_${lower.replaceAll("-", "_")}`) continue;
+    if (value === `$http_${lower.replaceAll("-", "_")}`) {
+      if (lower.startsWith("x-forwarded-")) findings.warn(directive, BELIEVED);
+      continue;
+    }
     if (value === "") {
       remove.push(name);
       continue;

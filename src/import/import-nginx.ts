@@ -128,6 +128,7 @@ class Import {
       settings: this.#settings,
       clusters: this.#clusters,
       rates: this.#rates,
+      done: this.#done,
       server: server.scope,
     };
     const split = this.#hostConditions(plan, tools);
@@ -137,9 +138,7 @@ class Import {
     const isNamed = hosts.length > 0 && (!isDefault || isHidden || split.routes.length > 0);
     if (!isNamed && !isDefault) return split.routes;
     const own = split.elsewhere ?? serverRoutes(server, tools);
-    const isComplete = own.some(
-      ({ path, prefix, regex }) => path === undefined && prefix === undefined && regex === undefined,
-    );
+    const isComplete = own.some(takesAll);
     const end: RouteDraft[] = isComplete ? [] : [{ source: server.directive, respond: { status: 404 } }];
     const named = isNamed ? [...own, ...end].map((route) => ({ ...route, host: hosts })) : [];
     return [...split.routes, ...named, ...(isDefault ? (own.length > 0 ? own : end) : [])];
@@ -184,9 +183,7 @@ class Import {
   /** The routes of a server for one of its hosts, with an end. */
   #closedFor(server: Server, host: string, tools: ActionTools): RouteDraft[] {
     const own = serverRoutes(server, tools).map((route) => ({ ...route, host: [host] }));
-    const isComplete = own.some(
-      ({ path, prefix, regex }) => path === undefined && prefix === undefined && regex === undefined,
-    );
+    const isComplete = own.some(takesAll);
     return isComplete ? own : [...own, { source: server.directive, host: [host], respond: { status: 404 } }];
   }
 
@@ -231,4 +228,10 @@ class Import {
     for (const index of [...broken].sort((a, b) => b - a)) routes.splice(index, 1);
     return broken.size > 0;
   }
+}
+
+/** Whether every request of its host may take it. */
+function takesAll(route: RouteDraft): boolean {
+  const { path, prefix, regex, methods, headers, query, cookies } = route;
+  return [path, prefix, regex, methods, headers, query, cookies].every((each) => each === undefined);
 }

@@ -36,13 +36,13 @@ const QUIET = new Set(
     "proxy_pass_header proxy_socket_keepalive proxy_headers_hash proxy_intercept_errors proxy_pass_request_body",
     "proxy_cache_bypass proxy_no_cache proxy_ignore_client_abort recursive_error_pages max_ranges",
     "keepalive_disable keepalive_time send_lowat if_modified_since zone http2 http2_max_concurrent_streams",
-    "limit_req limit_req_zone limit_conn_zone limit_req_status limit_conn_status limit_req_log_level auth_basic_user_file",
+    "limit_req limit_req_zone limit_conn_zone limit_req_status limit_conn_status limit_req_log_level",
     "limit_conn_log_level auth_request_set real_ip_header real_ip_recursive map geo split_clients",
     "map_hash proxy_cookie_flags gzip_types gzip_vary gzip_proxied gzip_comp_level gzip_min_length",
     "gzip_disable gzip_buffers gzip_http_version brotli_types brotli_comp_level brotli_static gzip_static",
     "proxy_cache_key proxy_cache_valid proxy_cache_use_stale proxy_cache_methods proxy_cache_lock",
     "proxy_cache_min_uses proxy_cache_revalidate proxy_cache_background_update proxy_ignore_headers",
-    "auth_basic auth_request auth_jwt auth_digest mirror mirror_request_body ssl",
+    "auth_basic auth_basic_user_file auth_request auth_jwt auth_digest mirror mirror_request_body ssl",
   ]
     .join(" ")
     .split(" "),
@@ -63,7 +63,10 @@ const ADVICE: readonly (readonly [string, string])[] = [
     "limit_except",
     "methods are not looked at here; write methods: [GET] in the route, and deny in one without",
   ],
-  ["if", "conditions are not carried over; write routes with methods, headers, query or cookies, or a hook"],
+  [
+    "if",
+    "this condition is not carried over; write routes with methods, headers, query or cookies, or a hook",
+  ],
   ["proxy_send_timeout", "has no counterpart and is left out"],
   [
     "proxy_next_upstream*",

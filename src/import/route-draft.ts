@@ -1,4 +1,5 @@
 /** A route that an import writes, with where it comes from. */
+import type { DraftConditions } from "./conditions.ts";
 import type { Directive } from "./nginx-grammar.ts";
 
 /** What becomes of the path: nothing, a prefix, or a text with variables. */
@@ -46,7 +47,7 @@ export interface DraftAction {
   readonly errorPages?: Readonly<Record<string, unknown>>;
 }
 
-export interface RouteDraft extends DraftPattern, DraftAction {
+export interface RouteDraft extends DraftPattern, Omit<DraftConditions, "methods">, DraftAction {
   /** What it was made of. */
   readonly source: Directive;
   readonly host?: readonly string[];
@@ -54,7 +55,20 @@ export interface RouteDraft extends DraftPattern, DraftAction {
 
 /** The keys of a route in the order in which they are written. */
 export const ROUTE_KEYS = [
-  ...["host", "path", "prefix", "regex", "methods", "to", "redirect", "respond", "rewrite"],
+  ...[
+    "host",
+    "path",
+    "prefix",
+    "regex",
+    "methods",
+    "headers",
+    "query",
+    "cookies",
+    "to",
+    "redirect",
+    "respond",
+    "rewrite",
+  ],
   ...["requestHeaders", "responseHeaders", "allow", "deny", "timeouts", "maxBody", "rateLimit", "errorPages"],
 ] as const;
 

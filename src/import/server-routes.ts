@@ -9,6 +9,7 @@
 import { readRegex } from "../config/routes-values.ts";
 import { Problem } from "../config/values.ts";
 import { type ActionTools, type BlockAction, blockAction, redirectAction } from "./actions.ts";
+import { readCondition } from "./conditions.ts";
 import { errorPagesOf, pageLocations } from "./error-pages.ts";
 import {
   flatLocations,
@@ -68,7 +69,7 @@ class ServerRoutes {
     const answer = scope.ownLast("return");
     if (answer !== undefined) {
       this.#add(answer, {}, blockAction(scope, this.#variables(scope), this.#tools).action);
-      return this.#drafts;
+      return this.#withConditions();
     }
     warnOfOrder(this.#locations, this.#tools.findings);
     for (const rewrite of this.#serverRewrites) this.#rewriteRoute(rewrite, "/", undefined);
@@ -77,7 +78,33 @@ class ServerRoutes {
     for (const location of prefixes) if (location.isFirm) this.#prefix(location);
     for (const location of regexesInOrder(this.#locations)) this.#regex(location);
     for (const location of prefixes) if (!location.isFirm) this.#prefix(location);
-    return this.#drafts;
+    return this.#withConditions();
+  }
+
+  /** Each route with those before it that are for requests with a condition: of the server, then of its place. */
+  #withConditions(): RouteDraft[] {
+    const { scope } = this.#server;
+    const common = this.#conditions(scope);
+    const places = new Map(this.#locations.map((each) => [each.directive, each.scope]));
+    return this.#drafts.flatMap((draft) => {
+      const place = places.get(draft.source);
+      const own = place === undefined ? [] : this.#conditions(place);
+      const { path, prefix, regex } = draft;
+      const pattern = { ...(path && { path }), ...(prefix && { prefix }), ...(regex && { regex }) };
+      return [...[...common, ...own].map((each): RouteDraft => ({ ...each, ...pattern })), draft];
+    });
+  }
+
+  /** `if` of `scope` that return something. */
+  #conditions(scope: Scope): RouteDraft[] {
+    return scope.own("if").flatMap((directive): RouteDraft[] => {
+      const conditions = readCondition(directive);
+      if (conditions === undefined) return [];
+      this.#tools.done.add(directive);
+      const inner = scope.inner(directive);
+      const { action } = blockAction(inner, this.#variables(inner), this.#tools);
+      return [{ source: directive, ...conditions, ...action }];
+    });
   }
 
   #add(source: Directive, pattern: DraftPattern, action: DraftAction): void {

@@ -19,7 +19,13 @@ const TRIES = 5;
 /** A target, or one with a host, a method and fields. */
 type Ask =
   | string
-  | { readonly target: string; readonly host?: string; readonly method?: string; readonly bytes?: number };
+  | {
+      readonly target: string;
+      readonly host?: string;
+      readonly method?: string;
+      readonly bytes?: number;
+      readonly fields?: Readonly<Record<string, string>>;
+    };
 
 interface Case {
   readonly name: string;
@@ -178,6 +184,28 @@ const CASES: readonly Case[] = [
     ],
   },
   {
+    name: "conditions that return something",
+    text: `server { listen LISTEN; ${HOST}
+      if ($http_x_bot ~* "bad|evil") { return 403; }
+      if ($request_method = TRACK) { return 405; }
+      if ($cookie_beta = 1) { return 302 http://beta.test$request_uri; }
+      location /a/ { if ($arg_key = "x") { return 204; } if ($http_x_old) { return 410; } proxy_pass http://A; }
+      location ~ ^/r/ { if ($request_method ~ ^(PUT|DELETE)$) { return 403; } proxy_pass http://B; }
+      location = /e { if ($http_x_old = yes) { return 410; } proxy_pass http://A; }
+      location / { proxy_pass http://B; } }`,
+    asks: ["/a/1", "/r/1", "/e", "/x"].flatMap((target) => [
+      target,
+      { target: `${target}?key=x` },
+      { target, method: "PUT" },
+      { target, method: "TRACK" },
+      { target, fields: { "X-Bot": "an EVIL one" } },
+      { target, fields: { "X-Old": "yes" } },
+      { target, fields: { "X-Old": "yes!" } },
+      { target, fields: { Cookie: "a=2; beta=1" } },
+      { target, fields: { Cookie: "beta=11" } },
+    ]),
+  },
+  {
     name: "fields, methods, bodies, addresses and nested locations",
     text: `
       proxy_set_header X-Real-IP $remote_addr; proxy_set_header X-Up up; client_max_body_size 10;
@@ -268,8 +296,14 @@ async function answerOf(port: number, ask: Ask, nginxPort: number): Promise<stri
     host = "f.test",
     method = "GET",
     bytes = 0,
+    fields = {},
   } = typeof ask === "string" ? { target: ask } : ask;
-  const headers = { host, "accept-encoding": "x", ...(bytes > 0 ? { "content-length": bytes } : {}) };
+  const headers = {
+    ...fields,
+    host,
+    "accept-encoding": "x",
+    ...(bytes > 0 ? { "content-length": bytes } : {}),
+  };
   return await new Promise((resolve, reject) => {
     const request = http.request({ port, host: "127.0.0.1", path: target, method, headers, agent: false });
     request.on("error", reject);
