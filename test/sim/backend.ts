@@ -1,9 +1,10 @@
 /** A backend: does with each request what its plan says, and watches what the proxy makes of it. */
 import { Actor, type Pace } from "./actor.ts";
 import { CHUNKED, MessageReader, type MessageSink } from "./message-reader.ts";
-import { lyingResponse, padOf, response, TRAILER, targetOf } from "./messages.ts";
+import { lyingResponse, padOf, response, rewrittenTarget, TRAILER, targetOf } from "./messages.ts";
 import { isPieceOf, Way } from "./pattern.ts";
 import { BODY_FAULTS, HEAD_FAULTS, isAmong, isIdempotent, type Plan } from "./plan.ts";
+import { routedStatus } from "./routes.ts";
 import type { Stage } from "./stage.ts";
 import { Tunnel } from "./tunnel.ts";
 
@@ -51,13 +52,14 @@ export class BackendConnection extends Actor implements MessageSink {
     const id = Number(/\r\nX-Id: (\d+)\r\n/.exec(text)?.[1] ?? 0);
     this.trace.note(this.name, "is asked", id);
     const plan = this.#stage.plans.get(id);
-    const isKnown = plan !== undefined && plan.askedMs >= 0 && !isAmong(HEAD_FAULTS, plan.fault);
+    const isForwarded = plan !== undefined && routedStatus(plan) === 0;
+    const isKnown = isForwarded && plan.askedMs >= 0 && !isAmong(HEAD_FAULTS, plan.fault);
     if (!isKnown) {
       this.#stage.broken(`a backend sees only what a client has sent: ${JSON.stringify(text)}`);
       this.reset();
       return 0;
     }
-    if (method !== plan.method || target !== targetOf(plan) || version !== "HTTP/1.1") {
+    if (method !== plan.method || target !== rewrittenTarget(plan) || version !== "HTTP/1.1") {
       this.#stage.broken(`request ${id} keeps its request line: ${line}`);
     }
     // Whose turn it is, and what is a request, the proxy cannot know of a backend that speaks unasked.
@@ -121,6 +123,10 @@ export class BackendConnection extends Actor implements MessageSink {
     const host = /\r\nHost: sim(?:\.example:443)?\r\n/.test(text);
     if (!via || !host || pad !== padOf(id, requestPadBytes)) {
       this.#stage.broken(`request ${id} keeps its head: ${JSON.stringify(text)}`);
+    }
+    const edited = /\r\nX-Edited: ([^\r]*)\r\n/.exec(text)?.[1] ?? "";
+    if (edited !== (plan.route === "edit" ? targetOf(plan).split("?", 1)[0] : "")) {
+      this.#stage.broken(`request ${id} is edited as its route says: ${JSON.stringify(text)}`);
     }
     const isBoth = /\r\nTransfer-Encoding:/i.test(text) && /\r\nContent-Length:/i.test(text);
     if (isBoth || /\r\n(?:Keep-Alive|Proxy-Connection):/i.test(text)) {

@@ -1,9 +1,10 @@
 /** A client connection: asks what is planned for it, well or badly, and watches what it is answered. */
 import { Actor, type Pace } from "./actor.ts";
 import { CHUNKED, MessageReader, type MessageSink, UNTIL_END } from "./message-reader.ts";
-import { faultyRequest, padOf, requestBody, requestHead, TRAILER } from "./messages.ts";
+import { faultyRequest, padOf, requestBody, requestHead, TRAILER, targetOf } from "./messages.ts";
 import { isPieceOf, Way } from "./pattern.ts";
 import { HEAD_FAULTS, HEAD_LIES, isAmong, isIdempotent, type Plan } from "./plan.ts";
+import { routedFault, routedStatus } from "./routes.ts";
 import { oneOf, type Stage } from "./stage.ts";
 import { Tunnel } from "./tunnel.ts";
 
@@ -141,7 +142,10 @@ export class Client extends Actor implements MessageSink {
     this.#isClosing = /\r\nConnection: (?:[^\r]*, *)?close\r\n/i.test(text);
     plan.isServed = /\r\nX-Id: /.test(text);
     if (plan.isServed) this.#checkServed(plan, status, text);
-    else this.#checkLocal(plan, status);
+    else if (status === routedStatus(plan)) {
+      const fault = routedFault(plan, targetOf(plan), text);
+      if (fault !== "") this.#broken(`request ${plan.id} ${fault}: ${JSON.stringify(text)}`);
+    } else this.#checkLocal(plan, status);
     // The body that was not asked for is not sent (RFC 9110 §10.1.1).
     if (this.#owedBody === plan) this.#owedBody = null;
     return this.#bodyLength(plan, status, text);
@@ -176,6 +180,9 @@ export class Client extends Actor implements MessageSink {
     if (isBadHead || fault !== "" || plan.metCount === 0) {
       this.#broken(`request ${id} is not answered by a backend: ${lie} ${fault}`);
     } else if (pad !== padOf(id, plan.responsePadBytes)) this.#broken(`answer ${id} keeps its head`);
+    const edited = /\r\nX-Route: ([^\r]*)\r\n/.exec(text)?.[1] ?? "";
+    if (edited !== (plan.route === "edit" && !plan.isTunnel ? plan.method : ""))
+      this.#broken(`answer ${id} is edited as its route says`);
     const isSlighted = plan.expects && plan.invites && !this.#isInvited && !plan.isEarly;
     if (isSlighted && this.#stage.mood !== "wild")
       this.#broken(`request ${id} gets the 100 that it waits for`);

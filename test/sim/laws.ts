@@ -6,6 +6,7 @@ import type { Actor } from "./actor.ts";
 import type { Client } from "./client.ts";
 import { BODY_LIES, HEAD_FAULTS, isAmong, isClean, isRepeatable, type Lie, type Plan } from "./plan.ts";
 import type { RelayedClient } from "./relayed.ts";
+import { routedStatus } from "./routes.ts";
 import type { Scenario } from "./scenario.ts";
 import type { Stage } from "./stage.ts";
 
@@ -91,7 +92,7 @@ export function checkPromises(played: Played): void {
     if (played.mood === "calm") {
       for (const plan of client.plans) {
         const isDone = plan.isServed && (plan.isAnswered || plan.isTunnel);
-        if (!isDone && !isDenied(played, plan))
+        if (!isDone && !isRouted(plan) && !isDenied(played, plan))
           played.broken(`${client.name}: request ${plan.id} is answered`);
       }
     } else if (client.manner.whim === "") checkBehaved(played, client);
@@ -108,6 +109,11 @@ function checkBehaved(played: Played, client: Client): void {
   if (client.plans.some(mayEndInReset)) return;
   for (const plan of client.plans) {
     if (mayMeetUnasked(played, plan)) return;
+    if (routedStatus(plan) !== 0) {
+      if (isRouted(plan)) continue;
+      played.broken(`${client.name}: request ${plan.id} is answered as its route says`);
+      return;
+    }
     if (isClean(plan) && isRepeatable(plan)) {
       if (plan.isServed && plan.isAnswered) continue;
       played.broken(`${client.name}: request ${plan.id} is served whatever others do`);
@@ -137,6 +143,11 @@ function mayEndInReset({ lie, fault, isTunnel }: Plan): boolean {
 function mayMeetUnasked({ unaskedAtMs, reachMs }: Stage, { askedMs, answeredMs }: Plan): boolean {
   const endMs = answeredMs < 0 ? Infinity : answeredMs + reachMs;
   return unaskedAtMs.some((atMs) => atMs + reachMs > askedMs && atMs < endMs);
+}
+
+/** Answered by the proxy, as its route says. */
+function isRouted(plan: Plan): boolean {
+  return plan.isAnswered && !plan.isServed && plan.answeredStatus === routedStatus(plan);
 }
 
 /** The policy of this world forbids it. */

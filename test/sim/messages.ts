@@ -18,8 +18,17 @@ export function padOf(id: number, bytes: number): string {
   return PADDING.slice(start, start + bytes);
 }
 
-/** As it reaches a backend, too. */
-export function targetOf({ id, method, hasOddTarget }: Plan): string {
+/** As a client asks for it. */
+export function targetOf(plan: Plan): string {
+  return plan.route === "" ? plainTarget(plan) : `/${plan.route}${plainTarget(plan)}`;
+}
+
+/** As it reaches a backend. */
+export function rewrittenTarget(plan: Plan): string {
+  return plan.route === "edit" ? plainTarget(plan) : targetOf(plan);
+}
+
+function plainTarget({ id, method, hasOddTarget }: Plan): string {
   if (method === "CONNECT") return "sim.example:443";
   return hasOddTarget ? `/x/${id}/a%2Fb/./c//d?q=%00` : `/x/${id}?q=1`;
 }

@@ -31,6 +31,7 @@ const EXCHANGES = "session/exchanges.ts";
 const RESPONSES = "session/response-writer.ts";
 const RELAY = "session/relay.ts";
 const BODY = "http1/body.ts";
+const ROUTING = "session/routing.ts";
 
 const MUTATIONS: readonly Mutation[] = [
   mutation(
@@ -182,6 +183,30 @@ const MUTATIONS: readonly Mutation[] = [
     "      this.#moved(leg);",
   ),
   mutation(
+    "a route's request fields are not written",
+    ROUTING,
+    "requestEdits === null || this.#apply(exchange, requestEdits)",
+    "requestEdits === null || true",
+  ),
+  mutation(
+    "the slot of a route's response fields is not given back",
+    EXCHANGES,
+    "if (exchange.linesStart >= 0) plane.buffers.release(exchange.linesStart);",
+    "",
+  ),
+  mutation(
+    "a whole request's deadline outlives it",
+    EXCHANGES,
+    "if (plane.requestDeadlines !== null) plane.requestDeadlines.clear(connection);",
+    "",
+  ),
+  mutation(
+    "a rewritten target loses its query",
+    "route/rewriting.ts",
+    "this.#keepsQuery = this.#template === null ||",
+    "this.#keepsQuery = this.#template !== null &&",
+  ),
+  mutation(
     "no last chunk",
     RESPONSES,
     "exchange.slotAt = writeLastChunk(this.#plane.memory, exchange.slotAt, exchange.firstChunk);",
@@ -209,7 +234,7 @@ process.exitCode = missed === 0 ? 0 : 1;
 function verdictOn({ file, from, to }: Mutation): string {
   const copy = mkdtempSync(path.join(tmpdir(), "hp-proxy-mutation-"));
   try {
-    for (const folder of ["src", "test/sim", "package.json"]) {
+    for (const folder of ["src", "test/sim", "test/route", "package.json"]) {
       cpSync(path.join(ROOT, folder), path.join(copy, folder), { recursive: true });
     }
     const text = readFileSync(path.join(copy, file), "utf8");

@@ -3,6 +3,7 @@
  * either side. Drawn once, from the seed; what then became of it is noted on it.
  */
 import type { Prng } from "../../src/base/prng.ts";
+import type { RouteKind } from "./routes.ts";
 
 /**
  * - calm: nothing is made to go wrong. Every request is answered as its backend answers it.
@@ -80,6 +81,7 @@ export interface Plan {
   /** The target has encoded slashes and dot segments. */
   readonly hasOddTarget: boolean;
   readonly fault: RequestFault;
+  readonly route: RouteKind;
 
   readonly status: number;
   readonly responseFraming: Framing;
@@ -180,6 +182,7 @@ export function drawPlan(prng: Prng, mood: Mood, id: number, mayEnd: boolean, si
   return {
     id,
     fault,
+    route: "",
     lie,
     isTunnel,
     ...request,

@@ -65,5 +65,20 @@ const FAILURES = [
   "target_too_long",
   "head_too_large",
   "too_many_fields",
+  "client_denied",
 ];
-const STATUSES = ["400", "405", "408", "414", "431", "502", "503", "504", "505", "101 of a backend"];
+const STATUSES = [
+  "200",
+  "307",
+  "400",
+  "403",
+  "405",
+  "408",
+  "414",
+  "431",
+  "502",
+  "503",
+  "504",
+  "505",
+  "101 of a backend",
+];

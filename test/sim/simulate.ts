@@ -28,6 +28,7 @@ import { Client } from "./client.ts";
 import { checkLimits, checkPromises, checkRest } from "./laws.ts";
 import { drawPlan, isLast, type Plan } from "./plan.ts";
 import { RelayedBackend, RelayedClient } from "./relayed.ts";
+import { drawRoute, drawRouting } from "./routes.ts";
 import {
   drawLimits,
   drawManner,
@@ -44,6 +45,8 @@ import { Watch } from "./watch.ts";
 /** More happens in no world that comes to rest. */
 const STEPS_MAX = 2_000_000;
 const BROKEN_MAX = 5;
+/** Any number: the streams of a seed differ. */
+const ROUTES_SEED = 0x5eed;
 const EVENTS_WITHIN_MS = 120;
 /** For batches, and for backends that write slowly. */
 const REACH_SLACK_MS = 10;
@@ -95,6 +98,8 @@ class Simulation implements Stage {
   isDraining = false;
   readonly #seed: number;
   readonly #listeners: WireListener[] = [];
+  /** What becomes of routes and of the health of backends is drawn from this; null: there are no routes. */
+  readonly #routes: Prng | null;
   readonly #broken: string[] = [];
   #steps = 0;
   #nextId = 1;
@@ -104,6 +109,8 @@ class Simulation implements Stage {
     const prng = new Prng(seed);
     this.prng = prng;
     this.scenario = drawScenario(prng);
+    const routes = new Prng(seed ^ ROUTES_SEED);
+    this.#routes = this.scenario.mode === "http" && routes.oneIn(3) ? routes : null;
     this.world = new World(this.scenario.world);
     this.trace = new Trace(this.world, print);
     const { smallSlots, largeSlots } = this.scenario.engine;
@@ -196,20 +203,18 @@ class Simulation implements Stage {
     const addresses = this.#listeners.map(({ address }) => address);
     // Endpoints come and go; one stays, so that there is somebody to answer.
     const listed = addresses.filter((_, i) => i === 0 || !prng.oneIn(4));
+    const routes = this.#routes;
+    const isUp = (i: number): boolean =>
+      mood === "wild" ? !prng.oneIn(6) : i === 0 || routes === null || !routes.oneIn(3);
+    const endpoints = listed.map((address, i) => ({ name: address, address, healthy: isUp(i) }));
+    const clusters = [{ name: "main", endpoints }];
+    if (routes !== null) clusters.push({ name: "other", endpoints: endpoints.toReversed() });
     return {
       version,
       mode: this.scenario.mode,
       viaName: "sim",
-      clusters: [
-        {
-          name: "main",
-          endpoints: listed.map((address) => ({
-            name: address,
-            address,
-            healthy: mood !== "wild" || !prng.oneIn(6),
-          })),
-        },
-      ],
+      clusters,
+      ...(routes === null ? {} : { routing: drawRouting(routes, mood) }),
       listeners: [{ cluster: 0 }],
       timeouts: drawTimeouts(prng, mood),
       limits: drawLimits(prng, mood),
@@ -284,7 +289,8 @@ class Simulation implements Stage {
     const plans: Plan[] = [];
     for (let i = 0; i < count; i++) {
       const mayEnd = i === count - 1 || oneOf(this.prng, [false, false, false, true]);
-      const plan = drawPlan(this.prng, this.mood, this.#nextId++, mayEnd, this.scenario.sizes);
+      const drawn = drawPlan(this.prng, this.mood, this.#nextId++, mayEnd, this.scenario.sizes);
+      const plan = this.#routes === null ? drawn : { ...drawn, route: drawRoute(this.#routes, drawn) };
       this.plans.set(plan.id, plan);
       plans.push(plan);
       if (isLast(plan)) break;
