@@ -1,7 +1,9 @@
-/** What `hp-proxy explain` tells of the limits that a request counts against. */
+/** What `hp-proxy explain` tells of the limits that a request counts against, and of its route's CORS. */
 import { durationText } from "../config/values.ts";
 import type { RateKey, RateLimit, Route } from "../contract/routing.ts";
 import type { Snapshot } from "../contract/snapshot.ts";
+import type { MessageHead } from "../http1/message-head.ts";
+import { ReadyCors } from "../route/cors.ts";
 
 /** Rows of a name and a text. `route` undefined: none matches. */
 export function limitRows({ routing }: Snapshot, route: Route | undefined): [string, string][] {
@@ -12,6 +14,18 @@ export function limitRows({ routing }: Snapshot, route: Route | undefined): [str
   const inFlight = route?.requestsInFlightMax ?? 0;
   if (inFlight > 0) rows.push(["in flight", `${inFlight} requests at most, in each worker`]);
   return rows;
+}
+
+/** Who may use what `route` answers to the request with `head`, and whether that request's origin may. */
+export function corsRows(route: Route, memory: Uint8Array, head: MessageHead): [string, string][] {
+  if (route.cors === null) return [];
+  const { origins, methods, credentials } = route.cors;
+  const who = origins.includes("*") ? "every origin" : origins.join(", ");
+  const rule = `${who} by ${methods.join(", ")}${credentials ? ", with credentials" : ""}`;
+  const cors = new ReadyCors(route.cors);
+  cors.read(memory, head);
+  const verdict = cors.isAllowed ? "this request gets the fields" : "this request gets none of the fields";
+  return [["cors", `${rule}; ${cors.isPreflight ? "this is a preflight" : verdict}`]];
 }
 
 /** `10 in 1m, 20 at once, by client; more get 429` */

@@ -18,7 +18,7 @@ import { candidatesOf, hostText, reasonBetween } from "../route/candidates.ts";
 import { ClientAddress } from "../route/client-address.ts";
 import { isInAny } from "../route/conditions.ts";
 import { conditionCount, type Entry } from "../route/order.ts";
-import { limitRows } from "./explained-limits.ts";
+import { corsRows, limitRows } from "./explained-limits.ts";
 import { type Rehearsal, rehearse } from "./rehearsal.ts";
 
 const HELP = `hp-proxy explain: what would become of a request; nothing is sent
@@ -180,6 +180,7 @@ function routeRows(
     rows.push(["before", `${entryText(routes, other)}: ${reasonBetween(routes, winner, other)}`]);
   }
   if (others.length > 5) rows.push(["before", `${others.length - 5} more`]);
+  rows.push(...corsRows(routes[winner.route]!, memory, parsed));
   return routes[winner.route];
 }
 

@@ -7,6 +7,7 @@ import { PathCaptures, segmentsOf, shapeOf } from "../route/path-pattern.ts";
 import { Template, TemplateError, VARIABLE_NAMES } from "../route/template.ts";
 import { orList } from "./kinds.ts";
 import type { Path } from "./located.ts";
+import { corsRival } from "./route-cors.ts";
 import { ANY_PATH, compileRoutes, pathOf, routeName } from "./routes-compile.ts";
 import type { RouteDocument } from "./routes-schema.ts";
 import type { Document } from "./schema.ts";
@@ -35,6 +36,18 @@ export function checkRoutes(
     checkTemplates(route, at, complain);
   }
   checkDoubles(routes, complain);
+}
+
+function checkCors(
+  { cors, responseHeaders = [], respond }: RouteDocument,
+  at: Path,
+  complain: Complain,
+): void {
+  if (cors === undefined) return;
+  const rivals = { responseHeaders: corsRival(responseHeaders), respond: corsRival(respond?.fields ?? []) };
+  for (const [key, name] of Object.entries(rivals))
+    if (name !== undefined)
+      complain([...at, key], `writes ${name}, and so does cors`, "leave one of them out");
 }
 
 const NEED_BACKENDS = [
@@ -71,6 +84,7 @@ function checkChoices(route: RouteDocument, at: Path, complain: Complain): void 
       "replaces a prefix, and the route has none",
       "write prefix, or stripPrefix: /the-prefix",
     );
+  checkCors(route, at, complain);
   const local = redirect !== undefined ? "redirect" : "respond";
   if (redirect === undefined && respond === undefined) return;
   for (const key of NEED_BACKENDS) {
@@ -216,7 +230,7 @@ export interface RouteWarning {
  */
 export function routeWarnings({ routes = [], policy }: Pick<Document, "routes" | "policy">): RouteWarning[] {
   const warnings = policy.rejectPaths.includes("dot-segment") ? [] : guardWarnings(routes);
-  warnings.push(...redirectWarnings(routes));
+  warnings.push(...redirectWarnings(routes), ...corsWarnings(routes));
   const { routes: compiled } = compileRoutes({ routes }, () => 0, DEFAULT_TIMEOUTS);
   const taking = new Map<string, number>();
   const reached = new Set<number>();
@@ -245,6 +259,16 @@ function guardWarnings(routes: readonly RouteDocument[]): RouteWarning[] {
     const remedy = "set policy.rejectPaths: [dot-segment, encoded-slash]";
     const text = `${routeName(route)} guards a path, and /x/.. in front of it may go round that; ${remedy}`;
     return [{ path: ["routes", index], text }];
+  });
+}
+
+/** A preflight has no cookies, and of the fields to come only their names. */
+function corsWarnings(routes: readonly RouteDocument[]): RouteWarning[] {
+  return routes.flatMap(({ cors, headers = [], cookies = [] }, index) => {
+    if (cors === undefined || headers.length + cookies.length === 0) return [];
+    const why = "preflights of browsers have neither the header fields nor the cookies that it asks for";
+    const text = `${routeName(routes[index]!)} gets no preflights, so most requests of other origins fail: ${why}`;
+    return [{ path: ["routes", index, "cors"], text }];
   });
 }
 

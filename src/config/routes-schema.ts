@@ -13,6 +13,7 @@ import {
   open,
   word,
 } from "./kinds.ts";
+import { ROUTE_CORS } from "./route-cors.ts";
 import { ROUTE_LIMITS } from "./route-limits.ts";
 import {
   type ConditionInput,
@@ -293,6 +294,7 @@ export const ROUTE = {
     ),
   ),
   ...ROUTE_LIMITS,
+  ...ROUTE_CORS,
   errorPages: errorPages("As `errorPages`, for this route"),
 };
 

@@ -46,6 +46,8 @@ export interface Route {
   readonly requestBodyBytesMax: number;
   /** Exchanges of one worker at a time; 0: no limit of its own. */
   readonly requestsInFlightMax: number;
+  /** Null: nothing is said, and preflights are requests as any other. */
+  readonly cors: Cors | null;
   /** Index into `Routing.rateLimits`; -1: none. */
   readonly rateLimit: number;
   /** Before those of the snapshot. */
@@ -88,6 +90,21 @@ export interface RouteTarget {
 
 /** In place of a cluster: the one that answers where there are no routes. */
 export const LISTENER_CLUSTER = -1;
+
+/** Which pages of other origins may use what is answered (CORS). */
+export interface Cors {
+  /** `https://a.example`, `https://*.example.com` for every name below; or `*` alone, without credentials. */
+  readonly origins: readonly string[];
+  readonly methods: readonly string[];
+  /** Null: whatever is asked for. */
+  readonly headers: readonly string[] | null;
+  /** With cookies and the like. */
+  readonly credentials: boolean;
+  /** How long a browser need not ask again. */
+  readonly maxAgeS: number;
+  /** Fields that scripts may read, beside those that they always may. */
+  readonly exposedHeaders: readonly string[];
+}
 
 /** So many requests of one key in each period, evenly, after at most `burst` at once. */
 export interface RateLimit {

@@ -11,6 +11,7 @@ import { asciiBytes } from "../base/bytes.ts";
 import { isInNetwork, type Network } from "../base/ip-address.ts";
 import type { Route, ValueCondition } from "../contract/routing.ts";
 import { type MessageHead, Method } from "../http1/message-head.ts";
+import { isPreflightFor } from "./cors.ts";
 import { Regex } from "./regex.ts";
 import type { RequestView } from "./request-view.ts";
 
@@ -52,18 +53,21 @@ export class Conditions {
   /** Bit per `Method`; 0: any. */
   readonly #methods: number;
   readonly #otherMethods: readonly Uint8Array[];
+  /** With CORS: a preflight is about the method that it asks for. Else empty. */
+  readonly #preflightMethods: readonly Uint8Array[];
   readonly #fields: readonly ValueTest[];
   readonly #query: readonly ValueTest[];
   readonly #cookies: readonly ValueTest[];
   readonly #clients: readonly Network[];
 
-  constructor({ methods, fields, query, cookies, clients }: Route) {
+  constructor({ methods, fields, query, cookies, clients, cors }: Route) {
     const known = methods.filter((name) => name in Method && name !== "other");
     const others = methods.filter((name) => !known.includes(name));
     let mask = others.length > 0 ? 1 << OTHER_METHOD : 0;
     for (const name of known) mask |= 1 << Method[name as keyof typeof Method];
     this.#methods = mask;
     this.#otherMethods = others.map(asciiBytes);
+    this.#preflightMethods = cors === null ? [] : methods.map(asciiBytes);
     this.#fields = fields.map((condition) => new ValueTest(condition));
     this.#query = query.map((condition) => new ValueTest(condition));
     this.#cookies = cookies.map((condition) => new ValueTest(condition));
@@ -84,7 +88,8 @@ export class Conditions {
   }
 
   #methodHolds(memory: Uint8Array, head: MessageHead): boolean {
-    if ((this.#methods & (1 << head.method)) === 0) return false;
+    if ((this.#methods & (1 << head.method)) === 0)
+      return this.#preflightMethods.length > 0 && isPreflightFor(memory, head, this.#preflightMethods);
     if (head.method !== OTHER_METHOD) return true;
     for (let i = 0; i < this.#otherMethods.length; i++) {
       const name = this.#otherMethods[i]!;

@@ -8,6 +8,7 @@ import type { Chain } from "../contract/interception.ts";
 import type { ErrorPage, FieldEdit, RateLimit, Route, StaticAnswer } from "../contract/routing.ts";
 import type { Timeouts } from "../contract/snapshot.ts";
 import { reasonPhrase } from "../http1/reason-phrase.ts";
+import { CORS_EDITS, ReadyCors } from "./cors.ts";
 import { FieldEdits } from "./field-edits.ts";
 import { PathCaptures } from "./path-pattern.ts";
 import { ReadyRateLimit } from "./rate-limit.ts";
@@ -67,6 +68,7 @@ export class RoutePlan {
   /** Exchanges that its owner has opened and not closed. */
   requestsInFlight = 0;
   readonly rateLimit: ReadyRateLimit | null;
+  readonly cors: ReadyCors | null;
   /** By status. */
   readonly pages: ReadyPages;
   /** Its hooks. */
@@ -100,7 +102,10 @@ export class RoutePlan {
     this.isGuarded = route.allow.length > 0 || route.deny.length > 0;
     this.rewriting = route.rewrite === null ? null : new Rewriting(route.rewrite, names, count);
     this.requestEdits = edits(route.requestFields);
-    this.responseEdits = edits(route.responseFields);
+    this.cors = route.cors === null ? null : new ReadyCors(route.cors);
+    this.responseEdits = edits(
+      route.cors === null ? route.responseFields : [...CORS_EDITS, ...route.responseFields],
+    );
     const limit = rateLimits[route.rateLimit];
     this.requestsInFlightMax = route.requestsInFlightMax;
     this.rateLimit = limit === undefined ? null : new ReadyRateLimit(limit, names, count);

@@ -11,7 +11,7 @@ const CR = 0x0d;
 const LF = 0x0a;
 const DIGIT_ZERO = 0x30;
 /** More than the lines of one answer have. */
-const LINES_BYTES_MAX = 2048;
+const LINES_BYTES_MAX = 4096;
 
 export class AnswerLines {
   /** `[0, end)` are whole lines. */

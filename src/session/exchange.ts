@@ -92,6 +92,8 @@ export class Exchange {
   /** Field lines that its response gets from its route, with one reference; -1: none. */
   linesStart = -1;
   linesEnd = -1;
+  /** Of these, the first go to answers of our own as well. */
+  ownLinesEnd = -1;
 
   /** When the request head was complete. */
   startMs = 0;
@@ -133,6 +135,7 @@ export class Exchange {
     this.slotLimit = -1;
     this.linesStart = -1;
     this.linesEnd = -1;
+    this.ownLinesEnd = -1;
     this.startMs = 0;
   }
 }

@@ -188,7 +188,10 @@ export class Exchanges {
     const asked = askedIn(this.#plane.memory, exchange);
     const status = responseStarted ? 0 : FAULTS[fault].status;
     this.reports.ofBody(exchange, fault, status, asked);
-    if (!responseStarted) this.#noteTold(exchange, status);
+    if (!responseStarted) {
+      this.#noteTold(exchange, status);
+      this.#responses.keepLines(exchange);
+    }
     this.#abandon(exchange);
     if (responseStarted) {
       this.#clients.cut(leg);
@@ -327,6 +330,7 @@ export class Exchanges {
     const mayGoOn = exchange.keepAlive && exchange.clientMinor === 1 && leg.state === ClientState.waiting;
     const keepAlive = mayGoOn && !this.#plane.isLeaving(leg.listener);
     const pages = exchange.plan?.pages;
+    this.#responses.keepLines(exchange);
     this.#abandon(exchange);
     const isTold = this.#responses.answerFailure(leg, failure, asked, !keepAlive, pages);
     this.#clients.exchangeEnded(leg, keepAlive && isTold);

@@ -325,6 +325,15 @@ export const Failures = {
     "connection_limit_reached",
     "This route has as many requests in flight as it may.",
   ),
+  originDenied: failure(
+    "origin_denied",
+    "client",
+    "request-head",
+    403,
+    Counter.errorPolicy,
+    "http_request_denied",
+    "Pages of this origin may not use what is here.",
+  ),
   clientDenied: failure(
     "client_denied",
     "client",

@@ -175,6 +175,7 @@ export class ResponseWriter {
     const { memory, nowMs, epochOffsetMs } = this.#plane;
     const client = exchange.client!;
     const statusLine = asciiBytes(`HTTP/1.1 ${status} ${reasonPhrase(status)}\r\n`);
+    this.keepLines(exchange);
     const slot = this.#acquire(statusLine.length + lines.length + ANSWER_FRAME_BYTES_MAX);
     if (slot < 0) return false;
     const modern = exchange.clientMinor === 1;
@@ -191,6 +192,7 @@ export class ResponseWriter {
       at = writeBytes(memory, at, asciiBytes(`Content-Length: ${bodyBytes}\r\n`));
     }
     if (!exchange.keepAlive) at = writeBytes(memory, at, CLOSE_LINE);
+    at = this.lines.write(memory, at);
     at = writeBytes(memory, at, this.#date.at(nowMs + epochOffsetMs));
     at = writeBytes(memory, at, CRLF);
     exchange.slotStart = slot;
@@ -259,6 +261,21 @@ export class ResponseWriter {
     if (exchange.slotStart < 0) return;
     this.#plane.buffers.release(exchange.slotStart);
     exchange.slotStart = -1;
+  }
+
+  /** The answer of our own that ends `exchange` has the lines that its route gives to all. */
+  keepLines({ linesStart, ownLinesEnd }: Exchange): void {
+    if (ownLinesEnd >= 0) this.lines.addRange(this.#plane.memory, linesStart, ownLinesEnd);
+  }
+
+  /** Sends `answer`, which has no content. `false`: as `answerFailure`. */
+  answerReady(leg: ClientLeg, answer: Answer, close: boolean): boolean {
+    const start = this.#acquire(answer.lines.length + ANSWER_OWN_BYTES_MAX);
+    if (start < 0) return false;
+    let end = writeBytes(this.#plane.memory, start, answer.lines);
+    if (close) end = writeBytes(this.#plane.memory, end, CLOSE_LINE);
+    this.#finish(leg, start, end, NOTHING, answer.status);
+    return true;
   }
 
   /** Answers of our own have these for content from now on. @cold */

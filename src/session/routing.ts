@@ -13,6 +13,7 @@ import type { Routing } from "../contract/routing.ts";
 import { type MessageHead, Method } from "../http1/message-head.ts";
 import { ClientAddress } from "../route/client-address.ts";
 import { isInAny } from "../route/conditions.ts";
+import type { ReadyCors } from "../route/cors.ts";
 import type { FieldEdits } from "../route/field-edits.ts";
 import { ReadyRateLimit } from "../route/rate-limit.ts";
 import type { Rewriting } from "../route/rewriting.ts";
@@ -101,8 +102,14 @@ export class Router {
     }
     const plan = this.#plans[index]!;
     this.plan = plan;
+    const { cors } = plan;
+    if (cors !== null) cors.read(memory, head);
     if (plan.isGuarded && isRefused(plan, address)) {
       this.failure = Failures.clientDenied;
+      return false;
+    }
+    if (cors !== null && cors.isPreflight) {
+      if (!cors.isAllowed) this.failure = Failures.originDenied;
       return false;
     }
     this.#read(plan, head);
@@ -126,6 +133,11 @@ export class Router {
    */
   answer(responses: ResponseWriter, leg: ClientLeg, head: MessageHead, close: boolean): boolean {
     const { plan } = this;
+    const cors = plan === null ? null : plan.cors;
+    if (cors !== null) {
+      responses.lines.end = cors.writeLines(responses.lines.bytes, 0);
+      if (cors.isPreflight && this.failure === null) return responses.answerReady(leg, cors.preflight, close);
+    }
     const location = this.failure === null ? plan!.redirect?.location : undefined;
     if (location !== undefined && location.length(this.source) > LOCATION_BYTES_MAX) {
       this.failure = Failures.locationTooLong;
@@ -146,7 +158,7 @@ export class Router {
    */
   edit(exchange: Exchange): boolean {
     const { buffers } = this.#plane;
-    const { rewriting, requestEdits, responseEdits, usesRequestId } = exchange.plan!;
+    const { rewriting, requestEdits, responseEdits, usesRequestId, cors } = exchange.plan!;
     let idSlot = -1;
     if (usesRequestId) {
       // The lines are about to move.
@@ -156,8 +168,8 @@ export class Router {
     }
     let isDone = requestEdits === null || this.#apply(exchange, requestEdits);
     if (isDone && rewriting !== null) isDone = this.#apply(exchange, rewriting);
-    if (isDone && responseEdits !== null && !responseEdits.isConstant) {
-      isDone = this.#writeLines(exchange, responseEdits);
+    if (isDone && responseEdits !== null && (!responseEdits.isConstant || cors !== null)) {
+      isDone = this.#writeLines(exchange, responseEdits, cors);
     }
     if (idSlot >= 0) buffers.release(idSlot);
     return isDone;
@@ -245,14 +257,16 @@ export class Router {
     return false;
   }
 
-  #writeLines(exchange: Exchange, edits: FieldEdits): boolean {
+  #writeLines(exchange: Exchange, edits: FieldEdits, cors: ReadyCors | null): boolean {
     const { buffers, memory, view } = this.#plane;
-    const bytes = edits.addedLength(this.source);
+    const bytes = edits.addedLength(this.source) + (cors === null ? 0 : cors.linesBytesMax);
     if (bytes > LARGE_SLOT_BYTES) return this.#refuse();
     const slot = bytes <= SMALL_SLOT_BYTES ? buffers.acquireSmall() : buffers.acquireLarge();
     if (slot < 0) return false;
     exchange.linesStart = slot;
-    exchange.linesEnd = edits.writeAdded(memory, view, slot, this.source);
+    if (cors !== null) exchange.ownLinesEnd = cors.writeLines(memory, slot);
+    const at = cors === null ? slot : exchange.ownLinesEnd;
+    exchange.linesEnd = edits.writeAdded(memory, view, at, this.source);
     return true;
   }
 
@@ -281,7 +295,7 @@ export function bodyBytesMaxOf(plan: RoutePlan | null, otherwise: number): numbe
 export function editResponse({ buffers, memory, view }: Plane, exchange: Exchange): boolean {
   const edits = exchange.plan!.responseEdits;
   if (edits === null) return true;
-  const isConstant = edits.isConstant;
+  const isConstant = exchange.linesStart < 0;
   const bytes = addedBytes(edits, exchange);
   const start = exchange.slotStart;
   if (exchange.slotAt + bytes > exchange.slotLimit) {
@@ -315,7 +329,7 @@ export function unbegunFailure(exchange: Exchange): Failure {
 }
 
 function addedBytes(edits: FieldEdits, { linesStart, linesEnd }: Exchange): number {
-  return edits.isConstant ? edits.addedLength(NO_SOURCE) : linesEnd - linesStart;
+  return linesStart < 0 ? edits.addedLength(NO_SOURCE) : linesEnd - linesStart;
 }
 
 const NO_SOURCE = new TemplateSource();

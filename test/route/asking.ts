@@ -43,6 +43,7 @@ export function route(path: string, changes: Partial<Route> = {}): Route {
     timeouts: null,
     requestBodyBytesMax: -1,
     requestsInFlightMax: 0,
+    cors: null,
     rateLimit: -1,
     errorPages: [],
     ...changes,
