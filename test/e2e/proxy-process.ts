@@ -77,24 +77,36 @@ export class ProxyProcess {
   #watchers: (() => void)[] = [];
   #over = false;
 
-  /** `folder` is its working directory. */
+  /** `folder` is its working directory; `passed`: sockets that it gets as from systemd. */
   constructor(
     scope: Scope,
     argv: readonly string[],
     environment: Readonly<Record<string, string>> = {},
     folder = process.cwd(),
+    passed: readonly number[] = [],
   ) {
     this.runtimeFolder = environment.XDG_RUNTIME_DIR ?? temporaryFolder(scope);
-    this.child = spawn(process.execPath, [COMMAND, ...argv], {
-      stdio: ["ignore", "pipe", "pipe"],
+    const plain = [process.execPath, COMMAND, ...argv];
+    // Whoever is meant is named by its process number, which only the process itself knows.
+    const activated = [
+      "/bin/sh",
+      "-c",
+      `LISTEN_FDS=${passed.length} LISTEN_PID=$$ exec "$@"`,
+      "sh",
+      ...plain,
+    ];
+    const [command, ...rest] = passed.length === 0 ? plain : activated;
+    this.child = spawn(command!, rest, {
+      stdio: ["ignore", "pipe", "pipe", ...passed],
       cwd: folder,
       env: cleanEnvironment({ XDG_RUNTIME_DIR: this.runtimeFolder, ...environment }),
     });
-    this.child.stdout!.on("data", (bytes: Buffer) => {
+    const { stdout, stderr } = this.child as { stdout: Readable; stderr: Readable };
+    stdout.on("data", (bytes: Buffer) => {
       this.#stdout += bytes.toString();
       this.#wake();
     });
-    createInterface({ input: this.child.stderr as Readable }).on("line", (line) => this.#read(line));
+    createInterface({ input: stderr }).on("line", (line) => this.#read(line));
     this.exited = once(this.child, "exit").then(([status]) => status as number | null);
     this.ended = once(this.child, "close").then(([status, signal]) => {
       this.#over = true;
