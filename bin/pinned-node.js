@@ -9,6 +9,7 @@ const fs = require("fs");
 const path = require("path");
 
 const F_SETFD = 2;
+const FIRST_PASSED_FD = 3;
 const ROOT = path.dirname(__dirname);
 
 /** Packages that carry the pinned Node, by platform and architecture. */
@@ -46,6 +47,7 @@ function isThis(node) {
 function become(node, argv) {
   const args = process.execArgv.concat(argv);
   if (process.platform !== "win32") {
+    keepPassedSockets();
     execByNode(node, args);
     execByForeignCall(node, args);
   }
@@ -64,19 +66,40 @@ function execByNode(node, args) {
 }
 
 /**
+ * Node marks every descriptor close-on-exec when it starts; sockets that systemd has passed (sd_listen_fds(3))
+ * must get through. Without the foreign function package they do not.
+ */
+function keepPassedSockets() {
+  const count = Number(process.env.LISTEN_PID) === process.pid ? Number(process.env.LISTEN_FDS) : 0;
+  if (!(count > 0)) return;
+  try {
+    const libc = openLibc();
+    for (let i = 0; i < count; i++) libc.fcntl(FIRST_PASSED_FD + i, F_SETFD, "int", 0);
+  } catch (_) {
+    return;
+  }
+}
+
+/** fcntl(2) and execve(2). Throws where the foreign function package is not there. */
+function openLibc() {
+  const libc = require(`@koromix/koffi-linux-${process.arch}`).load(null);
+  return {
+    fcntl: libc.func("int fcntl(int descriptor, int command, ...)"),
+    execve: libc.func("int execve(const char *file, const char **argv, const char **envp)"),
+  };
+}
+
+/**
  * execve(2) by the foreign function package, on older Nodes. Returns only when it is not there or did not
  * work.
  */
 function execByForeignCall(node, args) {
   try {
-    const koffi = require(`@koromix/koffi-linux-${process.arch}`);
-    const libc = koffi.load(null);
-    const fcntl = libc.func("int fcntl(int descriptor, int command, ...)");
-    const execve = libc.func("int execve(const char *file, const char **argv, const char **envp)");
+    const libc = openLibc();
     const environment = Object.keys(process.env).map((name) => `${name}=${process.env[name]}`);
     // Node marks the standard streams close-on-exec when it starts.
-    for (let descriptor = 0; descriptor <= 2; descriptor++) fcntl(descriptor, F_SETFD, "int", 0);
-    execve(node, [node].concat(args, null), environment.concat(null));
+    for (let descriptor = 0; descriptor <= 2; descriptor++) libc.fcntl(descriptor, F_SETFD, "int", 0);
+    libc.execve(node, [node].concat(args, null), environment.concat(null));
   } catch (_) {
     return;
   }

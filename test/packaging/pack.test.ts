@@ -22,7 +22,8 @@ function pack(): { tarball: string; files: string[] } {
     cwd: ROOT,
   });
   for (const file of listed.toString().split("\0")) {
-    if (!/^(?:src|bin|docs|schema|tools\/pinned-node)\/|^[^/]+$/.test(file) || file === "") continue;
+    if (!/^(?:src|bin|docs|schema|packaging|tools\/pinned-node)\/|^[^/]+$/.test(file) || file === "")
+      continue;
     mkdirSync(path.dirname(path.join(copy, file)), { recursive: true });
     cpSync(path.join(ROOT, file), path.join(copy, file));
   }
@@ -75,6 +76,8 @@ test("package: holds commands, compiled code with types and maps, and documents"
     "docs/configuration.md",
     "docs/dependencies.md",
     "schema/hp-proxy.schema.json",
+    "packaging/systemd/hp-proxy.service",
+    "packaging/systemd/hp-proxy.socket",
     "README.md",
     "LICENSE",
     "CHANGELOG.md",
@@ -83,7 +86,8 @@ test("package: holds commands, compiled code with types and maps, and documents"
 });
 
 test("package: holds neither sources nor tests nor a Node", () => {
-  const allowed = /^(?:bin|dist|docs|schema)\/|^(?:package\.json|README\.md|LICENSE|CHANGELOG\.md)$/;
+  const allowed =
+    /^(?:bin|dist|docs|packaging|schema)\/|^(?:package\.json|README\.md|LICENSE|CHANGELOG\.md)$/;
   assert.deepEqual(
     files.filter((file) => !allowed.test(file) || /\.(?:test|fuzz|bench)\./.test(file)),
     [],
