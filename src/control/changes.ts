@@ -38,7 +38,7 @@ export function restartErrors(changes: readonly Change[]): ConfigError[] {
       path: "",
       ...(after === undefined ? {} : { value: after }),
       reason: `was ${before ?? "not set"} when this process began, which only a new one can change`,
-      remedy: "restart it, or put the old value back",
+      remedy: "start one with hp-proxy upgrade, or put the old value back",
     }));
 }
 

@@ -290,7 +290,7 @@ export class Supervisor {
       const clientsMax = Math.floor(connectionsMax / 2);
       throw new NeedsRestart(
         `limits.clients: "${next.limits.clientsMax}" is more than this process began with; ` +
-          `write at most ${clientsMax}, or restart it`,
+          `write at most ${clientsMax}, or start a new one with hp-proxy upgrade`,
       );
     }
     const indexes = this.#crew.members.map(({ index }) => index);
