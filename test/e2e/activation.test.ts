@@ -13,7 +13,7 @@ import { freePort } from "../harness/servers.ts";
 import { startOrigin } from "./origin.ts";
 import { ProxyProcess, type Scope, temporaryFolder } from "./proxy-process.ts";
 
-const timeout = 60_000;
+const timeout = 120_000;
 const SERVED = /^HTTP\/1\.1 200 /;
 const found = await loadHost();
 const host = typeof found === "string" ? undefined : found;

@@ -14,7 +14,7 @@ import { freePort } from "../harness/servers.ts";
 import { Moment, startOrigin } from "./origin.ts";
 import { ProxyProcess, runToEnd, temporaryFolder } from "./proxy-process.ts";
 
-const timeout = 60_000;
+const timeout = 120_000;
 const SERVED = /^HTTP\/1\.1 200 /;
 
 /** A configuration with a control socket that everybody finds. */
