@@ -30,7 +30,10 @@ const LINE_LENGTH_MAX = 120;
 const FILE_LINES_MAX = 500;
 const FUNCTION_LINES_MAX = 70;
 
-/** What the files of a layer may import: other layers, `node:*`, packages. Its own layer always. */
+/**
+ * What the files of a layer may import: other layers, `node:*`, packages. Its own layer always. A file beside the
+ * folders is a layer of its own.
+ */
 const LAYERS: Readonly<Record<string, readonly string[]>> = {
   base: [],
   contract: ["base"],
@@ -46,6 +49,9 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   control: ["base", "contract", "route", "config", "engine", "node:", "pino", "pino-pretty"],
   echo: ["base", "contract", "http1", "engine", "node:"],
   loadgen: ["base", "contract", "http1", "engine", "node:", "d3-scale", "d3-shape"],
+  library: ["base", "contract", "config", "engine", "worker", "control", "package-version.ts", "node:"],
+  "package-version.ts": ["node:"],
+  "index.ts": ["contract", "config", "control", "library"],
   cli: [
     ...[
       "base",
@@ -61,6 +67,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
       "control",
       "echo",
       "loadgen",
+      "package-version.ts",
     ],
     ...["node:", "pino", "pino-pretty"],
   ],

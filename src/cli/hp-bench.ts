@@ -8,7 +8,7 @@ import { announceRun, progressLine, writeReport } from "../loadgen/report.ts";
 import type { Result } from "../loadgen/result.ts";
 import { runLoad } from "../loadgen/run.ts";
 import type { Tally } from "../loadgen/tally.ts";
-import { packageVersion } from "./package-version.ts";
+import { packageVersion } from "../package-version.ts";
 
 /** Clears the line under the cursor (ECMA-48 EL). */
 const CLEAR_LINE = "\r\x1b[K";

@@ -6,7 +6,7 @@ import { raiseOpenFileLimit } from "../echo/open-file-limit.ts";
 import type { EchoOptions } from "../echo/start-echo.ts";
 import { startEchoWorkers } from "../echo/workers.ts";
 import type { EngineChoice } from "../engine/choose.ts";
-import { packageVersion } from "./package-version.ts";
+import { packageVersion } from "../package-version.ts";
 
 const HELP = `hp-echo: an HTTP backend that answers any request with what it saw
 

@@ -6,7 +6,7 @@ import { DemoFailed, startDemoBackends } from "../control/demo.ts";
 import type { Environment } from "../control/options.ts";
 import { PROXY_FLAGS, readConfiguration } from "../control/read-configuration.ts";
 import { ExitStatus, runProxy } from "../control/run.ts";
-import { packageVersion } from "./package-version.ts";
+import { packageVersion } from "../package-version.ts";
 
 const BACKENDS = 3;
 /**

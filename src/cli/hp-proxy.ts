@@ -12,13 +12,13 @@ import type { Environment } from "../control/options.ts";
 import { Predecessor } from "../control/predecessor.ts";
 import { PROXY_FLAGS } from "../control/read-configuration.ts";
 import { ExitStatus, runProxy } from "../control/run.ts";
+import { packageVersion } from "../package-version.ts";
 import { runHealthcheck, runReload, runUpgrade } from "./hp-proxy-ask.ts";
 import { runCheck, runInit, runPrint } from "./hp-proxy-config.ts";
 import { runDemo } from "./hp-proxy-demo.ts";
 import { runExplain } from "./hp-proxy-explain.ts";
 import { runImport } from "./hp-proxy-import.ts";
 import { runStats } from "./hp-proxy-stats.ts";
-import { packageVersion } from "./package-version.ts";
 
 const COMMANDS = [
   "run",

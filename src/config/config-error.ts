@@ -1,7 +1,7 @@
 /** One thing wrong with a configuration, and how all of them are told. */
 
 export interface ConfigError {
-  /** Where it stands: `--port`, `HP_PROXY_PORT`, `hp-proxy.config.yaml:7:5`. */
+  /** Where it stands: `--port`, `HP_PROXY_PORT`, `hp-proxy.config.yaml:7:5`; "" in a value of a program. */
   readonly source: string;
   /** In a file: which value, `clusters.app.backends[2]`. */
   readonly path?: string;
@@ -16,8 +16,8 @@ const VALUE_CHARACTERS_MAX = 80;
 
 /** `--port "x": is not a whole number; write a number from 0 to 65535`. */
 export function errorText({ source, path, value, reason, remedy }: ConfigError): string {
-  const words = [source];
-  if (path !== undefined && path !== "") words.push(path);
+  const words = [source, path ?? ""].filter((word) => word !== "");
+  if (words.length === 0) words.push("the configuration");
   if (value !== undefined) words.push(quoted(value));
   return `${words.join(" ")}: ${reason}; ${remedy}`;
 }

@@ -29,6 +29,9 @@ export function defineHooks(hooks: Hooks): Hooks {
   return hooks;
 }
 
+/** A value, a function that gives one, or a file: its path, from the working directory, or its URL. */
+export type ConfigSource = Config | ConfigFunction | string | URL;
+
 /** Gives `config` back: it is here for its types, with which an editor knows every key. */
 export function defineConfig(config: Config | ConfigFunction): Config | ConfigFunction {
   return config;

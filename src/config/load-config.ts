@@ -14,6 +14,7 @@ import {
   isList,
   isMap,
   type Located,
+  locate,
   overlay,
   type Place,
   placeText,
@@ -82,6 +83,18 @@ async function loadBy(
   return await loader.load(path.join(folder, first), { source: first });
 }
 
+/** `value` as a program gives it, with what it includes (relative to `folder`). Its places have no source. */
+export async function loadValue(
+  value: unknown,
+  folder: string,
+  environment: Environment,
+): Promise<LoadedConfig> {
+  return await new Loader(folder, environment).value(value);
+}
+
+const NO_KEYS = "is not a group of keys";
+const WRITE_KEYS = "write keys, like listen: and backends:";
+
 /** What asked for a file, for the message when it is not there. */
 interface Asker {
   readonly source: string;
@@ -120,6 +133,16 @@ class Loader {
     };
   }
 
+  async value(value: unknown): Promise<LoadedConfig> {
+    const place = filePlace("");
+    const own = locate(value, () => place);
+    if (!isMap(own.content)) this.#refuse({ source: "", path: "" }, NO_KEYS, WRITE_KEYS);
+    // Files beside it are found as those beside a file of the folder are.
+    const root = await this.#withIncluded(own, path.join(this.#folder, CONFIG_NAME), []);
+    const files = [...this.#read].map((each) => this.#shown(each));
+    return { root: { ...root, place }, files, errors: this.#errors, isWhole: this.#isWhole };
+  }
+
   /** The file with its includes; `within` are the files that are being read around it. */
   async #file(file: string, asker: Asker, within: readonly string[]): Promise<Located | undefined> {
     const real = this.#existing(file, asker);
@@ -138,11 +161,7 @@ class Loader {
     const root = await this.#hooks.find(parsed, path.dirname(real), inline);
     if (isWhole && !isMap(root.content)) {
       const source = placeText(root.place);
-      return this.#refuse(
-        { source, path: "" },
-        "is not a group of keys",
-        "write keys, like listen: and backends:",
-      );
+      return this.#refuse({ source, path: "" }, NO_KEYS, WRITE_KEYS);
     }
     return await this.#withIncluded(root, real, [...within, real]);
   }

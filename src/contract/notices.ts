@@ -24,6 +24,18 @@ export interface FailureNotice {
   readonly requestId?: string;
 }
 
+/** A verdict about a backend has changed. */
+export interface EndpointEvent {
+  readonly cluster: string;
+  /** As configured: `localhost:3001`. */
+  readonly name: string;
+  /** `127.0.0.1:3001` */
+  readonly address: string;
+  readonly up: boolean;
+  /** Why it is down; "" when it is up. */
+  readonly reason: string;
+}
+
 export interface Notices {
   /**
    * Whether a failure for `reason` may be told now; where not, it is counted as left out. Asked once before

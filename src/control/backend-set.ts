@@ -1,9 +1,9 @@
 /** The backends of all clusters, by name of the cluster, through changes of the configuration. */
 import { isDeepStrictEqual } from "node:util";
+import type { EndpointEvent } from "../contract/notices.ts";
 import type { Cluster } from "../contract/snapshot.ts";
 import { Backends, type PreparedBackends } from "./backends.ts";
 import type { ClusterConfiguration } from "./configuration.ts";
-import type { EndpointEvent } from "./embedding.ts";
 import type { Log } from "./log.ts";
 
 interface Member {

@@ -3,9 +3,9 @@
  * (`health.ts`), and every change is told, so that the workers can be given a new snapshot.
  */
 import { errnoName } from "../contract/errno.ts";
+import type { EndpointEvent } from "../contract/notices.ts";
 import type { Endpoint } from "../contract/snapshot.ts";
 import type { ClusterConfiguration } from "./configuration.ts";
-import type { EndpointEvent } from "./embedding.ts";
 import { type HealthChange, HealthChecks } from "./health.ts";
 import type { Log } from "./log.ts";
 import { type NameLookup, systemLookup } from "./name-lookup.ts";

@@ -2,7 +2,8 @@
  * A proxy inside somebody else's program. What is the process's (limits, signals, compile cache, standard
  * output) is left alone there, the worker may live in this process, and what happens is told to code.
  */
-import type { FailureNotice } from "../contract/notices.ts";
+import type { EndpointEvent, FailureNotice } from "../contract/notices.ts";
+import type { ReloadResult } from "./reload.ts";
 import type { StartWorker } from "./worker-process.ts";
 
 export interface Embedding {
@@ -15,16 +16,6 @@ export interface Embedding {
 export interface Observer {
   failure(notice: FailureNotice): void;
   endpoint(event: EndpointEvent): void;
-}
-
-/** A verdict about a backend has changed. */
-export interface EndpointEvent {
-  readonly cluster: string;
-  /** As configured: `localhost:3001`. */
-  readonly name: string;
-  /** `127.0.0.1:3001` */
-  readonly address: string;
-  readonly up: boolean;
-  /** Why it is down; "" when it is up. */
-  readonly reason: string;
+  /** A new configuration is in force. */
+  reloaded(result: ReloadResult): void;
 }

@@ -15,14 +15,16 @@ export interface LoadQuestion {
   readonly folder: string;
   readonly given: Arguments;
   readonly environment: Environment;
+  readonly variables?: Environment;
 }
 
 type Loaded = LoadedConfiguration | { errors: readonly ConfigError[] };
 
 /** As `loadConfiguration`; `files` are those that it has read before. */
 export async function loadAnew(question: LoadQuestion, files: readonly string[]): Promise<Loaded> {
-  const { folder, given, environment } = question;
-  if (!files.some((file) => MODULE.test(file))) return await loadConfiguration(folder, given, environment);
+  const { folder, given, environment, variables } = question;
+  if (!files.some((file) => MODULE.test(file)))
+    return await loadConfiguration(folder, given, environment, variables);
   const extension = import.meta.url.endsWith(".ts") ? ".ts" : ".js";
   const thread = new Worker(new URL(`./load-thread${extension}`, import.meta.url), {
     workerData: question,

@@ -1,6 +1,6 @@
 /** A configuration from everywhere: its file, variables and flags. */
 import type { ConfigError } from "../config/config-error.ts";
-import { loadConfig } from "../config/load-config.ts";
+import { type LoadedConfig, loadConfig } from "../config/load-config.ts";
 import type { Arguments } from "./arguments.ts";
 import { configFile, type Environment } from "./options.ts";
 import { type ReadConfiguration, readConfiguration } from "./read-configuration.ts";
@@ -10,17 +10,30 @@ export interface LoadedConfiguration extends ReadConfiguration {
   readonly files: readonly string[];
 }
 
-/** Reads the named file, or that of `folder` if it has one, then variables and flags. */
+/**
+ * Reads the named file, or that of `folder` if it has one, then variables and flags. Files may name what is in
+ * `environment`; options are looked for in `variables`.
+ */
 export async function loadConfiguration(
   folder: string,
   given: Arguments,
   environment: Environment,
+  variables: Environment = environment,
 ): Promise<LoadedConfiguration | { errors: readonly ConfigError[] }> {
-  const loaded = await loadConfig(folder, configFile(given, environment), environment);
+  const loaded = await loadConfig(folder, configFile(given, variables), environment);
+  return readLoaded(loaded, given, variables);
+}
+
+/** The configuration that `loaded` is, with flags and variables over it. */
+export function readLoaded(
+  loaded: LoadedConfig | undefined,
+  given: Arguments,
+  variables: Environment,
+): LoadedConfiguration | { errors: readonly ConfigError[] } {
   const early = loaded?.errors ?? [];
   // What depends on a broken file would be told in vain.
   if (loaded?.isWhole === false) return { errors: [...given.errors, ...early] };
-  const result = readConfiguration(given, environment, loaded?.root);
+  const result = readConfiguration(given, variables, loaded?.root);
   if (!("errors" in result) && early.length === 0) return { ...result, files: loaded?.files ?? [] };
   const told = new Set(early.map(({ source }) => source));
   const later = "errors" in result ? result.errors.filter(({ source }) => !told.has(source)) : [];

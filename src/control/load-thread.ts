@@ -3,5 +3,5 @@ import { parentPort, workerData } from "node:worker_threads";
 import type { LoadQuestion } from "./load-anew.ts";
 import { loadConfiguration } from "./load-configuration.ts";
 
-const { folder, given, environment } = workerData as LoadQuestion;
-parentPort?.postMessage(await loadConfiguration(folder, given, environment));
+const { folder, given, environment, variables } = workerData as LoadQuestion;
+parentPort?.postMessage(await loadConfiguration(folder, given, environment, variables));

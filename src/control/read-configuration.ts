@@ -17,6 +17,9 @@ export const PROXY_FLAGS: KnownFlags = {
   short: { c: "config", h: "help", v: "version" },
 };
 
+/** Nothing was said on a command line. */
+export const NO_ARGUMENTS: Arguments = { values: new Map(), switches: new Set(), words: [], errors: [] };
+
 /** A configuration that is right, with the text that it came from. */
 export interface ReadConfiguration {
   readonly configuration: Configuration;

@@ -146,6 +146,7 @@ export class Service implements Answering {
     this.#manager.reloading();
     const result = await this.#reloader.reload(why);
     this.#tellReady();
+    if (result.done) this.#options.embedding?.observer.reloaded(result);
     return result;
   }
 

@@ -61,7 +61,7 @@ export class ModuleLoader {
 
 function ownUrl(): string {
   const extension = import.meta.url.endsWith(".ts") ? ".ts" : ".js";
-  return new URL(`../config/define-config${extension}`, import.meta.url).href;
+  return new URL(`../index${extension}`, import.meta.url).href;
 }
 
 function isPackaged(url: string): boolean {

@@ -77,3 +77,15 @@ function writeAddress(words: Int32Array, at: number, address: number): void {
   words[at] = address | 0;
   words[at + 1] = Math.floor(address / TWO_POW_32) | 0;
 }
+
+/** Another descriptor of the same, close-on-exec. Throws where the system has none left. */
+export function duplicateDescriptor(fd: number): number {
+  const calls = loadSyscalls();
+  const [near, far] = openPassage();
+  const sent = passDescriptor(near, fd, 0);
+  const copy = takeDescriptor(far);
+  calls.close(near);
+  calls.close(far);
+  if (copy === undefined) throw new Error(`no copy of a descriptor: errno ${-sent}`);
+  return copy.fd;
+}

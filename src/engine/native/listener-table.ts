@@ -47,7 +47,9 @@ export class ListenerTable {
         else this.add(this.list.length, source);
       }
     } catch (error) {
-      for (const { fd, owned } of this.list) if (owned) loadSyscalls().close(fd);
+      // What was given is not taken over: another engine may be tried with it.
+      for (const [number, { fd }] of this.list.entries())
+        if (fd >= 0 && !("fd" in sources[number]!)) loadSyscalls().close(fd);
       throw error;
     }
   }
