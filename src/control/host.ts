@@ -32,13 +32,15 @@ const SHUT_RD = 0;
 /** The host, or the reason why there is none, in words. */
 export async function loadHost(): Promise<Host | string> {
   try {
-    const [sockets, processes, memory, passing, { loadSyscalls }] = await Promise.all([
+    const [sockets, processes, memory, passing, { loadSyscalls, requireMainThread }] = await Promise.all([
       import("../engine/native/sockets.ts"),
       import("../engine/native/process.ts"),
       import("../engine/native/shared-memory.ts"),
       import("../engine/native/descriptor-passing.ts"),
       import("../engine/native/syscalls.ts"),
     ]);
+    // Elsewhere Node keeps account of the descriptors that a thread has opened, and these are not among them.
+    requireMainThread();
     const host: Host = {
       openListener: sockets.openListener,
       isListening: sockets.isListening,

@@ -4,6 +4,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { text } from "node:stream/consumers";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { Worker } from "node:worker_threads";
@@ -53,8 +54,8 @@ console.log(JSON.stringify({ text, engine: proxy.stats().engine, before, during,
     env: { ...process.env, TMPDIR: folder, XDG_RUNTIME_DIR: folder, HP_PROXY_ENGINE: "nonsense" },
   });
   assert.deepEqual([status, stderr], [0, ""]);
-  const { text, engine: used, before, during, after } = JSON.parse(stdout);
-  assert.deepEqual([text, used], ["x", engine]);
+  const { text: body, engine: used, before, during, after } = JSON.parse(stdout);
+  assert.deepEqual([body, used], ["x", engine]);
   assert.deepEqual(during, before);
   assert.deepEqual(after, before);
   assert.deepEqual(readdirSync(folder), [], "no socket, no cache");
@@ -71,7 +72,8 @@ const text = await (await fetch("http://" + address + "/thread")).text();
 parentPort.postMessage([text, proxy.stats().engine]);
 await proxy.close();
 `;
-  const thread = new Worker(new URL(`data:text/javascript,${encodeURIComponent(script)}`));
+  const thread = new Worker(new URL(`data:text/javascript,${encodeURIComponent(script)}`), { stderr: true });
+  const printed = text(thread.stderr);
   const said = new Promise((resolve, reject) => {
     thread.once("message", resolve);
     thread.once("error", reject);
@@ -79,4 +81,5 @@ await proxy.close();
   const ended = new Promise((resolve) => thread.once("exit", resolve));
   assert.deepEqual(await said, ["/thread", "net"]);
   assert.equal(await ended, 0);
+  assert.equal(await printed, "");
 });
