@@ -49,7 +49,17 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   control: ["base", "contract", "route", "config", "engine", "node:", "pino", "pino-pretty"],
   echo: ["base", "contract", "http1", "engine", "node:"],
   loadgen: ["base", "contract", "http1", "engine", "node:", "d3-scale", "d3-shape"],
-  library: ["base", "contract", "config", "engine", "worker", "control", "package-version.ts", "node:"],
+  library: [
+    "base",
+    "contract",
+    "config",
+    "engine",
+    "hooks",
+    "worker",
+    "control",
+    "package-version.ts",
+    "node:",
+  ],
   "package-version.ts": ["node:"],
   "index.ts": ["contract", "config", "control", "library"],
   cli: [

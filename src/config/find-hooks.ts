@@ -76,15 +76,17 @@ export class HookFinder {
 
   #inline(node: Located, where: Path, inline: InlineSource): Located {
     const hooks = plainOf(node) as Readonly<Record<string, unknown>>;
-    const source = "file" in inline ? { file: inline.file, path: where } : { given: inline.given.length };
-    if ("given" in inline) inline.given.push(hooks as Hooks);
+    const source =
+      "file" in inline
+        ? { file: inline.file, path: where }
+        : { given: numberOf(hooks as Hooks, inline.given) };
     const { link, problems } = describeHooks(hooks, source);
     for (const { key, ...problem } of problems) {
       const part = key === "" ? node : (at(node, [key]) ?? node);
       const path = pathText(key === "" ? where : [...where, key]);
       this.errors.push({ source: placeText(part.keyPlace ?? part.place), path, ...problem });
     }
-    const digest = "file" in inline ? this.#digest(inline.file) : "";
+    const digest = "file" in source ? this.#digest(source.file) : "";
     return { ...node, content: { value: { link, digest } satisfies FoundHooks } };
   }
 
@@ -151,6 +153,18 @@ export class HookFinder {
     }
     return hash.digest("base64url").slice(0, 16);
   }
+}
+
+/** Its number in `given`, to which it is added unless the same functions are there. */
+function numberOf(hooks: Hooks, given: Hooks[]): number {
+  const entries = Object.entries(hooks);
+  const known = given.findIndex((each) => {
+    const others: Readonly<Record<string, unknown>> = { ...each };
+    return (
+      Object.keys(each).length === entries.length && entries.every(([key, value]) => others[key] === value)
+    );
+  });
+  return known < 0 ? given.push(hooks) - 1 : known;
 }
 
 function replaced(root: Located, where: Path, node: Located): Located {

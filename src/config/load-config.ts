@@ -3,6 +3,7 @@ import { globSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import path from "node:path";
 import { nearest } from "../base/suggestion.ts";
+import type { Hooks } from "../hooks/hooks.ts";
 import { ModuleLoader } from "../hooks/import-module.ts";
 import type { ConfigError } from "./config-error.ts";
 import { HookFinder } from "./find-hooks.ts";
@@ -83,13 +84,22 @@ async function loadBy(
   return await loader.load(path.join(folder, first), { source: first });
 }
 
-/** `value` as a program gives it, with what it includes (relative to `folder`). Its places have no source. */
+/**
+ * `value` as a program gives it, with what it includes (relative to `folder`). Its places have no source. Objects of
+ * hooks are added to `given`, and are refused where there is none.
+ */
 export async function loadValue(
   value: unknown,
   folder: string,
   environment: Environment,
+  given: Hooks[] | undefined,
 ): Promise<LoadedConfig> {
-  return await new Loader(folder, environment).value(value);
+  const modules = new ModuleLoader();
+  try {
+    return await new Loader(folder, environment, modules).value(value, given);
+  } finally {
+    modules.release();
+  }
 }
 
 const NO_KEYS = "is not a group of keys";
@@ -122,24 +132,23 @@ class Loader {
     const root = await this.#file(file, asker, []);
     const [first = file] = this.#read;
     const place = filePlace(this.#shown(first));
+    return this.#loaded(root ?? { place, content: new Map() }, place);
+  }
+
+  async value(value: unknown, given: Hooks[] | undefined): Promise<LoadedConfig> {
+    const place = filePlace("");
+    const written = locate(value, () => place);
+    if (!isMap(written.content)) this.#refuse({ source: "", path: "" }, NO_KEYS, WRITE_KEYS);
+    const own = await this.#hooks.find(written, this.#folder, given === undefined ? undefined : { given });
+    // Files beside it are found as those beside a file of the folder are.
+    const root = await this.#withIncluded(own, path.join(this.#folder, CONFIG_NAME), []);
+    return this.#loaded(root, place);
+  }
+
+  #loaded(root: Located, place: Place): LoadedConfig {
     const imported = [...this.#read, ...this.#hooks.files].flatMap((each) => this.#modules.filesOf(each));
     const files = [...new Set([...this.#read, ...imported])].map((each) => this.#shown(each));
     this.#errors.push(...this.#hooks.errors);
-    return {
-      root: { ...(root ?? { content: new Map() }), place },
-      files,
-      errors: this.#errors,
-      isWhole: this.#isWhole,
-    };
-  }
-
-  async value(value: unknown): Promise<LoadedConfig> {
-    const place = filePlace("");
-    const own = locate(value, () => place);
-    if (!isMap(own.content)) this.#refuse({ source: "", path: "" }, NO_KEYS, WRITE_KEYS);
-    // Files beside it are found as those beside a file of the folder are.
-    const root = await this.#withIncluded(own, path.join(this.#folder, CONFIG_NAME), []);
-    const files = [...this.#read].map((each) => this.#shown(each));
     return { root: { ...root, place }, files, errors: this.#errors, isWhole: this.#isWhole };
   }
 

@@ -65,6 +65,12 @@ export class HookRuntime implements HookSurroundings {
     this.#clusterNames = clusters.map(({ name }) => name);
   }
 
+  /** Nothing is loaded any more. */
+  stop(): void {
+    this.#loader?.release();
+    this.#loader = null;
+  }
+
   async #load({ version, chains }: Hooking): Promise<readonly Chain[]> {
     const exports = new Map<string, Promise<unknown>>();
     const made: Chain[] = [];

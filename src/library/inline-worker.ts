@@ -13,21 +13,26 @@ import {
   type WorkerProcessEvents,
 } from "../control/worker-process.ts";
 import { duplicateDescriptor } from "../engine/native/descriptor-passing.ts";
+import type { Hooks } from "../hooks/hooks.ts";
 import { type Surroundings, Worker } from "../worker/worker.ts";
 
-export const startInlineWorker: StartWorker = (descriptors, _environment, events) =>
-  new InlineWorker(descriptors, events);
+/** `hooks`: what `CodeLink.source.given` numbers; it may grow. */
+export function inlineWorkers(hooks: readonly Hooks[]): StartWorker {
+  return (descriptors, _environment, events) => new InlineWorker(descriptors, hooks, events);
+}
 
 class InlineWorker implements WorkerLink {
   readonly pid = process.pid;
   readonly #events: WorkerProcessEvents;
   readonly #descriptors: readonly number[];
+  readonly #hooks: readonly Hooks[];
   #worker: Promise<Worker> | undefined;
   /** Ours to close, as long as no engine has it. */
   #passageFd = -1;
   #hasExited = false;
 
-  constructor(descriptors: readonly number[], events: WorkerProcessEvents) {
+  constructor(descriptors: readonly number[], hooks: readonly Hooks[], events: WorkerProcessEvents) {
+    this.#hooks = hooks;
     this.#events = events;
     this.#descriptors = descriptors.map(duplicateDescriptor);
   }
@@ -48,6 +53,7 @@ class InlineWorker implements WorkerLink {
       return;
     }
     const surroundings: Surroundings = {
+      hooks: this.#hooks,
       send: (answer) => queueMicrotask(() => this.#hasExited || this.#events.message(answer)),
       exit: (status) => setImmediate(() => this.#exit(status, null)),
     };

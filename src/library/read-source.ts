@@ -7,25 +7,31 @@ import type { Configuration } from "../control/configuration.ts";
 import { loadAnew } from "../control/load-anew.ts";
 import { type LoadedConfiguration, loadConfiguration, readLoaded } from "../control/load-configuration.ts";
 import { NO_ARGUMENTS } from "../control/read-configuration.ts";
+import type { Hooks } from "../hooks/hooks.ts";
 
 export type ReadSource = LoadedConfiguration | { readonly errors: readonly ConfigError[] };
 
 /**
  * Reads `source`; a function is called, and what it throws is thrown. Variables are there for files to name, and
- * are no options. `files`: those read from it before, whose modules must be run anew.
+ * are no options. `given`: where hooks are added that are values; undefined: they cannot be used. `files`: those
+ * read from it before, whose modules must be run anew.
  */
-export async function readSource(source: ConfigSource, files: readonly string[] = []): Promise<ReadSource> {
+export async function readSource(
+  source: ConfigSource,
+  given: Hooks[] | undefined,
+  files: readonly string[] = [],
+): Promise<ReadSource> {
   const folder = process.cwd();
   if (typeof source !== "string" && !(source instanceof URL)) {
     const value = typeof source === "function" ? await source() : source;
-    return readLoaded(await loadValue(value, folder, process.env), NO_ARGUMENTS, {});
+    return readLoaded(await loadValue(value, folder, process.env, given), NO_ARGUMENTS, {});
   }
   const file = typeof source === "string" ? source : fileURLToPath(source);
-  const given = { ...NO_ARGUMENTS, values: new Map([["config", [file]]]) };
-  const question = { folder, given, environment: { ...process.env }, variables: {} };
+  const named = { ...NO_ARGUMENTS, values: new Map([["config", [file]]]) };
+  const question = { folder, given: named, environment: { ...process.env }, variables: {} };
   const read =
     files.length === 0
-      ? await loadConfiguration(folder, given, process.env, {})
+      ? await loadConfiguration(folder, named, process.env, {})
       : await loadAnew(question, files);
   return "errors" in read ? { errors: read.errors.map(withoutFlag) } : read;
 }

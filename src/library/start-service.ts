@@ -2,11 +2,12 @@
 import type { ConfigSource } from "../config/define-config.ts";
 import type { Configuration } from "../control/configuration.ts";
 import { Service } from "../control/service.ts";
+import type { Hooks } from "../hooks/hooks.ts";
 import { packageVersion } from "../package-version.ts";
 import { openEmbeddedLog } from "./embedded-log.ts";
 import { configurationError, startError } from "./errors.ts";
 import type { EventChannel } from "./event-channel.ts";
-import { startInlineWorker } from "./inline-worker.ts";
+import { inlineWorkers } from "./inline-worker.ts";
 import type { ProxyEvents, ProxyOptions, ReloadReport } from "./proxy.ts";
 import { ProxyError } from "./proxy-error.ts";
 import { readSource, withWorkers } from "./read-source.ts";
@@ -20,7 +21,9 @@ export async function startService(
 ): Promise<Service> {
   const { workers = "inline", log = false } = options;
   const count = workersOf(workers);
-  const loaded = withWorkers(await readSource(source), count);
+  // Other processes cannot be given functions.
+  const given: Hooks[] | undefined = workers === "inline" ? [] : undefined;
+  const loaded = withWorkers(await readSource(source, given), count);
   if ("errors" in loaded) throw configurationError(loaded.errors);
   const { format } = loaded.configuration.log;
   try {
@@ -30,9 +33,9 @@ export async function startService(
         version: packageVersion(),
         // Neither a service manager nor options of the command are meant for whoever embeds us.
         environment: {},
-        load: async (files) => withWorkers(await readSource(sourceNow(), files), count),
+        load: async (files) => withWorkers(await readSource(sourceNow(), given, files), count),
         embedding: {
-          startInline: workers === "inline" ? startInlineWorker : undefined,
+          startInline: given && inlineWorkers(given),
           observer: {
             failure: (notice) => events.tell("failure", notice),
             endpoint: (event) => events.tell("endpoint", event),

@@ -211,6 +211,7 @@ export class Worker {
     this.#ended = true;
     for (const tick of this.#ticks) clearInterval(tick);
     this.#listeners.stop();
+    this.#hooks.stop();
     if (how === "drained") this.#surroundings.send({ type: "drained" });
     await this.#engine.stop();
     this.#surroundings.exit(0);

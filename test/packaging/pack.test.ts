@@ -72,7 +72,7 @@ test("package: holds commands, compiled code with types and maps, and documents"
     "dist/cli/hp-echo.js",
     "dist/cli/hp-echo.js.map",
     "dist/contract/port.d.ts",
-    "dist/config/define-config.d.ts",
+    "dist/index.d.ts",
     "docs/configuration.md",
     "docs/dependencies.md",
     "schema/hp-proxy.schema.json",
@@ -121,8 +121,24 @@ for (const command of COMMANDS) {
   });
 }
 
+const PROGRAM = `
+import { createProxy, ConfigurationError, type EmbeddedProxy } from "hp-proxy";
+const proxy: EmbeddedProxy = createProxy({ listen: 0, backends: "a:1" }, { workers: 2, log: "warn" });
+proxy.on("endpoint", ({ address, up }) => address + up);
+proxy.on("failure", ({ reason }) => reason.length);
+// @ts-expect-error: there is no such event
+proxy.on("failed", () => {});
+const open: readonly string[] = await proxy.listen();
+await proxy.reload(() => ({ backends: open })).catch((error: unknown) => {
+  if (error instanceof ConfigurationError) for (const { path, remedy } of error.errors) path + remedy;
+});
+await proxy.close({ drainTimeout: "1s" });
+`;
+
 test("package: a configuration in TypeScript has types and runs", () => {
   const file = path.join(prefix, "hp-proxy.config.ts");
+  const program = path.join(prefix, "program.mts");
+  writeFileSync(program, PROGRAM);
   const text = `import { type Config, defineConfig } from "hp-proxy";
 const good: Config = { listen: "127.0.0.1:0", backends: ["localhost:3001"] };
 // @ts-expect-error: a time has a unit
@@ -132,7 +148,7 @@ export default defineConfig(good);
   writeFileSync(file, text);
   const compiler = path.join(ROOT, "node_modules/typescript/bin/tsc");
   const options = ["--noEmit", "--strict", "--module", "nodenext", "--types", "", "--ignoreConfig"];
-  const checked = spawnSync(process.execPath, [compiler, ...options, file], {
+  const checked = spawnSync(process.execPath, [compiler, ...options, file, program], {
     cwd: prefix,
     encoding: "utf8",
   });
@@ -147,14 +163,24 @@ export default defineConfig(good);
 
 test("package: hp-proxy can be imported, and its schema is there", () => {
   const script = `
-    import { defineConfig } from "hp-proxy";
+    import { createServer } from "node:http";
+    import { createProxy, defineConfig } from "hp-proxy";
     import schema from "hp-proxy/schema" with { type: "json" };
-    console.log(defineConfig({ backends: "a:1" }).backends, schema.title);`;
+    console.log(defineConfig({ backends: "a:1" }).backends, schema.title);
+    const origin = createServer((_, response) => response.end("proxied")).listen(0, "127.0.0.1");
+    await new Promise((resolve) => origin.once("listening", resolve));
+    const backends = ["127.0.0.1:" + origin.address().port];
+    const proxy = createProxy({ listen: "127.0.0.1:0", backends });
+    const [address] = await proxy.listen();
+    console.log(await (await fetch("http://" + address)).text());
+    await proxy.close();
+    origin.closeAllConnections();
+    origin.close();`;
   const { stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "--eval", script], {
     cwd: prefix,
     encoding: "utf8",
   });
-  assert.equal(stdout, "a:1 Configuration of hp-proxy\n", stderr);
+  assert.equal(stdout, "a:1 Configuration of hp-proxy\nproxied\n", stderr);
 });
 
 for (const engine of ["uring", "epoll", "net"]) {
