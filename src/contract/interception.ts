@@ -10,7 +10,9 @@
  *
  * All of it is called on the engine's thread. What a chain calls from outside of a batch (a promise that was
  * settled) takes effect with the next batch, which the session asks for (`Interception.wake`). Nothing here
- * throws; what is asked of an exchange that has ended (`isLive`) does nothing.
+ * throws; what is asked of an exchange that has ended (`isLive`) does nothing. While an exchange is held, `error`
+ * or `log` may come all the same (its time is over, its client has left, the proxy ends): that moment takes the
+ * place of the one that was held, and what is said of it afterwards would be taken for the new one's.
  */
 import type { FailureNotice } from "./notices.ts";
 
@@ -79,6 +81,7 @@ export interface Intercepted {
   readonly status: number;
   /** Endpoint of the attempt: "" before `upstream`. */
   readonly endpoint: string;
+  /** Which answers, as chosen by the route or by `routeTo`. */
   readonly cluster: string;
   /** From 1 with the first `upstream`. */
   readonly attempts: number;
@@ -155,7 +158,10 @@ export interface BodyStage {
   feed(memory: Uint8Array, start: number, end: number): boolean;
   /** The body is complete. */
   end(): void;
-  /** The exchange is over: nothing more is taken or given. */
+  /**
+   * Nothing more is taken or given: the exchange is over, or has become another's before the stage had said all.
+   * Behind `BodySink.fail` as well; not behind `BodySink.end`.
+   */
   abort(): void;
   /** `BodySink.write` had said "enough": there is room again. */
   drained(): void;
@@ -174,7 +180,10 @@ export interface BodySink {
   fail(reason: HookFailureReason): void;
   /** `feed` had said "enough": go on. */
   more(): void;
-  /** Of an answer: called when `write` may go on, and when the client has gone. */
+  /**
+   * Of an answer: called when `write` may go on; and when nothing more is taken before `end`: the client has gone,
+   * or gets no body.
+   */
   onDrained: (() => void) | null;
   onAborted: (() => void) | null;
 }

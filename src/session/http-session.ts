@@ -232,7 +232,9 @@ class HttpSession implements Session {
     }
     this.#exchanges.interceptions.endBatch();
     plane.settle();
-    return plane.waitMs();
+    // Asked for while a batch was open: the next one must come.
+    const isOrdered = this.#drainPending || this.#cutPending.size > 0;
+    return isOrdered ? 0 : plane.waitMs();
   }
 }
 
