@@ -94,7 +94,10 @@ export class BodyPipe implements BodyStage {
 
   feed(memory: Uint8Array, start: number, end: number): boolean {
     if (this.#isOver) return true;
-    return this.#put(0, memory.slice(start, end));
+    // `slice` of a Buffer, which the memory of some engines is, would be a view.
+    const bytes = new Uint8Array(end - start);
+    bytes.set(memory.subarray(start, end));
+    return this.#put(0, bytes);
   }
 
   end(): void {

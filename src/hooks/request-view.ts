@@ -129,7 +129,7 @@ export class RequestView implements HookRequest {
   }
 
   async bytes(options?: { readonly maxBytes?: number }): Promise<Uint8Array> {
-    return (await this.#read(options?.maxBytes)).slice();
+    return Uint8Array.from(await this.#read(options?.maxBytes));
   }
 
   #read(bytesMax = BODY_BYTES_MAX): Promise<Uint8Array> {

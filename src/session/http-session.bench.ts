@@ -5,6 +5,7 @@
 import { BufferPool, HEADROOM_BYTES } from "../base/buffer-pool.ts";
 import { asciiBytes, writeBytes } from "../base/bytes.ts";
 import { BLOCK_BYTES } from "../contract/counters.ts";
+import type { Chain } from "../contract/interception.ts";
 import { DEFAULT_LIMITS, DEFAULT_POLICY, DEFAULT_TIMEOUTS, type Snapshot } from "../contract/snapshot.ts";
 import { NullPort } from "../engine/null-port.ts";
 import { createHttpSession } from "./http-session.ts";
@@ -73,16 +74,18 @@ class CountingPort extends NullPort {
 
 /**
  * A session with 64 clients. The function returned plays at least that many exchanges, in rounds of one for
- * each client, and returns the bytes sent so far.
+ * each client, and returns the bytes sent so far. `chain`: the hooks of every request.
  */
-export function prepareExchanges(): (exchanges: number) => number {
+export function prepareExchanges(chain?: Chain): (exchanges: number) => number {
   const port = new CountingPort();
   const session = createHttpSession(
     port,
-    SNAPSHOT,
+    chain === undefined ? SNAPSHOT : { ...SNAPSHOT, hooking: { version: 1, chains: [[]] }, chain: 0 },
     new Float64Array(BLOCK_BYTES / 8),
     { admits: () => true, failure: () => {}, endpoint: () => {}, drained: () => {} },
     0,
+    undefined,
+    chain === undefined ? undefined : { chains: [chain], wake: () => {} },
   );
   let nowMs = 1000;
   session.begin(nowMs);
@@ -112,8 +115,8 @@ export function prepareExchanges(): (exchanges: number) => number {
 }
 
 /** Runs `exchanges` GETs, rounded up to a multiple of 64, behind a warm-up. */
-export function run(exchanges: number): { nsPerExchange: number; checksum: number } {
-  const play = prepareExchanges();
+export function run(exchanges: number, chain?: Chain): { nsPerExchange: number; checksum: number } {
+  const play = prepareExchanges(chain);
   const count = Math.ceil(exchanges / CONNECTIONS) * CONNECTIONS;
   play(Math.min(count, WARM_UP_EXCHANGES));
   const began = performance.now();
