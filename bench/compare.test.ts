@@ -85,9 +85,10 @@ test("process tree: this process is in it, with its memory and time", { skip: no
 });
 
 test("wrk: its line is read, and a run without one is an error", () => {
-  assert.deepEqual(parseWrkResult("Running\nRESULT 1000 2500000 900 2000 4000 7000 9000 3\n"), {
+  assert.deepEqual(parseWrkResult("Running\nRESULT 1000 2500000 950 900 2000 4000 7000 9000 3\n"), {
     requests: 1000,
     seconds: 2.5,
+    meanUs: 950,
     p50Us: 900,
     p90Us: 2000,
     p99Us: 4000,
@@ -118,11 +119,12 @@ test("hp-bench: answers that are no success count as errors", () => {
     errorCount: 1,
     cpuMs: { user: 5, system: 6 },
     unsent: 0,
-    latencyUs: { p50: 3, p90: 4, p99: 5, p99_9: 6, max: 7 },
+    latencyUs: { mean: 3.5, p50: 3, p90: 4, p99: 5, p99_9: 6, max: 7 },
   });
   assert.deepEqual(parseHpBenchResult(json), {
     requests: 10,
     seconds: 0.5,
+    meanUs: 3.5,
     p50Us: 3,
     p90Us: 4,
     p99Us: 5,
@@ -211,6 +213,7 @@ function roundOf(round: number, cpuUs: number): Round {
     cpuUs,
     generatorUs: 1,
     generatorRunUs: undefined,
+    meanUs: 1,
     p50Us: 1,
     p90Us: 1,
     p99Us: 1,

@@ -8,7 +8,7 @@
 import { writeFileSync } from "node:fs";
 import { PROXIES } from "./contenders.ts";
 import { GENERATORS } from "./load.ts";
-import { describeMachine, writeMachine } from "./machine.ts";
+import { describeMachine, withoutPlaces, writeMachine } from "./machine.ts";
 import { COMPARE_HELP, type CompareOptions, chooseByName, parseCompareOptions } from "./options.ts";
 import { stopAll } from "./programs.ts";
 import { type ScenarioResult, writeScenario } from "./report.ts";
@@ -21,7 +21,7 @@ function write(text: string): void {
 }
 
 function rawText(raw: object): string {
-  return `${JSON.stringify(raw, undefined, 1)}\n`;
+  return `${withoutPlaces(JSON.stringify(raw, undefined, 1))}\n`;
 }
 
 /** Names of contenders that no table has. */

@@ -17,6 +17,7 @@ import { parseArgs } from "node:util";
 import type { Contender } from "./contenders/contender.ts";
 import { PROXIES } from "./contenders.ts";
 import type { IdleFigures } from "./idle-clients.ts";
+import { type IdleRound, writeIdle } from "./idle-report.ts";
 import { GENERATORS, type LoadResult } from "./load.ts";
 import { describeMachine, writeMachine } from "./machine.ts";
 import { isRunning, launch, type Missing, type Plan, type Running } from "./measure.ts";
@@ -25,7 +26,6 @@ import { descriptorLimit, treeCpuTime, treeMemory } from "./process-tree.ts";
 import { type Program, start, stopAll, temporaryDirectory } from "./programs.ts";
 import { SCENARIOS } from "./scenarios.ts";
 import { BACKEND } from "./servers.ts";
-import { spread, writeNumber, writeSpread, writeTable } from "./statistics.ts";
 
 const CONNECTIONS = 20_000;
 const CLIENTS = path.join(import.meta.dirname, "idle-clients.ts");
@@ -43,25 +43,6 @@ const OPEN_TIMEOUT_MS = 60_000;
 const SCENARIO = SCENARIOS[0]!;
 /** They open a backend connection for every client connection, so that descriptors run out. */
 const RELAYS = ["hp-tcp", "hp-tcp-epoll", "hp-tcp-net", "relay"];
-
-/** One proxy in one round. Loads are CPU µs and requests per second, alone and beside idle connections. */
-interface IdleRound {
-  readonly name: string;
-  readonly title: string;
-  readonly version: string;
-  readonly round: number;
-  readonly connections: number;
-  readonly pssKibBefore: number;
-  readonly pssKib: number;
-  readonly bytesPerConnection: number;
-  readonly cpuUsBefore: number;
-  readonly cpuUs: number;
-  readonly perSecondBefore: number;
-  readonly perSecond: number;
-  readonly p99Us: number;
-  readonly lost: number;
-  readonly errors: number;
-}
 
 interface IdlePlan extends Plan {
   readonly connections: number;
@@ -157,40 +138,6 @@ async function reported(program: Program): Promise<IdleFigures> {
   }
 }
 
-function writeReport(rounds: readonly IdleRound[], missing: readonly Missing[]): string {
-  const names = [...new Set(rounds.map(({ name }) => name))];
-  const header = [
-    "",
-    "connections",
-    "bytes/connection",
-    "PSS MiB",
-    "CPU µs/request alone",
-    "beside them",
-    "ratio",
-  ];
-  const rows = names.map((name) => {
-    const own = rounds.filter((round) => round.name === name);
-    const of = (pick: (round: IdleRound) => number) => spread(own.map(pick));
-    return [
-      own[0]!.title,
-      writeNumber(of((round) => round.connections).median),
-      writeSpread(of((round) => round.bytesPerConnection)),
-      writeNumber(of((round) => round.pssKib / 1024).median),
-      writeSpread(of((round) => round.cpuUsBefore)),
-      writeSpread(of((round) => round.cpuUs)),
-      writeSpread(of((round) => round.cpuUs / round.cpuUsBefore)),
-    ];
-  });
-  const remarks = [
-    ...rounds.flatMap(({ name, round, lost, errors }) => [
-      ...(lost > 0 ? [`- ${name}, round ${round + 1}: ${lost} idle connections failed or were closed`] : []),
-      ...(errors > 0 ? [`- ${name}, round ${round + 1}: ${errors} errors in the load`] : []),
-    ]),
-    ...missing.map(({ name, reason }) => `- ${name} is left out: ${reason}`),
-  ];
-  return [writeTable(header, rows), ...(remarks.length > 0 ? ["", ...remarks] : [])].join("\n");
-}
-
 function parseOptions(argv: readonly string[]): IdlePlan {
   const { values } = parseArgs({
     args: [...argv],
@@ -241,9 +188,9 @@ async function main(argv: readonly string[]): Promise<void> {
       else rounds.push(result);
     }
   }
-  process.stdout.write(`${writeReport(rounds, [...missing.values()])}\n`);
-  if (plan.jsonPath !== "")
-    writeFileSync(plan.jsonPath, `${JSON.stringify({ machine, plan, rounds }, undefined, 1)}\n`);
+  process.stdout.write(`${writeIdle(rounds, [...missing.values()])}\n`);
+  const raw = { machine, plan, rounds, missing: [...missing.values()] };
+  if (plan.jsonPath !== "") writeFileSync(plan.jsonPath, `${JSON.stringify(raw, undefined, 1)}\n`);
 }
 
 if (import.meta.main) {

@@ -3,7 +3,7 @@
  *
  *     bench/run.sh --install
  *
- * npm packages by npm, Caddy as Debian's package, unpacked and not installed. nginx, HAProxy, wrk, Go and gcc
+ * With `--npm` packages of npm only. npm packages by npm, Caddy as Debian's package, unpacked and not installed. nginx, HAProxy, wrk, Go and gcc
  * belong to the system: what is missing is named with the command that brings it.
  */
 import { spawnSync } from "node:child_process";
@@ -58,6 +58,7 @@ async function main(): Promise<void> {
   mkdirSync(cache, { recursive: true });
   say(`cache folder: ${cache}`);
   installNpm(cache);
+  if (process.argv.includes("--npm")) return;
   if (versionLine(["caddy", "version"]) === undefined) installCaddy(cache);
   const missing = SYSTEM.filter(([command]) => versionLine(command) === undefined).map(([, name]) => name);
   if (missing.length > 0) say(`for the rest: apt-get install ${missing.join(" ")}`);

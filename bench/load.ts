@@ -10,6 +10,7 @@ import type { Scenario } from "./scenarios.ts";
 export interface LoadResult {
   readonly requests: number;
   readonly seconds: number;
+  readonly meanUs: number;
   readonly p50Us: number;
   readonly p90Us: number;
   readonly p99Us: number;
@@ -101,8 +102,8 @@ export function wrkScript({ method, fields, bodyBytes, pipeline }: Scenario): st
     "done = function(summary, latency)",
     "  local e = summary.errors",
     "  local at = function(percent) return latency:percentile(percent) end",
-    '  io.write(string.format("RESULT %d %d %d %d %d %d %d %d\\n", summary.requests, summary.duration,',
-    "    at(50), at(90), at(99), at(99.9), latency.max,",
+    '  io.write(string.format("RESULT %d %d %d %d %d %d %d %d %d\\n", summary.requests, summary.duration,',
+    "    latency.mean, at(50), at(90), at(99), at(99.9), latency.max,",
     "    e.connect + e.read + e.write + e.status + e.timeout))",
     "end",
   );
@@ -111,18 +112,19 @@ export function wrkScript({ method, fields, bodyBytes, pipeline }: Scenario): st
 
 /** Reads the line that `wrkScript` writes. Throws when it is not there. */
 export function parseWrkResult(text: string): LoadResult {
-  const match = /^RESULT((?: \d+){8})$/m.exec(text);
+  const match = /^RESULT((?: \d+){9})$/m.exec(text);
   if (match === null) throw new Error(`wrk wrote no result: ${text.trim().slice(-200)}`);
   const figures = match[1]!.trim().split(" ").map(Number);
   return {
     requests: figures[0]!,
     seconds: figures[1]! / 1e6,
-    p50Us: figures[2]!,
-    p90Us: figures[3]!,
-    p99Us: figures[4]!,
-    p999Us: figures[5]!,
-    maxUs: figures[6]!,
-    errors: figures[7]!,
+    meanUs: figures[2]!,
+    p50Us: figures[3]!,
+    p90Us: figures[4]!,
+    p99Us: figures[5]!,
+    p999Us: figures[6]!,
+    maxUs: figures[7]!,
+    errors: figures[8]!,
   };
 }
 
@@ -164,11 +166,12 @@ export function parseHpBenchResult(text: string): LoadResult {
     readonly errorCount: number;
     readonly cpuMs: { readonly user: number; readonly system: number };
     readonly unsent: number;
-    readonly latencyUs: Readonly<Record<"p50" | "p90" | "p99" | "p99_9" | "max", number>>;
+    readonly latencyUs: Readonly<Record<"mean" | "p50" | "p90" | "p99" | "p99_9" | "max", number>>;
   };
   return {
     requests: result.responses,
     seconds: result.elapsedMs / 1000,
+    meanUs: result.latencyUs.mean,
     p50Us: result.latencyUs.p50,
     p90Us: result.latencyUs.p90,
     p99Us: result.latencyUs.p99,

@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import { cacheDirectory } from "./cache.ts";
 
 const ROOT = path.dirname(import.meta.dirname);
 
@@ -39,6 +40,17 @@ export function writeMachine(machine: Machine): string {
     `${machine.cpu}, ${machine.cores} cores (${kind}), ${machine.memoryGib} GiB, Linux ${machine.kernel}, ` +
     `Node ${machine.node}, commit ${machine.commit || "unknown"}, ${machine.startedAt}`
   );
+}
+
+/** `text` with names instead of this machine's folders, so that it says the same everywhere. */
+export function withoutPlaces(text: string): string {
+  const places: readonly (readonly [place: string, name: string])[] = [
+    [process.execPath, "node"],
+    [cacheDirectory(), "CACHE"],
+    [ROOT, "CHECKOUT"],
+    [os.tmpdir(), "TEMPORARY"],
+  ];
+  return places.reduce((all, [place, name]) => all.replaceAll(place, name), text);
 }
 
 function commit(): string {

@@ -21,6 +21,7 @@ const SMALL_ANSWER = "200 with 13 bytes";
 const NO_RESULT: LoadResult = {
   requests: 0,
   seconds: 0,
+  meanUs: 0,
   p50Us: 0,
   p90Us: 0,
   p99Us: 0,
@@ -77,6 +78,7 @@ export interface Round {
   readonly generatorUs: number;
   /** The same without its start, where the generator tells it; undefined where it does not. */
   readonly generatorRunUs: number | undefined;
+  readonly meanUs: number;
   readonly p50Us: number;
   readonly p90Us: number;
   readonly p99Us: number;
@@ -225,6 +227,7 @@ async function measureRound(
     cpuUs: perRequest(userMs + systemMs),
     generatorUs: perRequest(loadMs),
     generatorRunUs: result.cpuMs === undefined ? undefined : perRequest(result.cpuMs),
+    meanUs: result.meanUs,
     p50Us: result.p50Us,
     p90Us: result.p90Us,
     p99Us: result.p99Us,

@@ -88,7 +88,7 @@ export const SCENARIOS: readonly Scenario[] = [
   {
     ...SMALL_GET,
     name: "web-socket",
-    title: "WebSocket echo of 64 bytes; a request is a message there and back",
+    title: "WebSocket echo: 64 bytes there and back",
     path: "/ws",
     load: "web-socket",
     backend: "echo",
@@ -96,7 +96,7 @@ export const SCENARIOS: readonly Scenario[] = [
   {
     ...SMALL_GET,
     name: "events",
-    title: "server-sent events; latency is time to the first one",
+    title: "server-sent events, latency of the first one",
     path: "/events?interval=100&count=3",
     load: "first-byte",
     backend: "echo",

@@ -9,7 +9,13 @@
  * connection asks for a stream, waits for its end, and asks again; latency is from request to first event.
  */
 import { connect, type Socket } from "node:net";
-import { FINE_SUB_BITS, histogramCells, histogramQuantile, histogramRecord } from "../src/base/histogram.ts";
+import {
+  FINE_SUB_BITS,
+  histogramCells,
+  histogramMean,
+  histogramQuantile,
+  histogramRecord,
+} from "../src/base/histogram.ts";
 import type { LoadResult } from "./load.ts";
 
 const MESSAGE_BYTES = 64;
@@ -50,8 +56,9 @@ class Tally {
   result(seconds: number): LoadResult {
     const at = (fraction: number) => histogramQuantile(this.#cells, 0, fraction, FINE_SUB_BITS);
     const { requests, errors, maxUs } = this;
+    const meanUs = histogramMean(this.#cells, 0, FINE_SUB_BITS);
     const percentiles = { p50Us: at(0.5), p90Us: at(0.9), p99Us: at(0.99), p999Us: at(0.999) };
-    return { requests, seconds, ...percentiles, maxUs, errors };
+    return { requests, seconds, meanUs, ...percentiles, maxUs, errors };
   }
 }
 

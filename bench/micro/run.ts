@@ -3,9 +3,9 @@
  *
  *     npm run bench:micro -- [--only TEXT] [--rounds N] [--ms N] [--instructions] [--json]
  *
- * Instructions are counted by perf(1) around two runs of a program of its own, one with many operations and one
- * with three times as many: the difference is free of start and warm-up. A virtual machine often has no such
- * counter.
+ * Instructions are counted by perf(1) around two runs of a program of its own, one with many operations and
+ * one with three times as many: the difference is free of start and warm-up. A virtual machine often has no
+ * such counter.
  */
 import { spawnSync } from "node:child_process";
 import { globSync } from "node:fs";

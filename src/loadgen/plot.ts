@@ -9,6 +9,7 @@ import { type ScaleContinuousNumeric, scaleLinear, scaleLog } from "d3-scale";
 import { area, curveStepAfter, curveStepBefore, line } from "d3-shape";
 import { writeCount, writeDuration, writeMicroseconds } from "./quantities.ts";
 import type { CellList, LatencyFigures, Result, SecondFigures } from "./result.ts";
+import { escapeXml, FAINT_INK, FONT, GRID, INK, n, text } from "./svg.ts";
 
 type Scale = ScaleContinuousNumeric<number, number>;
 type Point = readonly [x: number, y: number];
@@ -24,9 +25,6 @@ const WIDTH = 960;
 const HEIGHT = 660;
 const LATENCY: Frame = { left: 84, right: 908, top: 126, bottom: 430 };
 const THROUGHPUT: Frame = { left: 84, right: 908, top: 516, bottom: 616 };
-const INK = "#1f2328";
-const FAINT_INK = "#59636e";
-const GRID = "#e4e7eb";
 const BLUE = "#1d5fd1";
 const ORANGE = "#b45309";
 const RED = "#c62828";
@@ -77,7 +75,7 @@ export function drawPlot(result: Result): string {
   const isClean = result.errorCount === 0 && result.responses === result.successful;
   return `<?xml version="1.0" encoding="UTF-8"?>
 <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" width="${WIDTH}" height="${HEIGHT}" role="img"
- font-family="system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif" font-size="12" fill="${INK}">
+ font-family="${FONT}" font-size="12" fill="${INK}">
 <title>${escapeXml(`hp-bench: ${title}`)}</title>
 <desc>${escapeXml(`${load}. ${outcome}.`)}</desc>
 <rect width="${WIDTH}" height="${HEIGHT}" fill="#ffffff"/>
@@ -274,26 +272,6 @@ function withoutStub(seconds: readonly SecondFigures[]): readonly SecondFigures[
 // ── Pieces
 // ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-interface TextStyle {
-  readonly size?: number;
-  readonly weight?: number;
-  readonly fill?: string;
-  readonly anchor?: "middle" | "end";
-  /** A white edge, so that the text can be read across lines. */
-  readonly halo?: boolean;
-}
-
-function text(x: number, y: number, content: string, style: TextStyle): string {
-  const attributes = [
-    ...(style.size === undefined ? [] : [`font-size="${style.size}"`]),
-    ...(style.weight === undefined ? [] : [`font-weight="${style.weight}"`]),
-    ...(style.fill === undefined ? [] : [`fill="${style.fill}"`]),
-    ...(style.anchor === undefined ? [] : [`text-anchor="${style.anchor}"`]),
-    ...(style.halo === true ? ['stroke="#ffffff" stroke-width="4" paint-order="stroke"'] : []),
-  ];
-  return `<text x="${n(x)}" y="${n(y)}"${attributes.map((each) => ` ${each}`).join("")}>${escapeXml(content)}</text>`;
-}
-
 function heading(
   frame: Frame,
   title: string,
@@ -325,14 +303,6 @@ function axis(frame: Frame): string {
   return `<path d="M${frame.left},${frame.bottom}H${frame.right}" stroke="${FAINT_INK}"/>`;
 }
 
-function n(value: number): string {
-  return String(Number(value.toFixed(1)));
-}
-
 function shorten(content: string): string {
   return content.length > TITLE_LENGTH_MAX ? `${content.slice(0, TITLE_LENGTH_MAX - 1)}…` : content;
-}
-
-function escapeXml(content: string): string {
-  return content.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;").replace(/"/g, "&quot;");
 }

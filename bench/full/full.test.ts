@@ -1,0 +1,115 @@
+/** Pictures, tables and the model, from figures that are known. */
+import assert from "node:assert/strict";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { test } from "node:test";
+import { ROOT } from "../contenders/contender.ts";
+import { describeMachine, withoutPlaces } from "../machine.ts";
+import type { Round, Series } from "../measure.ts";
+import type { ScenarioResult } from "../report.ts";
+import { SCENARIOS } from "../scenarios.ts";
+import { weighArtefacts, weighPrograms } from "./artefacts.ts";
+import { drawBars, drawLatencies } from "./plots.ts";
+import { type Run, writeRun } from "./report.ts";
+import { modelCores } from "./study.ts";
+
+function round(cpuUs: number, changes: Partial<Round> = {}): Round {
+  return {
+    ...{ round: 0, requests: 1, seconds: 1, perSecond: 1e6 / cpuUs, userUs: 1, systemUs: 1, cpuUs },
+    ...{ generatorUs: 1, generatorRunUs: undefined, meanUs: 2, p50Us: 1, p90Us: 10, p99Us: 100, p999Us: 1e3 },
+    ...{ maxUs: 1e4, memory: { rssKib: 2048, pssKib: 1024 }, busyShare: 1, foreignShare: 0 },
+    ...{ otherCoreShare: 0.5, errors: 0, samples: 1, invalid: "" },
+    ...changes,
+  };
+}
+
+function series(name: string, ...rounds: readonly Round[]): Series {
+  return { name, title: `<${name}>`, version: "1", rounds };
+}
+
+function result(name: string, ...all: readonly Series[]): ScenarioResult {
+  const scenario = SCENARIOS.find((one) => one.name === name)!;
+  return { scenario, generator: "", backend: "", series: all, missing: [] };
+}
+
+const RESULTS = [
+  result("get-64", series("hp-uring", round(10), round(30), round(20)), series("hp-uring-2", round(22))),
+  result("pipeline", series("nginx", round(5, { p50Us: 0, p90Us: 0, p99Us: 0, p999Us: 0, maxUs: 0 }))),
+  result("connect", series("relay", round(1, { invalid: "3 errors" }))),
+];
+const CPU = { title: "CPU", pick: ({ cpuUs }: Round) => cpuUs };
+
+/** Every element is closed, and nothing that a reader could run is in it. */
+function assertWellFormed(svg: string): void {
+  const open: string[] = [];
+  for (const [, closes, name, content] of svg.matchAll(/<(\/?)([a-z]+)([^>]*)>/g)) {
+    if (closes === "/") assert.equal(open.pop(), name);
+    else if (!content!.endsWith("/")) open.push(name!);
+  }
+  assert.deepEqual(open, []);
+  assert.doesNotMatch(svg, /NaN|Infinity|undefined|<script/);
+}
+
+test("bars: one for each contender that has a round, titles escaped, the median written", () => {
+  const svg = drawBars(CPU, RESULTS, "note");
+  assertWellFormed(svg);
+  assert.match(svg, /&lt;hp-uring&gt;/);
+  assert.match(svg, />20\.0</);
+  assert.doesNotMatch(svg, /relay/, "no round of it counts");
+});
+
+test("latencies: none where the generator told none", () => {
+  const svg = drawLatencies(RESULTS, "note");
+  assertWellFormed(svg);
+  assert.match(svg, /p99\.9/);
+  assert.doesNotMatch(svg, /&lt;nginx/);
+});
+
+test("pictures of nothing say so", () => {
+  assertWellFormed(drawBars(CPU, [], "note"));
+  assert.match(drawLatencies([], "note"), /nothing was measured/);
+});
+
+test("model: two cores are as measured, and each doubling costs the same again", () => {
+  const { perCore, perDoubling, at } = modelCores(RESULTS)!;
+  assert.equal(perCore, 50_000);
+  assert.ok(Math.abs(perDoubling - 1.1) < 1e-9);
+  assert.ok(Math.abs(at.get(2)! - 100_000 / 1.1) < 1e-6);
+  assert.ok(Math.abs(at.get(8)! - 400_000 / 1.1 ** 3) < 1e-6);
+  assert.equal(modelCores(RESULTS.slice(1)), undefined);
+});
+
+test("artefacts: this checkout has a size, and a program that is gone has none", () => {
+  const { sourceLines, dataPlaneLines, runtimeBytes } = weighArtefacts({});
+  assert.ok(sourceLines > dataPlaneLines && dataPlaneLines > 1000);
+  assert.ok(runtimeBytes > 1e6);
+  assert.deepEqual(Object.keys(weighPrograms({ shell: "sh", gone: "/nonexistent/x" })), ["shell"]);
+});
+
+test("what is written names no folder of this machine", () => {
+  const text = withoutPlaces(`${process.execPath} ${path.join(ROOT, "bin", "hp-proxy")} ${os.tmpdir()}/x`);
+  assert.equal(text, "node CHECKOUT/bin/hp-proxy TEMPORARY/x");
+});
+
+test("a run leaves raw data, tables and pictures, and can be drawn anew from its raw data", () => {
+  const directory = mkdtempSync(path.join(os.tmpdir(), "hp-proxy-bench-test-"));
+  try {
+    const run: Run = {
+      ...{ preset: "--quick", machine: describeMachine(), rounds: 3, seconds: 1, tookSeconds: 60 },
+      ...{ results: RESULTS, idle: { rounds: [], missing: [] }, artefacts: weighArtefacts({}), setups: {} },
+    };
+    writeRun(directory, run);
+    const files = ["README.md", "cpu.svg", "latency.svg", "memory.svg", "results.json", "throughput.svg"];
+    assert.deepEqual(readdirSync(directory).sort(), files);
+    const texts = files.map((file) => readFileSync(path.join(directory, file), "utf8"));
+    assert.match(texts[0]!, /connect: a new client connection[\s\S]*does not count: 3 errors/);
+    writeRun(directory, JSON.parse(texts[4]!) as Run);
+    assert.deepEqual(
+      files.map((file) => readFileSync(path.join(directory, file), "utf8")),
+      texts,
+    );
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+});

@@ -1,0 +1,110 @@
+/**
+ * Two questions that tables by scenario do not answer: what reading HTTP costs against passing on bytes, and
+ * what to expect of more cores.
+ */
+import type { Round } from "../measure.ts";
+import type { ScenarioResult } from "../report.ts";
+import { spread, writeNumber, writeSpread, writeTable } from "../statistics.ts";
+import type { Artefacts } from "./artefacts.ts";
+
+const MODEL_CORES = [2, 8, 64];
+const MIB = 1 << 20;
+
+/** Rows: what passes bytes or reads them, with connections kept or made for every request. */
+const ROWS: readonly (readonly [what: string, contender: string, scenario: string])[] = [
+  ["full HTTP, pooled connections", "hp-uring", "get-64"],
+  ["full HTTP, a client connection per request", "hp-uring", "connect"],
+  ["raw TCP, connections kept", "hp-tcp", "get-64"],
+  ["raw TCP, a connection per request, on both sides", "hp-tcp", "connect"],
+  ["raw TCP in C, connections kept", "relay", "get-64"],
+  ["raw TCP in C, a connection per request, on both sides", "relay", "connect"],
+];
+
+export function writeStudy(results: readonly ScenarioResult[], artefacts: Artefacts): string {
+  const rows = ROWS.map(([what, contender, scenario]) => {
+    const of = (pick: (round: Round) => number) =>
+      spread(validRounds(results, contender, scenario).map(pick));
+    return [
+      what,
+      writeSpread(of(({ perSecond }) => perSecond)),
+      writeNumber(of(({ meanUs }) => meanUs).median),
+      writeSpread(of(({ cpuUs }) => cpuUs)),
+    ];
+  });
+  const { sourceLines, dataPlaneLines, scriptBytes, runtimeBytes, programBytes } = artefacts;
+  const sizes = Object.entries(programBytes).map(([name, bytes]) => [name, mebibytes(bytes)]);
+  return [
+    "### What reading HTTP costs",
+    "",
+    'Small GET, 64 clients. There is no row "raw TCP, pooled": who does not read HTTP does not know where a response',
+    "ends, so it cannot give a backend connection to another client; each client connection has its own.",
+    "",
+    writeTable(["", "requests/s", "mean latency µs", "CPU µs/request"], rows),
+    "",
+    `hp-proxy: ${sourceLines} lines of source (${dataPlaneLines} of them the data plane), neither blank nor comment; ` +
+      `${scriptBytes === 0 ? "not built here" : `${mebibytes(scriptBytes)} MiB of JavaScript`} on a Node.js of ` +
+      `${mebibytes(runtimeBytes)} MiB.`,
+    "",
+    "Programs of the others, without the libraries they share with the system:",
+    "",
+    writeTable(["program", "MiB"], sizes),
+  ].join("\n");
+}
+
+/**
+ * Requests per second on more cores, from one worker and from two. Undefined where either was not measured.
+ *
+ * The cost of a request with two workers over that with one is what sharing costs per doubling; further
+ * doublings are taken to cost the same. Load generator, backends and network are taken to keep up.
+ */
+export function modelCores(
+  results: readonly ScenarioResult[],
+):
+  | { readonly perCore: number; readonly perDoubling: number; readonly at: ReadonlyMap<number, number> }
+  | undefined {
+  const one = spread(validRounds(results, "hp-uring", "get-64").map(({ cpuUs }) => cpuUs)).median;
+  const two = spread(validRounds(results, "hp-uring-2", "get-64").map(({ cpuUs }) => cpuUs)).median;
+  if (!Number.isFinite(one) || !Number.isFinite(two)) return undefined;
+  const perCore = 1e6 / one;
+  const perDoubling = Math.max(1, two / one);
+  const at = new Map(
+    MODEL_CORES.map((cores) => [cores, (perCore * cores) / perDoubling ** Math.log2(cores)] as const),
+  );
+  return { perCore, perDoubling, at };
+}
+
+export function writeModel(results: readonly ScenarioResult[]): string {
+  const model = modelCores(results);
+  if (model === undefined) return "";
+  const figures = [...model.at].map(([cores, rate]) => [
+    String(cores),
+    String(Math.round(rate / 1000) * 1000),
+  ]);
+  return [
+    "### What to expect of more cores: a model",
+    "",
+    `By the CPU of its requests, one worker serves ${Math.round(model.perCore)} small GETs a second of a core that`,
+    `does nothing else; a second worker makes each cost × ${model.perDoubling.toFixed(2)}. Taken for every doubling:`,
+    "",
+    writeTable(["cores, each with one worker", "requests/s"], figures),
+    "",
+    "Assumed and not measured: that every further doubling costs the same, that cores are as fast together as",
+    "alone, and that network, backends and clients keep up. On two cores the second worker shares its core with load",
+    "generator and backend.",
+  ].join("\n");
+}
+
+function validRounds(
+  results: readonly ScenarioResult[],
+  contender: string,
+  scenario: string,
+): readonly Round[] {
+  const series = results
+    .filter((result) => result.scenario.name === scenario)
+    .flatMap((result) => result.series.filter(({ name }) => name === contender));
+  return series.flatMap(({ rounds }) => rounds.filter(({ invalid }) => invalid === ""));
+}
+
+function mebibytes(bytes: number): string {
+  return writeNumber(bytes / MIB);
+}

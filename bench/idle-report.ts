@@ -1,0 +1,57 @@
+/** The figures of bench/idle.ts as a table. */
+import type { Missing } from "./measure.ts";
+import { spread, writeNumber, writeSpread, writeTable } from "./statistics.ts";
+
+/** One proxy in one round. Loads are CPU µs and requests per second, alone and beside idle connections. */
+export interface IdleRound {
+  readonly name: string;
+  readonly title: string;
+  readonly version: string;
+  readonly round: number;
+  readonly connections: number;
+  readonly pssKibBefore: number;
+  readonly pssKib: number;
+  readonly bytesPerConnection: number;
+  readonly cpuUsBefore: number;
+  readonly cpuUs: number;
+  readonly perSecondBefore: number;
+  readonly perSecond: number;
+  readonly p99Us: number;
+  readonly lost: number;
+  readonly errors: number;
+}
+
+/** Medians by proxy, and below them what failed or was left out. */
+export function writeIdle(rounds: readonly IdleRound[], missing: readonly Missing[]): string {
+  const names = [...new Set(rounds.map(({ name }) => name))];
+  const header = [
+    "",
+    "connections",
+    "bytes/connection",
+    "PSS MiB",
+    "CPU µs/request alone",
+    "beside them",
+    "ratio",
+  ];
+  const rows = names.map((name) => {
+    const own = rounds.filter((round) => round.name === name);
+    const of = (pick: (round: IdleRound) => number) => spread(own.map(pick));
+    return [
+      own[0]!.title,
+      writeNumber(of((round) => round.connections).median),
+      writeSpread(of((round) => round.bytesPerConnection)),
+      writeNumber(of((round) => round.pssKib / 1024).median),
+      writeSpread(of((round) => round.cpuUsBefore)),
+      writeSpread(of((round) => round.cpuUs)),
+      writeSpread(of((round) => round.cpuUs / round.cpuUsBefore)),
+    ];
+  });
+  const remarks = [
+    ...rounds.flatMap(({ name, round, lost, errors }) => [
+      ...(lost > 0 ? [`- ${name}, round ${round + 1}: ${lost} idle connections failed or were closed`] : []),
+      ...(errors > 0 ? [`- ${name}, round ${round + 1}: ${errors} errors in the load`] : []),
+    ]),
+    ...missing.map(({ name, reason }) => `- ${name} is left out: ${reason}`),
+  ];
+  return [writeTable(header, rows), ...(remarks.length > 0 ? ["", ...remarks] : [])].join("\n");
+}
