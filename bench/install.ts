@@ -3,8 +3,9 @@
  *
  *     bench/run.sh --install
  *
- * With `--npm` packages of npm only. npm packages by npm, Caddy as Debian's package, unpacked and not installed. nginx, HAProxy, wrk, Go and gcc
- * belong to the system: what is missing is named with the command that brings it.
+ * With `--npm` packages of npm only. npm packages by npm, Caddy as Debian's package, unpacked and not
+ * installed. nginx, HAProxy, wrk, Go and gcc belong to the system: what is missing is named with the command
+ * that brings it.
  */
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, rmSync } from "node:fs";
