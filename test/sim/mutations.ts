@@ -81,7 +81,7 @@ const MUTATIONS: readonly Mutation[] = [
   mutation(
     "a connection with surplus is used again",
     ORIGIN,
-    "if (clean && exchange.originKeepAlive",
+    "if (isClean && exchange.originKeepAlive",
     "if (exchange.originKeepAlive",
   ),
   mutation(
@@ -105,8 +105,8 @@ const MUTATIONS: readonly Mutation[] = [
   mutation(
     "a cut response ends as a whole one does",
     CLIENT,
-    "    this.#close(leg, true);\n  }\n\n  /** The connection becomes",
-    "    this.#close(leg, false);\n  }\n\n  /** The connection becomes",
+    "    this.#close(leg, true);\n  }\n\n  detach",
+    "    this.#close(leg, false);\n  }\n\n  detach",
   ),
   mutation(
     "a truncated body counts as complete",
