@@ -246,6 +246,8 @@ function checkListeners(
   }
   // What is wrong with the routes is told of them.
   if (isRouted && good.routes === undefined) return;
+  // Hooks may send requests to any cluster.
+  if (good.hooks !== undefined || good.routes?.some((route) => route.hooks !== undefined) === true) return;
   if (used.has(-1) || (listen === undefined && at(root, ["listen"]) !== undefined)) return;
   for (const [index, { name, path }] of clusters.entries()) {
     if (!used.has(index) && names.indexOf(name) === index)
