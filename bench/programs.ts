@@ -17,6 +17,8 @@ export interface StartOptions {
   /** The core that it and its descendants may use; undefined: any. */
   readonly core: number | undefined;
   readonly env?: Readonly<Record<string, string>>;
+  /** Its working directory; this process's where it is not said. */
+  readonly cwd?: string;
 }
 
 /** A program that runs until it is stopped. */
@@ -42,6 +44,7 @@ export function start(argv: readonly string[], options: StartOptions, ipc = fals
   const child = spawn(command!, args, {
     detached: true,
     env: { ...process.env, ...options.env },
+    cwd: options.cwd,
     stdio: ["ignore", "pipe", "pipe", ...(ipc ? (["ipc"] as const) : [])],
   });
   let text = "";
