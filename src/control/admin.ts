@@ -6,6 +6,7 @@ import { closeSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type Answering, answer } from "./answering.ts";
+import { closeServer } from "./close-server.ts";
 import type { Configuration } from "./configuration.ts";
 import { loadHost } from "./host.ts";
 import { bindAddress, ListenFailed, listenText } from "./listeners.ts";
@@ -23,6 +24,7 @@ export interface AdminListener {
   isAt(wanted: Configuration["admin"]): boolean;
   /** For a process that takes over; null where it has no descriptor of ours. */
   readonly heritage: InheritedAdmin | null;
+  /** As `closeServer`. */
   close(): Promise<void>;
 }
 
@@ -67,10 +69,7 @@ export async function openAdmin(
     address: listenText({ host: address, port }),
     heritage: fd < 0 ? null : { host: wanted.host, port: wanted.port, fd },
     isAt: (next) => next?.host === wanted.host && next.port === wanted.port,
-    async close() {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
+    close: () => closeServer(server),
   };
 }
 

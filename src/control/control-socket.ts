@@ -11,6 +11,7 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { type Answering, answer } from "./answering.ts";
+import { closeServer } from "./close-server.ts";
 import type { ReloadResult } from "./reload.ts";
 import type { StatsReport } from "./stats-report.ts";
 import type { UpgradeResult } from "./upgrade.ts";
@@ -23,8 +24,6 @@ export class ControlUnavailable extends Error {
 const ANSWER_TIMEOUT_MS = 2_000;
 /** Names are resolved, sockets opened and processes started meanwhile. */
 const CHANGE_TIMEOUT_MS = 120_000;
-/** For answers that are under way when the socket closes. */
-const CLOSE_MS_MAX = 1_000;
 const USER_ONLY = 0o700;
 
 /** The folder of the default sockets. */
@@ -81,9 +80,7 @@ export async function openControlSocket(
       if (made !== where) await rename(made, where);
     },
     async close() {
-      const late = setTimeout(() => server.closeAllConnections(), CLOSE_MS_MAX);
-      await new Promise((resolve) => server.close(resolve));
-      clearTimeout(late);
+      await closeServer(server);
       const found = inode === 0 ? undefined : await lstat(where).catch(() => undefined);
       if (found?.ino === inode) await rm(where, { force: true });
     },

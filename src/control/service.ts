@@ -67,6 +67,8 @@ export class Service implements Answering {
   #hasSuccessor = false;
   #control: ControlSocket | undefined;
   #admin: AdminListener | undefined;
+  /** Of the admin listener that a successor has now. */
+  #closing: Promise<void> | undefined;
   #lines: NodeJS.Timeout | undefined;
   #unwatch: (() => void) | undefined;
   #isEnding = false;
@@ -175,6 +177,7 @@ export class Service implements Answering {
     await this.supervisor.stop();
     await this.#control?.close();
     await this.#admin?.close();
+    await this.#closing;
     this.#control = undefined;
     this.#admin = undefined;
   }
@@ -210,12 +213,13 @@ export class Service implements Answering {
     return "its workers have opened their sockets themselves, for want of the foreign function package; restart it";
   }
 
-  async #succeeded(pid: number, adopted: ReadonlySet<number>): Promise<void> {
+  #succeeded(pid: number, adopted: ReadonlySet<number>): void {
     this.#hasSuccessor = true;
     this.supervisor.release(adopted);
     this.#unwatch?.();
     this.#manager.replaced(pid);
-    await this.#admin?.close();
+    // Whoever was let in here is answered here, while all that come now reach the successor.
+    this.#closing = this.#admin?.close();
     this.#admin = undefined;
   }
 

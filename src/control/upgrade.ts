@@ -35,7 +35,7 @@ export interface Upgradable {
   /** Our descriptors, or a sentence that says why there is nothing to hand over. */
   heritage(): Heritage | string;
   /** The process `pid` has taken over, with these of our listening descriptors; it waits to be let. */
-  succeeded(pid: number, adopted: ReadonlySet<number>): Promise<void>;
+  succeeded(pid: number, adopted: ReadonlySet<number>): void;
   /** The successor is where we were: what is left is ours to finish. */
   retired(): void;
 }
@@ -102,7 +102,7 @@ export class Upgrader {
     this.#isDone = true;
     const { pid } = successor;
     this.#log.info({ successor: pid }, `${why}: process ${pid} takes over`);
-    await this.#proxy.succeeded(pid, answer.adopted);
+    this.#proxy.succeeded(pid, answer.adopted);
     await successor.leave();
     this.#proxy.retired();
     return { done: true, oldPid: process.pid, newPid: pid, errors: [] };

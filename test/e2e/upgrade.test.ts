@@ -1,7 +1,7 @@
 /** `hp-proxy upgrade` and SIGUSR2, with the real command: who serves when, and what is handed over. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import path from "node:path";
 import { type TestContext, test } from "node:test";
@@ -100,6 +100,36 @@ test("workers, listeners and engine change with an upgrade", { timeout }, async 
   await proxy.process.log(() => ended() === 2);
   await assert.rejects(askOnce(first), { code: "ECONNREFUSED" });
   assert.ok((await newcomers.stop()) > 0);
+});
+
+test("what is installed now is what runs", { timeout }, async (t) => {
+  const origin = await startOrigin(t, (request, response) => response.end(request.headers.via));
+  const folder = temporaryFolder(t);
+  const control = path.join(folder, "control.sock");
+  const launcher = path.join(import.meta.dirname, "..", "..", "bin", "launch.js");
+  for (const version of ["v1", "v2"]) {
+    mkdirSync(path.join(folder, version));
+    const text = `process.env.HP_PROXY_VIA_NAME = "${version}"; require(${JSON.stringify(launcher)})("hp-proxy");`;
+    writeFileSync(path.join(folder, version, "hp-proxy"), text);
+  }
+  const current = path.join(folder, "current");
+  symlinkSync("v1", current);
+  const flags = ["--listen", "127.0.0.1:0", "--backends", origin.address, "--control", control];
+  const proxy = new Program(t, [
+    process.execPath,
+    path.join(current, "hp-proxy"),
+    ...flags,
+    "--workers",
+    "1",
+  ]);
+  const [, address] = await proxy.printed(/listening on (\S+),/);
+  assert.equal(await (await fetch(`http://${address}`)).text(), "1.1 v1");
+  rmSync(current);
+  symlinkSync("v2", current);
+  rmSync(path.join(folder, "v1"), { recursive: true });
+  assert.deepEqual((await askUpgrade(control)).errors, []);
+  await proxy.printed(/INFO: ended/);
+  assert.equal(await (await fetch(`http://${address}`)).text(), "1.1 v2");
 });
 
 test("a new process that cannot begin leaves the old one as it was", { timeout }, async (t) => {

@@ -14,7 +14,7 @@ import { startEcho } from "../harness/servers.ts";
 import { SteadyClients } from "../harness/steady-clients.ts";
 
 const UPGRADES = Number(process.env.UPGRADES ?? 3);
-const timeout = 120_000 + UPGRADES * 5_000;
+const timeout = 120_000 + UPGRADES * 15_000;
 const CLIENTS = 24;
 const WEB_SOCKETS = 8;
 /** Of the log: what would say that something went wrong. */
