@@ -52,7 +52,7 @@ interface Preset {
 /** Whose figures decide: those take part in every scenario. */
 const MAIN = ["hp-uring", "hp-epoll", "nginx", "haproxy", "relay"];
 const EVERYBODY = PROXIES.filter(({ usual }) => usual).map(({ name }) => name);
-const WITH_EVERYBODY = ["get-64", "body-100k", "connect", "web-socket"];
+const WITH_EVERYBODY = ["get-64", "body-100k", "connect"];
 const ALL_PROXY_SCENARIOS = SCENARIOS.filter(({ kind }) => kind === "proxy").map(({ name }) => name);
 
 const FULL: Preset = {
