@@ -4,7 +4,7 @@ import { BodyPipe, type PipeStage } from "./body-pipe.ts";
 import { gone } from "./header-fields.ts";
 import { HookError } from "./hook-error.ts";
 import type { HookContext, HookUpstream } from "./hooks.ts";
-import type { HookSurroundings } from "./link.ts";
+import type { HookSurroundings, HookTimer } from "./link.ts";
 import { RequestView } from "./request-view.ts";
 import { ResponseView } from "./response-view.ts";
 
@@ -19,7 +19,7 @@ export class ExchangeView implements HookContext {
   turn = 0;
   isHeld = false;
   /** Of the promise that is waited for. */
-  timer: NodeJS.Timeout | undefined = undefined;
+  timer: HookTimer | undefined = undefined;
   #requestPipe: BodyPipe | null = null;
   #responsePipe: BodyPipe | null = null;
   #state: Record<string, unknown> | null = null;
@@ -96,7 +96,7 @@ export class ExchangeView implements HookContext {
     this.#hasEnded = true;
     this.turn++;
     this.moment = 0;
-    clearTimeout(this.timer);
+    this.timer?.cancel();
     this.#abort?.abort(gone(this.exchange));
   }
 }

@@ -5,9 +5,10 @@ import { BLOCK_BYTES, Counter } from "../contract/counters.ts";
 import type { HookNotice } from "../contract/notices.ts";
 import { HookChain } from "./hook-chain.ts";
 import type { HookRecord, Hooks } from "./hooks.ts";
-import type { HookSurroundings } from "./link.ts";
+import { type HookSurroundings, REAL_CLOCK } from "./link.ts";
 
 class World implements HookSurroundings {
+  readonly clock = REAL_CLOCK;
   readonly clusterNames = ["app", "canary"];
   readonly cells = new Float64Array(BLOCK_BYTES / 8);
   readonly told: HookNotice[] = [];

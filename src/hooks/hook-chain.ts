@@ -15,7 +15,7 @@ import { errorText } from "./error-text.ts";
 import { ExchangeView } from "./exchange-view.ts";
 import { HookError } from "./hook-error.ts";
 import type { HookFailure, HookOutcome, HookResult, Hooks } from "./hooks.ts";
-import type { HookSurroundings, Link } from "./link.ts";
+import type { HookClock, HookSurroundings, Link } from "./link.ts";
 import { recordOf } from "./record.ts";
 
 /** The functions of `Hooks`, and when each is called. */
@@ -37,8 +37,6 @@ export function momentsOf(hooks: Hooks): number {
   );
 }
 
-/** Bound once: the global is a getter. */
-const clock = performance;
 const REQUEST = Moment.request;
 const UPSTREAM = Moment.upstream;
 const RESPONSE = Moment.response;
@@ -50,6 +48,7 @@ type Outcome = HookOutcome | Promise<HookOutcome>;
 export class HookChain implements Chain {
   readonly moments: number;
   readonly #surroundings: HookSurroundings;
+  readonly #clock: HookClock;
   readonly #requestLinks: readonly Link[];
   readonly #upstreamLinks: readonly Link[];
   readonly #responseLinks: readonly Link[];
@@ -58,6 +57,7 @@ export class HookChain implements Chain {
 
   constructor(links: readonly Link[], surroundings: HookSurroundings) {
     this.#surroundings = surroundings;
+    this.#clock = surroundings.clock;
     this.moments = links.reduce((bits, { hooks }) => bits | momentsOf(hooks), 0);
     const inOrder = (name: HookName) => links.filter(({ hooks }) => hooks[name] !== undefined);
     this.#requestLinks = inOrder("onRequest");
@@ -89,7 +89,7 @@ export class HookChain implements Chain {
     const record = recordOf(view);
     for (let i = 0; i < this.#logLinks.length; i++) {
       const link = this.#logLinks[i]!;
-      const beganMs = clock.now();
+      const beganMs = this.#clock.nowMs();
       this.#surroundings.cells[Counter.hookCalls]!++;
       try {
         const outcome = link.hooks.onLog!(record, view);
@@ -97,7 +97,7 @@ export class HookChain implements Chain {
       } catch (error) {
         this.#tellThrown(view, link, LOG, error);
       }
-      this.#tellBudget(view, link, LOG, clock.now() - beganMs);
+      this.#tellBudget(view, link, LOG, this.#clock.nowMs() - beganMs);
     }
     view.moment = 0;
   }
@@ -148,7 +148,7 @@ export class HookChain implements Chain {
 
   #ask(view: ExchangeView, link: Link): Outcome {
     const { moment } = view;
-    const beganMs = clock.now();
+    const beganMs = this.#clock.nowMs();
     this.#surroundings.cells[Counter.hookCalls]!++;
     let outcome: Outcome;
     try {
@@ -156,7 +156,7 @@ export class HookChain implements Chain {
     } catch (error) {
       this.#failed(view, link, "threw", error);
     }
-    const tookMs = clock.now() - beganMs;
+    const tookMs = this.#clock.nowMs() - beganMs;
     if (tookMs > link.budgetMs) this.#tellBudget(view, link, moment, tookMs);
     return outcome;
   }
@@ -170,11 +170,11 @@ export class HookChain implements Chain {
       view.exchange.hold();
     }
     view.watchEnd();
-    view.timer = setTimeout(() => {
+    view.timer = this.#clock.after(link.timeoutMs, () => {
       if (!this.#counts(view, turn)) return;
       this.#failed(view, link, "late", undefined);
       if (view.moment !== 0) this.#advance(view, index + 1);
-    }, link.timeoutMs);
+    });
     Promise.resolve(outcome).then(
       (result) => {
         if (!this.#counts(view, turn)) return;
@@ -193,7 +193,7 @@ export class HookChain implements Chain {
   #counts(view: ExchangeView, turn: number): boolean {
     if (view.turn !== turn) return false;
     view.turn++;
-    clearTimeout(view.timer);
+    view.timer?.cancel();
     return view.exchange.isLive;
   }
 

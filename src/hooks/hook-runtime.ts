@@ -14,7 +14,7 @@ import { HookChain, momentsOf } from "./hook-chain.ts";
 import type { Hooks } from "./hooks.ts";
 import { exportOf, hooksAt } from "./hooks-at.ts";
 import { ModuleLoader } from "./import-module.ts";
-import type { HookSurroundings, Link } from "./link.ts";
+import { type HookClock, type HookSurroundings, type Link, REAL_CLOCK } from "./link.ts";
 
 /** Hooks cannot be loaded. `message` is a sentence for people. */
 export class HooksUnavailable extends Error {
@@ -23,6 +23,7 @@ export class HooksUnavailable extends Error {
 
 export class HookRuntime implements HookSurroundings {
   readonly cells: Float64Array;
+  readonly clock: HookClock;
   readonly #tell: (notice: HookNotice) => void;
   readonly #given: readonly Hooks[];
   #clusterNames: readonly string[] = [];
@@ -31,8 +32,14 @@ export class HookRuntime implements HookSurroundings {
   readonly #chains = new Map<number, Promise<readonly Chain[]>>();
 
   /** `given`: what `CodeLink.source.given` numbers. */
-  constructor(cells: Float64Array, tell: (notice: HookNotice) => void, given: readonly Hooks[] = []) {
+  constructor(
+    cells: Float64Array,
+    tell: (notice: HookNotice) => void,
+    given: readonly Hooks[] = [],
+    clock: HookClock = REAL_CLOCK,
+  ) {
     this.cells = cells;
+    this.clock = clock;
     this.#tell = tell;
     this.#given = given;
   }

@@ -6,6 +6,7 @@ import { BLOCK_BYTES } from "../contract/counters.ts";
 import { run } from "../session/http-session.bench.ts";
 import { HookChain } from "./hook-chain.ts";
 import type { Hooks } from "./hooks.ts";
+import { REAL_CLOCK } from "./link.ts";
 
 const ROUNDS = 5;
 
@@ -34,7 +35,13 @@ function chainOf(hooks: Hooks | undefined): HookChain | undefined {
   if (hooks === undefined) return undefined;
   const link = { name: "bench", hooks, budgetMs: 1_000, timeoutMs: 1_000, isClosed: true };
   const cells = new Float64Array(BLOCK_BYTES / 8);
-  return new HookChain([link], { clusterNames: [], cells, tell: () => {}, stray: () => {} });
+  return new HookChain([link], {
+    clock: REAL_CLOCK,
+    clusterNames: [],
+    cells,
+    tell: () => {},
+    stray: () => {},
+  });
 }
 
 /** A moment of it, so that it cannot rot. */

@@ -11,8 +11,33 @@ export interface Link {
   readonly isClosed: boolean;
 }
 
+/** The time that budgets and timeouts of hooks are measured by. */
+export interface HookClock {
+  /** Any origin. */
+  nowMs(): number;
+  /** Calls `run` in `ms`, unless cancelled. */
+  after(ms: number, run: () => void): HookTimer;
+}
+
+export interface HookTimer {
+  /** Idempotent. */
+  cancel(): void;
+}
+
+/** Bound once: the global is a getter. */
+const clock = performance;
+
+export const REAL_CLOCK: HookClock = {
+  nowMs: () => clock.now(),
+  after(ms, run) {
+    const timer = setTimeout(run, ms);
+    return { cancel: () => clearTimeout(timer) };
+  },
+};
+
 /** What chains have in common, as long as the worker lives. */
 export interface HookSurroundings {
+  readonly clock: HookClock;
   /** In the order of the snapshot that is followed. */
   readonly clusterNames: readonly string[];
   /** The worker's counters (`Counter`). */

@@ -4,8 +4,10 @@ import { FakeExchange } from "../../test/hooks/fake-exchange.ts";
 import { BLOCK_BYTES } from "../contract/counters.ts";
 import { HookChain } from "./hook-chain.ts";
 import type { HookRequest, HookResponse, Hooks } from "./hooks.ts";
+import { REAL_CLOCK } from "./link.ts";
 
 const surroundings = {
+  clock: REAL_CLOCK,
   clusterNames: ["app", "canary"],
   cells: new Float64Array(BLOCK_BYTES / 8),
   tell: ({ message }: { message: string }) => assert.fail(message),
