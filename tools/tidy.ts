@@ -60,7 +60,9 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     "package-version.ts",
     "node:",
   ],
+  testing: [...["base", "contract", "config", "engine", "hooks", "session", "control", "library", "node:"]],
   "package-version.ts": ["node:"],
+  "testing.ts": ["testing"],
   "index.ts": ["contract", "config", "control", "library"],
   cli: [
     ...[

@@ -73,6 +73,7 @@ test("package: holds commands, compiled code with types and maps, and documents"
     "dist/cli/hp-echo.js.map",
     "dist/contract/port.d.ts",
     "dist/index.d.ts",
+    "dist/testing.d.ts",
     "docs/configuration.md",
     "docs/dependencies.md",
     "schema/hp-proxy.schema.json",
@@ -123,6 +124,7 @@ for (const command of COMMANDS) {
 
 const PROGRAM = `
 import { createProxy, ConfigurationError, type EmbeddedProxy } from "hp-proxy";
+import { simulate } from "hp-proxy/testing";
 const proxy: EmbeddedProxy = createProxy({ listen: 0, backends: "a:1" }, { workers: 2, log: "warn" });
 proxy.on("endpoint", ({ address, up }) => address + up);
 proxy.on("failure", ({ reason }) => reason.length);
@@ -133,6 +135,8 @@ await proxy.reload(() => ({ backends: open })).catch((error: unknown) => {
   if (error instanceof ConfigurationError) for (const { path, remedy } of error.errors) path + remedy;
 });
 await proxy.close({ drainTimeout: "1s" });
+const simulation = await simulate({ backends: "a:1" }, { upstreams: { "a:1": (request) => ({ body: request.path }) } });
+const text: string = await (await simulation.fetch("http://site/")).text();
 `;
 
 test("package: a configuration in TypeScript has types and runs", () => {
@@ -165,6 +169,7 @@ test("package: hp-proxy can be imported, and its schema is there", () => {
   const script = `
     import { createServer } from "node:http";
     import { createProxy, defineConfig } from "hp-proxy";
+    import { simulate } from "hp-proxy/testing";
     import schema from "hp-proxy/schema" with { type: "json" };
     console.log(defineConfig({ backends: "a:1" }).backends, schema.title);
     const origin = createServer((_, response) => response.end("proxied")).listen(0, "127.0.0.1");
@@ -175,12 +180,14 @@ test("package: hp-proxy can be imported, and its schema is there", () => {
     console.log(await (await fetch("http://" + address)).text());
     await proxy.close();
     origin.closeAllConnections();
-    origin.close();`;
+    origin.close();
+    const simulation = await simulate({ backends: "a:1" });
+    console.log(await (await simulation.fetch("http://site/")).text());`;
   const { stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "--eval", script], {
     cwd: prefix,
     encoding: "utf8",
   });
-  assert.equal(stdout, "a:1 Configuration of hp-proxy\nproxied\n", stderr);
+  assert.equal(stdout, "a:1 Configuration of hp-proxy\nproxied\na:1\n", stderr);
 });
 
 for (const engine of ["uring", "epoll", "net"]) {

@@ -116,6 +116,11 @@ export class World {
     this.nowMs = Math.max(this.nowMs, untilMs);
   }
 
+  /** When the next event happens; Infinity where nothing is planned. */
+  get nextMs(): number {
+    return this.#tasks[0]?.atMs ?? Number.POSITIVE_INFINITY;
+  }
+
   /** How long the next segment travels. */
   latencyMs(): number {
     const spanMs = this.latencyMaxMs - this.latencyMinMs;
