@@ -35,11 +35,13 @@ const LINE_FRAME_BYTES = 4;
 const VERSION_BYTES = 9;
 const NO_ROOM = -1;
 
-export const CONTENT_LENGTH = asciiBytes("content-length");
-export const CONNECTION = asciiBytes("connection");
-export const TRAILER = asciiBytes("trailer");
-export const CLOSE = asciiBytes("close");
+const CONTENT_LENGTH = asciiBytes("content-length");
+const CONNECTION = asciiBytes("connection");
+const CONNECTION_WRITTEN = asciiBytes("Connection");
+const TRAILER = asciiBytes("trailer");
+const CLOSE = asciiBytes("close");
 const TRANSFER_ENCODING = asciiBytes("transfer-encoding");
+const TRANSFER_ENCODING_WRITTEN = asciiBytes("Transfer-Encoding");
 const CHUNKED = asciiBytes("chunked");
 const HOST = asciiBytes("host");
 /** On these depends where a message ends, or whose turn it is: they are ours to write. By their length. */
@@ -66,7 +68,7 @@ export class HeadEdits {
   setField(exchange: Exchange, which: HeadOf, name: Uint8Array, value: Uint8Array): boolean {
     if (!isOpenName(name) || !isValue(value)) return false;
     if (which === REQUEST && isSame(name, HOST) && hostEndOf(value, 0, value.length) < 0) return false;
-    return this.replaceField(exchange, which, name, value);
+    return this.#replaceField(exchange, which, name, name, value);
   }
 
   /** One line more. `false`: as above. */
@@ -85,16 +87,23 @@ export class HeadEdits {
     return true;
   }
 
-  /** As `setField`, of any name and value. */
-  replaceField(exchange: Exchange, which: HeadOf, name: Uint8Array, value: Uint8Array): boolean {
+  /** As `setField`, of any name and value; the name is written as `written`. */
+  #replaceField(
+    exchange: Exchange,
+    which: HeadOf,
+    name: Uint8Array,
+    written: Uint8Array,
+    value: Uint8Array,
+  ): boolean {
     if (!this.#own(exchange, which, name.length + value.length + LINE_FRAME_BYTES)) return false;
     this.#dropLines(exchange, which, name);
-    return this.#writeLine(exchange, which, name, value);
+    return this.#writeLine(exchange, which, written, value);
   }
 
   /** The message leaves in chunks that we write. `false`: there is no room. */
   chunk(exchange: Exchange, which: HeadOf): boolean {
-    if (!this.replaceField(exchange, which, TRANSFER_ENCODING, CHUNKED)) return false;
+    if (!this.#replaceField(exchange, which, TRANSFER_ENCODING, TRANSFER_ENCODING_WRITTEN, CHUNKED))
+      return false;
     this.#dropLines(exchange, which, CONTENT_LENGTH);
     this.#dropLines(exchange, which, TRAILER);
     return true;
@@ -103,7 +112,7 @@ export class HeadEdits {
   /** The end of the connection ends the response. `false`: there is no room. */
   untilClose(exchange: Exchange): boolean {
     const which = HeadOf.response;
-    if (!this.replaceField(exchange, which, CONNECTION, CLOSE)) return false;
+    if (!this.#replaceField(exchange, which, CONNECTION, CONNECTION_WRITTEN, CLOSE)) return false;
     this.#dropLines(exchange, which, CONTENT_LENGTH);
     return true;
   }

@@ -5,7 +5,7 @@ import type { BodySink } from "../../src/contract/interception.ts";
 import type { RawPeer } from "./raw-peer.ts";
 
 export const GET = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
-export const LARGE = pattern(1_500_000);
+export const LARGE = pattern(700_000);
 export const PIECE_BYTES = 50_000;
 
 function pattern(bytes: number): Uint8Array {

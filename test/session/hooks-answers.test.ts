@@ -10,7 +10,7 @@ for (const [name, bytes] of [
   ["a length", LARGE.length],
   ["chunks", -1],
 ] as const) {
-  withChain(`an answer of 1.5 MB, by ${name}`, {}, async (stage, chain) => {
+  withChain(`an answer of 700 kB, by ${name}`, {}, async (stage, chain) => {
     const waits: { waits: number }[] = [];
     chain.onRequest = (e) => {
       const sink = e.answer(200, asciiBytes("x-a: b\r\n"), bytes);

@@ -36,7 +36,7 @@ const invert = (bytes: Buffer): Buffer => Buffer.from(bytes.map((byte) => byte ^
 for (const framing of ["length", "chunked"] as const) {
   for (const keeps of [false, true]) {
     const how = `${framing}${keeps ? ", of which it keeps the length" : ""}`;
-    withChain(`a request of 1.5 MB (${how}) goes through a stage`, {}, async (stage, chain) => {
+    withChain(`a request of 700 kB (${how}) goes through a stage`, {}, async (stage, chain) => {
       chain.onRequest = (e) => void slowStage(e, request, keeps, invert);
       const client = stage.client();
       const isChunked = framing === "chunked";
@@ -63,7 +63,7 @@ for (const framing of ["length", "chunked"] as const) {
 for (const framing of ["length", "chunked", "close"] as const) {
   for (const keeps of [false, true]) {
     const how = `${framing}${keeps ? ", of which it keeps the length" : ""}`;
-    withChain(`a response of 1.5 MB (${how}) goes through a stage`, {}, async (stage, chain) => {
+    withChain(`a response of 700 kB (${how}) goes through a stage`, {}, async (stage, chain) => {
       let seen: Intercepted | undefined;
       chain.onResponse = (e) => {
         seen = e;
@@ -113,7 +113,7 @@ withChain("a small request body goes through a stage, in the call", {}, async (s
   for (let i = 0; i < 3; i++) {
     client.write("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello");
     const backend = i === 0 ? await stage.backend.next() : stage.backend.peers[0]!;
-    assert.match(await backend.head(), /\r\ntransfer-encoding: chunked\r\n/);
+    assert.match(await backend.head(), /\r\ntransfer-encoding: chunked\r\n/i);
     assert.equal((await chunked(backend)).toString(), "<hello>");
     backend.write("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
     await client.message();
@@ -210,7 +210,7 @@ withChain("a response stage for HTTP/1.0 ends with the connection", {}, async (s
   await backend.head();
   backend.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
   const text = await client.rest();
-  assert.match(text, /\r\nconnection: close\r\n/);
+  assert.match(text, /\r\nconnection: close\r\n/i);
   assert.doesNotMatch(text, /content-length|keep-alive/i);
   assert.ok(text.endsWith("\r\n\r\nok"));
 });

@@ -141,7 +141,8 @@ export class Client extends Actor implements MessageSink {
     this.#hasTrailers = false;
     this.#isClosing = /\r\nConnection: (?:[^\r]*, *)?close\r\n/i.test(text);
     plan.isServed = /\r\nX-Id: /.test(text);
-    if (plan.isServed) this.#checkServed(plan, status, text);
+    if (/\r\nX-Hooked: /.test(text)) this.#checkHooked(plan, text);
+    else if (plan.isServed) this.#checkServed(plan, status, text);
     else if (status === routedStatus(plan)) {
       const fault = routedFault(plan, targetOf(plan), text);
       if (fault !== "") this.#broken(`request ${plan.id} ${fault}: ${JSON.stringify(text)}`);
@@ -192,6 +193,16 @@ export class Client extends Actor implements MessageSink {
     if (status >= 200 && !/\r\nDate: /.test(text)) this.#broken(`answer ${id} has a date`);
   }
 
+  /** A hook has answered, for itself or in place of a backend. */
+  #checkHooked(plan: Plan, text: string): void {
+    const [, id, bytes] = /\r\nX-Hooked: (\d+) (\d+)\r\n/.exec(text) ?? [];
+    if (Number(id) !== plan.id)
+      this.#broken(`request ${plan.id} gets its own answer: ${JSON.stringify(text)}`);
+    if (!/\r\nDate: /.test(text)) this.#broken(`answer ${plan.id} has a date`);
+    plan.hookedBytes = Number(bytes);
+    plan.isServed = true;
+  }
+
   #checkLocal(plan: Plan, status: number): void {
     const { mood, unruly } = this.#stage;
     // Half a head of a backend, and behind it what it says unasked, may be a head without an id.
@@ -239,7 +250,8 @@ export class Client extends Actor implements MessageSink {
     const at = this.#bodyBytes;
     this.#bodyBytes += end - start;
     if (!plan.isServed || plan.isPoisoned) return;
-    const { id, responseBytes } = plan;
+    const { id } = plan;
+    const responseBytes = plan.hookedBytes < 0 ? plan.responseBytes : plan.hookedBytes;
     // What a backend says unasked may fall into the answer that it is giving.
     if (this.#stage.unruly.has(id)) plan.isPoisoned = true;
     else if (this.#bodyBytes > responseBytes || !isPieceOf(id, Way.response, at, bytes, start, end)) {
@@ -289,12 +301,19 @@ export class Client extends Actor implements MessageSink {
   }
 
   #checkWhole(plan: Plan): void {
-    const { id, lie, responseFraming, responseBytes, method } = plan;
+    const { id, lie, responseFraming, responseBytes, method, answeredStatus } = plan;
+    if (plan.hookedBytes >= 0) {
+      const hasBody = method !== "HEAD" && answeredStatus !== 204;
+      if (this.#bodyBytes !== (hasBody ? plan.hookedBytes : 0))
+        this.#broken(`answer ${id} of a hook has its body: ${this.#bodyBytes} of ${plan.hookedBytes} bytes`);
+      return;
+    }
     const expected = method === "HEAD" ? 0 : responseBytes;
     const areTrailersDue =
       plan.hasTrailers &&
       responseFraming === "chunked" &&
       method !== "HEAD" &&
+      !plan.hasLostTrailers &&
       !plan.isOld &&
       !plan.isOldResponse;
     if (areTrailersDue && this.#stage.snapshot.policy.trailers === "pass" && !this.#hasTrailers) {

@@ -81,8 +81,8 @@ const MUTATIONS: readonly Mutation[] = [
   mutation(
     "a connection with surplus is used again",
     ORIGIN,
-    "if (isClean && exchange.originKeepAlive",
-    "if (exchange.originKeepAlive",
+    "const isClean = clean && this",
+    "const isClean = this",
   ),
   mutation(
     "Connection: close of a backend is ignored",
@@ -105,8 +105,8 @@ const MUTATIONS: readonly Mutation[] = [
   mutation(
     "a cut response ends as a whole one does",
     CLIENT,
-    "    this.#close(leg, true);\n  }\n\n  detach",
-    "    this.#close(leg, false);\n  }\n\n  detach",
+    "    this.#close(leg, true);\n  }\n\n  detach(",
+    "    this.#close(leg, false);\n  }\n\n  detach(",
   ),
   mutation(
     "a truncated body counts as complete",
@@ -214,9 +214,69 @@ const MUTATIONS: readonly Mutation[] = [
   ),
   mutation(
     "an unanswered request is passed over",
-    EXCHANGES,
+    "session/local-answers.ts",
     "exchangeEnded(leg, keepAlive && isTold);",
     "exchangeEnded(leg, keepAlive || isTold);",
+  ),
+  mutation(
+    "a held response loses what came behind its head",
+    ORIGIN,
+    "      ranges.unshift(leg.held, pos, end);",
+    "      buffers.release(pos);",
+  ),
+  mutation(
+    "a response that was held is never read again",
+    ORIGIN,
+    "    if (!leg.paused) port.resume(leg.connection);\n    standstill",
+    "    standstill",
+  ),
+  mutation(
+    "an edited head leaves its body behind",
+    "session/head-edits.ts",
+    "const allEnd = isRequest ? exchange.requestEnd : exchange.slotAt;",
+    "const allEnd = isRequest ? exchange.requestHeadEnd : exchange.slotAt;",
+  ),
+  mutation(
+    "a slot of an edited head is not given back",
+    "session/head-edits.ts",
+    "    buffers.release(start);\n    if (isRequest) {",
+    "    if (isRequest) {",
+  ),
+  mutation(
+    "a slot of a stage is not given back",
+    "session/body-pump.ts",
+    "      this.#origins.sendBody(exchange, from, start + bytes, false);\n      buffers.release(slot);",
+    "      this.#origins.sendBody(exchange, from, start + bytes, false);",
+  ),
+  mutation(
+    "a stage goes on for nobody",
+    "session/interceptions.ts",
+    "    if (responseSender !== null) responseSender.abort();\n",
+    "",
+  ),
+  mutation(
+    "a stage that has said enough is fed",
+    "session/interceptions.ts",
+    "    sender.isFull = true;\n    intercepted.mark();\n    return false;",
+    "    sender.isFull = true;\n    intercepted.mark();\n    return true;",
+  ),
+  mutation(
+    "a stage that was drained is not told",
+    "session/body-sender.ts",
+    "    this.#owesDrained = false;\n",
+    "    this.#owesDrained = false;\n    if (this.stage !== null) return;\n",
+  ),
+  mutation(
+    "an answer of a hook is a piece short",
+    "session/body-pump.ts",
+    "      intercepted.responseBodyBytes += bytes;\n",
+    "      intercepted.responseBodyBytes += bytes;\n      if (bytes === 17) continue;\n",
+  ),
+  mutation(
+    "what is over is not logged where it failed",
+    EXCHANGES,
+    "if (exchange.intercepted !== null) this.interceptions.over(exchange);",
+    "if (exchange.intercepted !== null && !exchange.intercepted.hasFailed) this.interceptions.over(exchange);",
   ),
 ];
 

@@ -117,6 +117,10 @@ export interface Plan {
   isServed: boolean;
   isAnswered: boolean;
   isTunnel: boolean;
+  /** A hook has answered in place of a backend, with so many bytes; -1: none has. */
+  hookedBytes: number;
+  /** A response that goes through foreign code has no trailer fields. */
+  hasLostTrailers: boolean;
   /** It was answered with what a backend had said unasked: nothing tells that from an answer. */
   isPoisoned: boolean;
 }
@@ -198,6 +202,8 @@ export function drawPlan(prng: Prng, mood: Mood, id: number, mayEnd: boolean, si
     answeredStatus: 0,
     isServed: false,
     isAnswered: false,
+    hookedBytes: -1,
+    hasLostTrailers: false,
     isPoisoned: false,
   };
 }

@@ -66,6 +66,9 @@ const FAILURES = [
   "head_too_large",
   "too_many_fields",
   "client_denied",
+  "hook_threw",
+  "hook_late",
+  "hook_stalled",
 ];
 const STATUSES = [
   "200",
@@ -80,5 +83,6 @@ const STATUSES = [
   "503",
   "504",
   "505",
+  "299 of a backend",
   "101 of a backend",
 ];

@@ -10,6 +10,8 @@
  * - Every slot comes home, every connection is closed, no deadline is left, every gauge returns to zero, the
  *   counters agree with the wire, and what is queued stays within its bound.
  * - Draining is told once, and only when it was asked for.
+ * - What hooks do to an exchange is done to that one: it is logged once, and whoever writes a body for it has said
+ *   all or is told that nobody wants it.
  * Where nothing is made to go wrong, every request is answered as its backend answers it; where others
  * misbehave, those who do not are served all the same.
  */
@@ -17,6 +19,7 @@ import { BufferPool } from "../../src/base/buffer-pool.ts";
 import { Prng } from "../../src/base/prng.ts";
 import { blockOf, Counter, segmentBytes } from "../../src/contract/counters.ts";
 import type { FailureNotice } from "../../src/contract/notices.ts";
+import type { Routing } from "../../src/contract/routing.ts";
 import type { Snapshot } from "../../src/contract/snapshot.ts";
 import { createSimEngine, type SimEngine } from "../../src/engine/sim/sim-engine.ts";
 import { type WireListener, World } from "../../src/engine/sim/world.ts";
@@ -25,6 +28,7 @@ import { createRelaySession } from "../../src/session/relay-session.ts";
 import type { Session } from "../../src/session/session.ts";
 import { BackendConnection } from "./backend.ts";
 import { Client } from "./client.ts";
+import { SimHooks } from "./hooks.ts";
 import { checkLimits, checkPromises, checkRest } from "./laws.ts";
 import { drawPlan, isLast, type Plan } from "./plan.ts";
 import { RelayedBackend, RelayedClient } from "./relayed.ts";
@@ -47,6 +51,7 @@ const STEPS_MAX = 2_000_000;
 const BROKEN_MAX = 5;
 /** Any number: the streams of a seed differ. */
 const ROUTES_SEED = 0x5eed;
+const HOOKS_SEED = 0x600_4b00;
 const EVENTS_WITHIN_MS = 120;
 /** For batches, and for backends that write slowly. */
 const REACH_SLACK_MS = 10;
@@ -100,6 +105,8 @@ class Simulation implements Stage {
   readonly #listeners: WireListener[] = [];
   /** What becomes of routes and of the health of backends is drawn from this; null: there are no routes. */
   readonly #routes: Prng | null;
+  /** Null: there are no hooks. */
+  readonly #hooks: SimHooks | null;
   readonly #broken: string[] = [];
   #steps = 0;
   #nextId = 1;
@@ -117,6 +124,9 @@ class Simulation implements Stage {
     REGION.fill(0, 0, BufferPool.regionBytes(smallSlots, largeSlots));
     this.engine = createSimEngine(this.world, this.scenario.engine, REGION);
     for (let i = 0; i < this.scenario.backendCount; i++) this.#openBackend(i);
+    const hooks = new Prng(seed ^ HOOKS_SEED);
+    const hasHooks = this.scenario.mode === "http" && hooks.oneIn(2);
+    this.#hooks = hasHooks ? new SimHooks(this, hooks, () => this.engine.wake()) : null;
     this.snapshot = this.#drawSnapshot(prng.below(100));
   }
 
@@ -149,6 +159,7 @@ class Simulation implements Stage {
       checkRest(this, watch.waitMs);
       checkLimits(this);
       checkPromises(this);
+      this.#hooks?.check();
     } catch (error) {
       this.broken(`an exception: ${error instanceof Error ? error.stack : String(error)}`);
     }
@@ -170,7 +181,8 @@ class Simulation implements Stage {
       },
     };
     const create = this.scenario.mode === "tcp" ? createRelaySession : createHttpSession;
-    return create(this.engine, this.snapshot, this.counters, notices, 0);
+    const interception = this.#hooks?.interception;
+    return create(this.engine, this.snapshot, this.counters, notices, 0, undefined, interception);
   }
 
   #runToRest(): void {
@@ -185,7 +197,7 @@ class Simulation implements Stage {
       world.after(prng.below(EVENTS_WITHIN_MS), () => {
         this.snapshot = this.#drawSnapshot(this.snapshot.version + 1);
         this.trace.note("control", "replaces the snapshot", this.snapshot.version);
-        session.replaceSnapshot(this.snapshot);
+        session.replaceSnapshot(this.snapshot, this.#hooks?.interception);
       });
     }
     if (!scenario.drains) return;
@@ -214,12 +226,20 @@ class Simulation implements Stage {
       mode: this.scenario.mode,
       viaName: "sim",
       clusters,
-      ...(routes === null ? {} : { routing: drawRouting(routes, mood) }),
+      ...(routes === null ? {} : { routing: this.#hook(drawRouting(routes, mood)) }),
+      ...(this.#hooks === null ? {} : { chain: this.#hooks.drawChain() }),
       listeners: [{ cluster: 0 }],
       timeouts: drawTimeouts(prng, mood),
       limits: drawLimits(prng, mood),
       policy: drawPolicy(prng, this.scenario),
     };
+  }
+
+  /** Gives some routes hooks. */
+  #hook(routing: Routing): Routing {
+    const hooks = this.#hooks;
+    if (hooks === null) return routing;
+    return { ...routing, routes: routing.routes.map((route) => ({ ...route, chain: hooks.drawChain() })) };
   }
 
   // ── Backends
