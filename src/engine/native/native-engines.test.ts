@@ -171,22 +171,43 @@ for (const { name, create } of FACTORIES) {
 
   test(`${name}: the loop outlives an exception that the process survives`, async (t) => {
     if (open(create, t, false) === undefined) return;
-    assert.equal(await throwOnce(name), "boom, then a batch\n");
+    assert.equal(await throwOnce(name, HANDLER_THROWS), "0 boom, then a batch\n");
+  });
+
+  test(`${name}: the loop outlives what a tick throws`, async (t) => {
+    if (open(create, t, false) === undefined) return;
+    assert.equal(await throwOnce(name, TICK_THROWS), "0 boom, then a batch\n");
+  });
+
+  test(`${name}: what a tick throws and nobody catches ends the process`, async (t) => {
+    if (open(create, t, false) === undefined) return;
+    assert.match(await throwOnce(name, TICK_THROWS, false), /^1 Uncaught Error: boom\n +at /);
   });
 }
 
-/** In a process of its own, because the test runner has its own view of uncaught exceptions. */
-async function throwOnce(name: string): Promise<string> {
+const HANDLER_THROWS = `throw new Error("boom");`;
+/** In a context of its own, as events of Node's have. */
+const TICK_THROWS = `
+  process.nextTick(() => process.nextTick(() => { throw new Error("boom"); }));
+  return;
+`;
+
+/**
+ * In a process of its own, because the test runner has its own view of uncaught exceptions. Its status, and what
+ * it printed.
+ */
+async function throwOnce(name: string, first: string, isCaught = true): Promise<string> {
   const file = new URL(`../${name}/${name}-engine.ts`, import.meta.url).href;
   const code = `
     const module = await import(${JSON.stringify(file)});
     const create = module.createUringEngine ?? module.createEpollEngine;
     const engine = create({ listeners: [], connectionsMax: 4, smallSlots: 4, largeSlots: 4 });
     let seen = "";
-    process.on("uncaughtException", (error) => { seen = error.message; engine.wake(); });
+    const caught = (error) => { seen = error.message; engine.wake(); };
+    if (${isCaught}) process.on("uncaughtException", caught);
     engine.start({
       begin() {
-        if (seen === "") throw new Error("boom");
+        if (seen === "") { ${first} }
         console.log(seen + ", then a batch");
         engine.stop();
       },
@@ -195,12 +216,13 @@ async function throwOnce(name: string): Promise<string> {
     engine.wake();
   `;
   const child = spawn(process.execPath, ["--input-type=module", "-e", code], {
-    stdio: ["ignore", "pipe", "inherit"],
+    stdio: ["ignore", "pipe", "pipe"],
   });
   let text = "";
-  child.stdout.on("data", (chunk) => {
-    text += chunk;
-  });
-  await new Promise((resolve) => child.once("close", resolve));
-  return text;
+  for (const stream of [child.stdout, child.stderr])
+    stream.on("data", (chunk) => {
+      text += chunk;
+    });
+  const status = await new Promise((resolve) => child.once("close", resolve));
+  return `${status} ${text}`;
 }

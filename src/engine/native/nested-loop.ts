@@ -23,6 +23,7 @@
 import { MessageChannel, type MessagePort } from "node:worker_threads";
 import { assert } from "../../base/assert.ts";
 import { loadSyscalls, type Syscalls } from "./syscalls.ts";
+import { tickRunner } from "./tick-runner.ts";
 
 /** An engine, as the loop sees it. */
 export interface NestedSource {
@@ -206,13 +207,4 @@ let shared: NestedLoop | undefined;
 export function nestedLoop(): NestedLoop {
   shared ??= new NestedLoop();
   return shared;
-}
-
-/**
- * Runs what `process.nextTick` and promises have queued, as Node does between two timers; absent: a pass of
- * Node does it.
- */
-function tickRunner(): (() => void) | undefined {
-  const run = (process as unknown as { _tickCallback?: unknown })._tickCallback;
-  return typeof run === "function" ? (run as () => void) : undefined;
 }
