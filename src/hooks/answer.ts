@@ -23,7 +23,7 @@ export interface PreparedAnswer {
   readonly lines: Uint8Array;
   /** Whole; null: it comes from `pieces`. */
   readonly body: Uint8Array | null;
-  readonly pieces: AsyncIterable<unknown> | null;
+  readonly pieces: AsyncIterator<unknown> | null;
 }
 
 const NOTHING = new Uint8Array(0);
@@ -53,7 +53,7 @@ export function prepareAnswer(result: HookResult): PreparedAnswer {
     throw new TypeError(
       "the body of an answer is a string, a Uint8Array, a ReadableStream or an async iterable",
     );
-  return { status, lines: bytes, body: null, pieces: body };
+  return { status, lines: bytes, body: null, pieces: piecesOf(body) };
 }
 
 /**
@@ -72,7 +72,20 @@ function preparedResponse(response: Response): PreparedAnswer {
   const bytes = Buffer.from(lines, "latin1");
   const { body } = response;
   if (body === null) return { status: response.status, lines: bytes, body: NOTHING, pieces: null };
-  return { status: response.status, lines: bytes, body: null, pieces: body as AsyncIterable<unknown> };
+  return {
+    status: response.status,
+    lines: bytes,
+    body: null,
+    pieces: piecesOf(body as AsyncIterable<unknown>),
+  };
+}
+
+/** Throws what their iterator throws: of a stream that somebody reads already, for one. */
+function piecesOf(body: AsyncIterable<unknown>): AsyncIterator<unknown> {
+  const iterator: unknown = body[Symbol.asyncIterator]();
+  if (typeof iterator !== "object" || iterator === null || !("next" in iterator))
+    throw new TypeError("the body of an answer gives no iterator");
+  return iterator as AsyncIterator<unknown>;
 }
 
 function fieldsOf(headers: HookHeadersInput): (readonly [string, string])[] {
@@ -111,14 +124,14 @@ export function sendAnswer(
     sink.end();
     return;
   }
-  const iterator = pieces![Symbol.asyncIterator]();
+  const iterator = pieces!;
   let isOver = false;
   let goOn: (() => void) | null = null;
   sink.onDrained = () => goOn?.();
   sink.onAborted = () => {
     isOver = true;
     goOn?.();
-    void Promise.resolve(iterator.return?.()).catch(() => {});
+    void stop(iterator);
   };
   const pump = async () => {
     for (;;) {
@@ -138,6 +151,13 @@ export function sendAnswer(
     failed(error);
     sink.fail("hook_threw");
   });
+}
+
+/** Nobody wants the rest: what the iterator says to that is nobody's concern either. */
+async function stop(iterator: AsyncIterator<unknown>): Promise<void> {
+  try {
+    await iterator.return?.();
+  } catch {}
 }
 
 /** What is told of an error that a body was too large for. */

@@ -325,3 +325,69 @@ test("a log hook that throws or rejects disturbs nobody", async () => {
     ["Error: a", "Error: b"],
   );
 });
+
+const refuse = (): never => {
+  throw new Error("do not look");
+};
+const unseen: never = new Proxy({}, { get: refuse, has: refuse, getPrototypeOf: refuse }) as never;
+
+function streamThatIsRead(): ReadableStream<Uint8Array> {
+  const stream = new ReadableStream<Uint8Array>();
+  stream.getReader();
+  return stream;
+}
+
+const HOSTILE: readonly [name: string, onRequest: NonNullable<Hooks["onRequest"]>, verdicts: string[]][] = [
+  ["a then that throws", () => unseen, ["hold", "fail hook_threw"]],
+  ["a promise of that", async () => unseen, ["hold", "fail hook_threw"]],
+  [
+    "a promise whose constructor throws",
+    () => Object.defineProperty(Promise.resolve(), "constructor", { get: refuse }),
+    ["hold", "fail hook_threw"],
+  ],
+  [
+    "thrown: what cannot be looked at",
+    () => {
+      throw unseen;
+    },
+    ["fail hook_threw"],
+  ],
+  [
+    "a body that gives no iterator",
+    () => ({ status: 200, body: { [Symbol.asyncIterator]: () => null as never } }),
+    ["fail hook_threw"],
+  ],
+  [
+    "a body whose iterator throws",
+    () => ({ status: 200, body: { [Symbol.asyncIterator]: refuse } }),
+    ["fail hook_threw"],
+  ],
+  ["a stream that somebody reads", () => ({ status: 200, body: streamThatIsRead() }), ["fail hook_threw"]],
+  ["a Response that somebody reads", () => new Response(streamThatIsRead()), ["fail hook_threw"]],
+];
+
+for (const [name, onRequest, verdicts] of HOSTILE)
+  test(`hostile: ${name}`, async () => {
+    for (const onFailure of ["closed", "open"] as const) {
+      const world = new World();
+      const exchange = new FakeExchange();
+      chainOf(world, { onFailure, onRequest }).request(exchange);
+      await settle();
+      const goesOn = verdicts[0] === "hold" ? ["hold", "proceed"] : [];
+      assert.deepEqual(exchange.verdicts, onFailure === "closed" ? verdicts : goesOn);
+      assert.deepEqual(
+        world.told.map(({ hook }) => hook),
+        ["onRequest"],
+      );
+    }
+  });
+
+test("hostile: a body whose iterator throws when nobody wants the rest", async () => {
+  const exchange = new FakeExchange();
+  const next = () => new Promise<IteratorResult<string>>(() => {});
+  const body = { [Symbol.asyncIterator]: () => ({ next, return: refuse }) };
+  chainOf(new World(), { onRequest: () => ({ status: 200, body }) }).request(exchange);
+  exchange.answerSink.onAborted?.();
+  await settle();
+  assert.deepEqual(exchange.verdicts, ["answer 200"]);
+});

@@ -175,7 +175,7 @@ export class HookChain implements Chain {
       this.#failed(view, link, "late", undefined);
       if (view.moment !== 0) this.#advance(view, index + 1);
     });
-    Promise.resolve(outcome).then(
+    new Promise<HookOutcome>((resolve) => resolve(outcome)).then(
       (result) => {
         if (!this.#counts(view, turn)) return;
         if (result !== undefined && result !== null && this.#answer(view, link, result)) return;
@@ -221,7 +221,7 @@ export class HookChain implements Chain {
       view.moment = 0;
       return;
     }
-    if (moment === REQUEST && error instanceof HookError && error.code === "body_too_large") {
+    if (moment === REQUEST && isTooLarge(error)) {
       view.moment = 0;
       view.isHeld = false;
       sendAnswer(exchange, tooLargeAnswer(), () => {});
@@ -296,8 +296,21 @@ function hookNameAt(moment: number): HookName {
   return HOOK_NAMES.find((name) => HOOK_MOMENTS[name] === moment)!;
 }
 
+/** Nothing of what was returned or thrown can be trusted: looking at it may throw. */
 function isPromise<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
-  return (
-    typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function"
-  );
+  if (typeof value !== "object" || value === null) return false;
+  try {
+    return typeof (value as { then?: unknown }).then === "function";
+  } catch {
+    // Whoever waits for it is told.
+    return true;
+  }
+}
+
+function isTooLarge(error: unknown): boolean {
+  try {
+    return error instanceof HookError && error.code === "body_too_large";
+  } catch {
+    return false;
+  }
 }

@@ -36,3 +36,15 @@ for (const [name, foreign, trace] of TRACES)
 test("what is no error is foreign: we throw none of that", () => {
   for (const thrown of ["text", undefined, null, { stack: 5 }]) assert.equal(isForeign(thrown), true);
 });
+
+test("what cannot be looked at is foreign", () => {
+  const refuse = () => {
+    throw new Error("no");
+  };
+  const stack = { get: refuse };
+  const thrown = [
+    new Proxy({}, { get: refuse, getPrototypeOf: refuse }),
+    Object.defineProperty(new Error("x"), "stack", stack),
+  ];
+  for (const each of thrown) assert.equal(isForeign(each), true);
+});

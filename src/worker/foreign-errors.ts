@@ -11,11 +11,19 @@ const HOOKS_FOLDER = `${OWN_FOLDER}hooks/`;
 
 /** By the first place of its trace that is a file; what has none was thrown by Node for them, or is no error. */
 export function isForeign(error: unknown): boolean {
-  if (!(error instanceof Error)) return true;
+  try {
+    return !(error instanceof Error) || !isOwn(error);
+  } catch {
+    // One that cannot be looked at is none of ours.
+    return true;
+  }
+}
+
+function isOwn(error: Error): boolean {
   const places = String(error.stack ?? "")
     .split("\n")
     .filter((line) => /^\s+at /.test(line))
     .map((line) => /[\s(](?:file:\/\/)?(\/[^()]*?):\d+(?::\d+)?\)?$/.exec(line)?.[1])
     .filter((file) => file !== undefined && !file.startsWith(HOOKS_FOLDER));
-  return !places[0]?.startsWith(OWN_FOLDER);
+  return places[0]?.startsWith(OWN_FOLDER) === true;
 }
