@@ -1,7 +1,7 @@
 /** From what a hook returned to an answer on its way. */
 import type { Intercepted } from "../contract/interception.ts";
 import type { HookAnswer, HookHeadersInput, HookResult } from "./hooks.ts";
-import { bytesOf } from "./web-stage.ts";
+import { bytesOf, copyOf } from "./web-stage.ts";
 import { fieldName, fieldValue } from "./wire-text.ts";
 
 /** The proxy writes these itself, or they are between two neighbours. */
@@ -138,7 +138,7 @@ export function sendAnswer(
       const { done, value } = await iterator.next();
       if (isOver) return;
       if (done === true) break;
-      if (!sink.write(bytesOf(value)))
+      if (!sink.write(copyOf(value)))
         await new Promise<void>((resolve) => {
           goOn = resolve;
         });

@@ -225,3 +225,25 @@ test("a slow reader stops the source: the stream's queue is bounded", async () =
 test("no transform is refused at once", () => {
   assert.throws(() => new WebStage((() => 5) as never, () => {}), /transformBody needs/);
 });
+
+test("a stream that uses the memory of its pieces again", async () => {
+  const memory = new Uint8Array(1);
+  let next = 0x41;
+  const source = new ReadableStream<Uint8Array>({
+    pull(controller) {
+      if (next > 0x43) return controller.close();
+      memory[0] = next++;
+      controller.enqueue(memory);
+    },
+  });
+  const stage = new WebStage(
+    () => source,
+    () => {},
+  );
+  const { pipe, sink } = pipeOf(stage);
+  stage.begin();
+  await settle();
+  pipe.open();
+  await settle();
+  assert.equal(sink.text, "ABC");
+});

@@ -79,7 +79,7 @@ export class WebStage implements PipeStage {
         const { done, value } = await this.#reader!.read();
         if (this.#isOver) return;
         if (done) break;
-        if (!this.out.write(bytesOf(value))) await this.#room();
+        if (!this.out.write(copyOf(value))) await this.#room();
         if (this.#isOver) return;
       }
       this.#isOver = true;
@@ -109,4 +109,16 @@ export function bytesOf(piece: unknown): Uint8Array {
   if (typeof piece === "string") return encoder.encode(piece);
   if (piece instanceof Uint8Array) return piece;
   throw new TypeError("a body is made of Uint8Array or strings");
+}
+
+/**
+ * As `bytesOf`, in memory of its own: whoever gives pieces one after the other uses theirs again, or transfers it, while
+ * they wait for a client.
+ */
+export function copyOf(piece: unknown): Uint8Array {
+  const bytes = bytesOf(piece);
+  if (typeof piece === "string") return bytes;
+  const copy = new Uint8Array(bytes.length);
+  copy.set(bytes);
+  return copy;
 }

@@ -84,6 +84,11 @@ export class BodyPump {
       }
       const start = slot + PREFIX_BYTES;
       const bytes = sender.take(memory, start, buffers.slotEnd(slot));
+      if (sender.failure !== null) {
+        buffers.release(slot);
+        this.#fail(intercepted, sender);
+        return;
+      }
       const from = sendsChunks ? prefixChunk(memory, start, bytes, intercepted.isFirstChunk) : start;
       intercepted.isFirstChunk = false;
       this.#origins.sendBody(exchange, from, start + bytes, false);
@@ -114,6 +119,11 @@ export class BodyPump {
       }
       const start = slot + PREFIX_BYTES;
       const bytes = sender.take(memory, start, buffers.slotEnd(slot));
+      if (sender.failure !== null) {
+        buffers.release(slot);
+        this.#fail(intercepted, sender);
+        return;
+      }
       intercepted.responseBodyBytes += bytes;
       this.#responses.body(exchange, start, start + bytes);
       buffers.release(slot);

@@ -103,11 +103,18 @@ export class BodySender implements BodySink {
     return this.stage === null || this.isFull || this.inputEnded;
   }
 
-  /** Copies what comes next to `memory[at, limit)`. Returns how many bytes. */
+  /**
+   * Copies what comes next to `memory[at, limit)`. Returns how many bytes. `failure` is set, and nothing of it
+   * counts, where the memory of a piece was taken away meanwhile (transferred to another thread, resized).
+   */
   take(memory: Uint8Array, at: number, limit: number): number {
     let to = at;
     while (to < limit && this.#pieces.length > 0) {
       const piece = this.#pieces[0]!;
+      if (piece.length <= this.#sentBytes) {
+        this.#lose();
+        return 0;
+      }
       const bytes = Math.min(limit - to, piece.length - this.#sentBytes);
       const isWhole = bytes === piece.length;
       memory.set(isWhole ? piece : piece.subarray(this.#sentBytes, this.#sentBytes + bytes), to);
@@ -138,6 +145,12 @@ export class BodySender implements BodySink {
     if (isOver) return;
     if (this.stage === null) this.onAborted?.();
     else this.stage.abort();
+  }
+
+  #lose(): void {
+    this.failure = "hook_threw";
+    this.#pieces.length = 0;
+    this.pendingBytes = 0;
   }
 
   #mayWrite(): boolean {

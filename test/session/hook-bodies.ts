@@ -50,6 +50,13 @@ export function pour(sink: BodySink, bytes: Uint8Array, onFull: (go: () => void)
   return outcome;
 }
 
+/** Writes `text`, and transfers its memory before it can be sent, as a thread or a stream does that gets it. */
+export function writeAndTakeBack(sink: BodySink, text: string): void {
+  const bytes = Uint8Array.from(Buffer.from(text));
+  sink.write(bytes);
+  structuredClone(bytes.buffer, { transfer: [bytes.buffer] });
+}
+
 /** `bytes` as a chunked body. */
 export function chunksOf(bytes: Uint8Array): Buffer {
   const parts: Buffer[] = [];

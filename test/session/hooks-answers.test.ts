@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { asciiBytes } from "../../src/base/bytes.ts";
 import { Counter } from "../../src/contract/counters.ts";
 import type { BodySink, Intercepted } from "../../src/contract/interception.ts";
-import { chunked, digest, GET, LARGE, PIECE_BYTES, pour } from "./hook-bodies.ts";
+import { chunked, digest, GET, LARGE, PIECE_BYTES, pour, writeAndTakeBack } from "./hook-bodies.ts";
 import { answerWith, heldAt, withChain } from "./scripted-chain.ts";
 
 for (const [name, bytes] of [
@@ -101,6 +101,7 @@ withChain("an answer of no bytes", {}, async (stage, chain) => {
 for (const [name, write] of [
   ["fewer bytes than it said", (sink: BodySink) => sink.write(asciiBytes("abc"))],
   ["more bytes than it said", (sink: BodySink) => sink.write(asciiBytes("abcdefgh"))],
+  ["bytes whose memory goes away", (sink: BodySink) => writeAndTakeBack(sink, "abcde")],
 ] as const) {
   withChain(`an answer with ${name} is cut`, {}, async (stage, chain) => {
     let sink: BodySink | undefined;

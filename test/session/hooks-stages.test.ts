@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { asciiBytes } from "../../src/base/bytes.ts";
 import { Counter } from "../../src/contract/counters.ts";
 import { HeadOf, type Intercepted } from "../../src/contract/interception.ts";
-import { chunked, chunksOf, digest, GET, LARGE, pour } from "./hook-bodies.ts";
+import { chunked, chunksOf, digest, GET, LARGE, pour, writeAndTakeBack } from "./hook-bodies.ts";
 import type { RawPeer } from "./raw-peer.ts";
 import { ScriptedStage, withChain } from "./scripted-chain.ts";
 import type { Stage } from "./stage.ts";
@@ -263,6 +263,23 @@ withChain("a response stage fails: the client sees that it was cut", {}, async (
   await client.until("part");
   through.sink!.fail("hook_threw");
   await client.broken();
+  await backend.gone();
+  assert.deepEqual(stage.reasons, ["hook_threw"]);
+});
+
+withChain("the memory of what a request stage wrote goes away", {}, async (stage, chain) => {
+  chain.onRequest = (e) => {
+    const through = new ScriptedStage();
+    through.sink = e.transform(request, through, false)!;
+    through.onEnd = () => {
+      writeAndTakeBack(through.sink!, "abc");
+      through.sink!.end();
+    };
+  };
+  const client = stage.client();
+  client.write("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello");
+  const backend = await stage.backend.next();
+  assert.match((await client.message()).head, /^HTTP\/1\.1 500 /);
   await backend.gone();
   assert.deepEqual(stage.reasons, ["hook_threw"]);
 });
