@@ -112,8 +112,8 @@ export function bytesOf(piece: unknown): Uint8Array {
 }
 
 /**
- * As `bytesOf`, in memory of its own: whoever gives pieces one after the other uses theirs again, or transfers it, while
- * they wait for a client.
+ * As `bytesOf`, in memory of its own: whoever gives pieces one after the other uses theirs again, or transfers it,
+ * while they wait for a client.
  */
 export function copyOf(piece: unknown): Uint8Array {
   const bytes = bytesOf(piece);
