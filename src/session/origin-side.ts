@@ -315,7 +315,7 @@ export class OriginSide implements OriginProtocol {
       this.#complete(leg, exchange, pos === end);
       return false;
     }
-    if (pos === end && !isStaged(exchange)) this.#responses.flush(exchange);
+    if (pos === end) this.#responses.flush(exchange);
     if (pos === end) this.#expectBody(leg, exchange);
     return pos < end;
   }

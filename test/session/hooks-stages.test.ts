@@ -31,6 +31,18 @@ function slowStage(
   return stage;
 }
 
+withChain("the head of a response does not wait for its body", {}, async (stage, chain) => {
+  chain.onResponse = (e) => void slowStage(e, response, false);
+  const client = stage.client();
+  client.write(GET);
+  const backend = await stage.backend.next();
+  await backend.head();
+  backend.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n");
+  assert.match(await client.head(), /^HTTP\/1\.1 200 /);
+  backend.write("ok");
+  assert.equal(String(await chunked(client)), "ok");
+});
+
 const invert = (bytes: Buffer): Buffer => Buffer.from(bytes.map((byte) => byte ^ 0xff));
 
 for (const framing of ["length", "chunked"] as const) {
