@@ -1,7 +1,6 @@
 /** `hp-proxy explain`: which route a request takes, why, and what would be sent; without sending anything. */
 import { parseIp } from "../base/ip-address.ts";
 import { type ConfigError, errorsText } from "../config/config-error.ts";
-import { functionNames } from "../config/hook-objects.ts";
 import { durationText } from "../config/values.ts";
 import { LISTENER_CLUSTER, type Route } from "../contract/routing.ts";
 import type { Snapshot, Timeouts } from "../contract/snapshot.ts";
@@ -11,7 +10,6 @@ import type { Configuration } from "../control/configuration.ts";
 import { loadConfiguration } from "../control/load-configuration.ts";
 import type { Environment } from "../control/options.ts";
 import { PROXY_FLAGS } from "../control/read-configuration.ts";
-import { linkName } from "../hooks/hook-runtime.ts";
 import { MessageHead } from "../http1/message-head.ts";
 import { parseRequestHead } from "../http1/request-head.ts";
 import { candidatesOf, hostText, reasonBetween } from "../route/candidates.ts";
@@ -19,6 +17,7 @@ import { ClientAddress } from "../route/client-address.ts";
 import { isInAny } from "../route/conditions.ts";
 import { conditionCount, type Entry } from "../route/order.ts";
 import { corsRows, limitRows } from "./explained-limits.ts";
+import { linkRows } from "./explained-links.ts";
 import { type Rehearsal, rehearse } from "./rehearsal.ts";
 
 const HELP = `hp-proxy explain: what would become of a request; nothing is sent
@@ -225,8 +224,7 @@ function forwardedRows(
   for (const { kind, name, value } of route?.responseFields ?? [])
     rows.push(["response", kind === "remove" ? `remove ${name}` : `${kind} ${name}: ${value}`]);
   const chain = snapshot.hooking?.chains[(route === undefined ? snapshot.chain : route.chain) ?? -1] ?? [];
-  for (const link of chain)
-    rows.push(["hooks", `${linkName(link)} (${functionNames(link).join(", ")}); not called here`]);
+  rows.push(...linkRows(chain, fields));
   rows.push(["timeouts", timeoutsText(route?.timeouts ?? snapshot.timeouts)]);
   const bodyBytesMax =
     route === undefined || route.requestBodyBytesMax < 0

@@ -267,7 +267,7 @@ function checkRouting(
 ): void {
   const { routes, mode } = good;
   if (mode === "tcp") {
-    for (const key of ["routes", "rateLimit", "errorPages", "hooks"]) {
+    for (const key of ["routes", "rateLimit", "errorPages", "hooks", "compress"]) {
       if (at(root, [key]) !== undefined)
         complain([key], "has no meaning in mode tcp", "leave it out, or write mode: http");
     }

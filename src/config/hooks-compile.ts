@@ -1,8 +1,10 @@
 /** From the hooks of a document to the chains that workers run. */
 import type { HookLink } from "../contract/hooking.ts";
 import type { Routing } from "../contract/routing.ts";
-import type { FoundHooks } from "./hook-objects.ts";
+import type { RouteDocument } from "./routes-schema.ts";
 import type { Document } from "./schema.ts";
+
+type HookedDocument = Pick<Document, "hooks" | "compress" | "routes">;
 
 /** As `Hooking`, with the number of each route's chain; -1: none. */
 export interface CompiledHooks {
@@ -12,16 +14,13 @@ export interface CompiledHooks {
   readonly digest: string;
 }
 
-/** Null where there are no hooks. */
-export function compileHooks({
-  hooks = [],
-  routes,
-}: Pick<Document, "hooks" | "routes">): CompiledHooks | null {
-  const chains: HookLink[][] = [];
+/** Null where there are no hooks, and nothing that is done as they are. */
+export function compileHooks(document: HookedDocument): CompiledHooks | null {
+  const { hooks = [], routes } = document;
+  const chains: (readonly HookLink[])[] = [];
   const known = new Map<string, number>();
-  const chainOf = (found: readonly FoundHooks[]): number => {
-    if (found.length === 0) return -1;
-    const links = found.map(({ link }) => link);
+  const chainOf = (links: readonly HookLink[]): number => {
+    if (links.length === 0) return -1;
     const text = JSON.stringify(links);
     const number = known.get(text) ?? chains.push(links) - 1;
     known.set(text, number);
@@ -29,13 +28,23 @@ export function compileHooks({
   };
   const routeChains = (routes ?? []).map((route) => {
     const isLocal = route.redirect !== undefined || route.respond !== undefined;
-    return isLocal ? -1 : chainOf([...hooks, ...(route.hooks ?? [])]);
+    return isLocal ? -1 : chainOf(linksOf(document, route));
   });
-  const chain = routes === undefined ? chainOf(hooks) : -1;
+  const chain = routes === undefined ? chainOf(linksOf(document, {})) : -1;
   if (chains.length === 0) return null;
   const all = [...hooks, ...(routes ?? []).flatMap((route) => route.hooks ?? [])];
   const digest = [...new Set(all.map((each) => each.digest))].join(" ");
   return { chains, chain, routeChains, digest };
+}
+
+/**
+ * What a request of `route` passes, in this order; its response in the opposite one. So what is done last to a response
+ * stands first.
+ */
+function linksOf(document: HookedDocument, route: RouteDocument): HookLink[] {
+  const { compress = document.compress } = route;
+  const code = [...(document.hooks ?? []), ...(route.hooks ?? [])].map(({ link }) => link);
+  return [...(compress === undefined || compress === null ? [] : [compress]), ...code];
 }
 
 /** `routing` with the number of each route's chain. */

@@ -59,6 +59,7 @@ const NEED_BACKENDS = [
     "maxBody",
     "maxRequests",
     "hooks",
+    "compress",
   ] as const),
 ];
 

@@ -13,6 +13,7 @@ import {
   open,
   word,
 } from "./kinds.ts";
+import { compress } from "./route-compress.ts";
 import { ROUTE_CORS } from "./route-cors.ts";
 import { ROUTE_LIMITS } from "./route-limits.ts";
 import {
@@ -295,6 +296,7 @@ export const ROUTE = {
   ),
   ...ROUTE_LIMITS,
   ...ROUTE_CORS,
+  compress: compress(ROUTES, "As `compress`, for this route, in its place; or off"),
   errorPages: errorPages("As `errorPages`, for this route"),
 };
 

@@ -21,6 +21,7 @@ import {
   required,
   word,
 } from "./kinds.ts";
+import { compress } from "./route-compress.ts";
 import { rateLimit } from "./route-limits.ts";
 import { errorPages, ROUTE, routes } from "./routes-schema.ts";
 import { LIMITS, POLICY, TIMEOUTS } from "./schema-sections.ts";
@@ -320,6 +321,10 @@ export const documentSchema = z.strictObject({
   hooks: hooks(
     "Hooks",
     "Functions called while requests pass, on all routes: modules, or in TypeScript written here",
+  ),
+  compress: compress(
+    "Compression",
+    "Compresses what backends answer: on; or encodings, types, minSize (1KiB), level, secrets",
   ),
   errorPages: errorPages("Contents of answers of the proxy's own, by status: a text, or {body, contentType}"),
   workers: filled({

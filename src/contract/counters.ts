@@ -100,6 +100,12 @@ export const Counter = {
   hooksThrown: 63,
   hooksLate: 64,
   hooksOverBudget: 65,
+  /** Responses that were compressed; bytes of their bodies before and after. */
+  compressions: 66,
+  compressedBytesIn: 67,
+  compressedBytesOut: 68,
+  /** Responses that stayed as they were because too many were being compressed. */
+  compressionsSkipped: 69,
 } as const;
 export type Counter = (typeof Counter)[keyof typeof Counter];
 

@@ -10,7 +10,23 @@ export interface Hooking {
   readonly chains: readonly (readonly HookLink[])[];
 }
 
-export type HookLink = CodeLink;
+export type HookLink = CodeLink | CompressLink;
+
+export type ContentCoding = "gzip" | "br" | "zstd";
+
+/** Responses of backends are compressed for clients that accept it. */
+export interface CompressLink {
+  readonly kind: "compress";
+  /** In order of preference; at least one. */
+  readonly encodings: readonly ContentCoding[];
+  /** Media types in lower case: `text/html`, `text/*`, `*+json`. */
+  readonly types: readonly string[];
+  /** What is known to be shorter stays as it is. */
+  readonly bytesMin: number;
+  readonly levels: Readonly<Record<ContentCoding, number>>;
+  /** What may have secrets in it: `skip`: it stays as it is (CVE-2013-3587). */
+  readonly secrets: "skip" | "allow";
+}
 
 /** Functions that somebody wrote. */
 export interface CodeLink {

@@ -75,6 +75,15 @@ export const METRICS: readonly Metric[] = [
   single("tunnels_open", "gauge", Counter.tunnelsOpen, "WebSockets, tunnels and relayed connections open"),
   single("hook_calls_total", "counter", Counter.hookCalls, "Calls of hooks"),
   labelled("hook_failures_total", "reason", HOOK_FAILURES, "Hooks that did not do as they should"),
+  single("compressed_responses_total", "counter", Counter.compressions, "Responses that were compressed"),
+  single(
+    "compressions_skipped_total",
+    "counter",
+    Counter.compressionsSkipped,
+    "Responses not compressed because too many were",
+  ),
+  single("compressed_in_bytes_total", "counter", Counter.compressedBytesIn, "Bytes that were compressed"),
+  single("compressed_out_bytes_total", "counter", Counter.compressedBytesOut, "Bytes that came of them"),
   { ...labelled("buffers_used", "size", SIZES, "Buffers in use"), kind: "gauge" },
 ];
 

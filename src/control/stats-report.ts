@@ -59,6 +59,13 @@ export interface WorkerStats {
     readonly late: number;
     readonly overBudget: number;
   };
+  /** Responses that were compressed, or stayed as they were because of too many; bytes of their bodies. */
+  readonly compression: {
+    readonly responses: number;
+    readonly skipped: number;
+    readonly bytesIn: number;
+    readonly bytesOut: number;
+  };
   /** Buffers in use. */
   readonly slots: { readonly large: number; readonly small: number };
   readonly bytes: {
@@ -163,6 +170,12 @@ export function workerStats(pid: number, { now, before, beforeMs, longBefore }: 
       threw: now[Counter.hooksThrown]!,
       late: now[Counter.hooksLate]!,
       overBudget: now[Counter.hooksOverBudget]!,
+    },
+    compression: {
+      responses: now[Counter.compressions]!,
+      skipped: now[Counter.compressionsSkipped]!,
+      bytesIn: now[Counter.compressedBytesIn]!,
+      bytesOut: now[Counter.compressedBytesOut]!,
     },
     slots: { large: now[Counter.largeSlotsUsed]!, small: now[Counter.smallSlotsUsed]! },
     bytes: {

@@ -9,12 +9,16 @@ import type { CodeLink, Hooking, HookLink } from "../contract/hooking.ts";
 import type { Chain } from "../contract/interception.ts";
 import type { HookNotice } from "../contract/notices.ts";
 import type { Snapshot } from "../contract/snapshot.ts";
+import { Compressions } from "./compression.ts";
 import { errorText } from "./error-text.ts";
 import { HookChain, momentsOf } from "./hook-chain.ts";
 import type { Hooks } from "./hooks.ts";
 import { exportOf, hooksAt } from "./hooks-at.ts";
 import { ModuleLoader } from "./import-module.ts";
 import { type HookClock, type HookSurroundings, type Link, REAL_CLOCK } from "./link.ts";
+
+/** Our own links have limits of their own. */
+const BUILT_IN = { budgetMs: 1_000, timeoutMs: 86_400_000, isClosed: true } as const;
 
 /** Hooks cannot be loaded. `message` is a sentence for people. */
 export class HooksUnavailable extends Error {
@@ -28,6 +32,7 @@ export class HookRuntime implements HookSurroundings {
   readonly #given: readonly Hooks[];
   #clusterNames: readonly string[] = [];
   #loader: ModuleLoader | null = null;
+  readonly #compressions = new Compressions(this);
   /** The last two versions: what is followed, and what is about to be. */
   readonly #chains = new Map<number, Promise<readonly Chain[]>>();
 
@@ -90,9 +95,14 @@ export class HookRuntime implements HookSurroundings {
   }
 
   async #link(link: HookLink, version: number, exports: Map<string, Promise<unknown>>): Promise<Link> {
+    if (link.kind !== "code") return { ...BUILT_IN, name: linkName(link), hooks: this.#builtIn(link) };
     const { budgetMs, timeoutMs, onFailure } = link;
     const hooks = await this.#hooksOf(link, version, exports);
     return { name: linkName(link), hooks, budgetMs, timeoutMs, isClosed: onFailure === "closed" };
+  }
+
+  #builtIn(link: Exclude<HookLink, CodeLink>): Hooks {
+    return this.#compressions.hooksOf(link);
   }
 
   async #hooksOf(
@@ -122,7 +132,9 @@ export class HookRuntime implements HookSurroundings {
 }
 
 /** What a link is called in messages. */
-export function linkName({ source }: CodeLink): string {
+export function linkName(link: HookLink): string {
+  if (link.kind !== "code") return link.kind;
+  const { source } = link;
   if ("given" in source) return "createProxy";
   const name = path.basename(source.file);
   return source.path.length === 0 ? name : `${name}#${source.path.join(".")}`;

@@ -51,7 +51,7 @@ const QUIET = new Set(
 /** By directive or its beginning (with a `*`): what is different, and what to do. */
 const ADVICE: readonly (readonly [string, string])[] = [
   ["access_log", "there is no access log yet; the log tells requests that failed, and /metrics counts all"],
-  ["gzip", "responses are not compressed; let the backends do it"],
+  ["gzip", "not taken over; write compress: on for the same"],
   ["brotli", "responses are not compressed; let the backends do it"],
   ["limit_req_dry_run", "a rate that is told counts"],
   [
