@@ -44,6 +44,7 @@ const TRANSFER_ENCODING = asciiBytes("transfer-encoding");
 const TRANSFER_ENCODING_WRITTEN = asciiBytes("Transfer-Encoding");
 const CHUNKED = asciiBytes("chunked");
 const HOST = asciiBytes("host");
+const EXPECT = asciiBytes("expect");
 /** On these depends where a message ends, or whose turn it is: they are ours to write. By their length. */
 const FRAMING_NAMES: readonly (readonly Uint8Array[])[] = byLength([
   "connection",
@@ -107,6 +108,11 @@ export class HeadEdits {
     this.#dropLines(exchange, which, CONTENT_LENGTH);
     this.#dropLines(exchange, which, TRAILER);
     return true;
+  }
+
+  /** The client was told to go on, and need not be told again. */
+  dropExpectation(exchange: Exchange): void {
+    if (this.#own(exchange, REQUEST, 0)) this.#dropLines(exchange, REQUEST, EXPECT);
   }
 
   /** The end of the connection ends the response. `false`: there is no room. */

@@ -108,6 +108,8 @@ export class InterceptedExchange implements Intercepted {
   feedsFromSlot = false;
   /** The request stage waits for its first piece. */
   beginsStage = false;
+  /** The client sends no body before it is told to (RFC 9110 §10.1.1). */
+  isWaiting = false;
   /** The request body leaves in chunks that we write; none of them yet. */
   sendsChunks = false;
   isFirstChunk = true;

@@ -107,6 +107,7 @@ export class Interceptions implements Desk {
     const intercepted = new InterceptedExchange(this, exchange, chain, framing, length, clientText);
     exchange.intercepted = intercepted;
     intercepted.requestBodyBytes = exchange.requestEnd - exchange.requestHeadEnd;
+    intercepted.isWaiting = head.expectContinue && head.versionMinor === 1;
     if ((chain.moments & AT_REQUEST) === 0) return true;
     const goesOn = this.#call(intercepted, AT_REQUEST);
     if (intercepted.beginsStage) this.#beginStage(intercepted);
@@ -386,6 +387,8 @@ export class Interceptions implements Desk {
     const sender = intercepted.requestSender!;
     intercepted.beginsStage = false;
     if (!intercepted.feedsFromSlot) {
+      // Its backend cannot say so: it is not asked before the chain has seen the body.
+      if (intercepted.isWaiting && intercepted.verdict === Verdict.held) this.#invite(intercepted);
       this.#clients.unblock(exchange.client!);
       return;
     }
@@ -397,6 +400,14 @@ export class Interceptions implements Desk {
     sender.inputEnded = true;
     sender.stage!.end();
     intercepted.mark();
+  }
+
+  /** The client may send its body. */
+  #invite(intercepted: InterceptedExchange): void {
+    intercepted.isWaiting = false;
+    this.edits.dropExpectation(intercepted.exchange);
+    // Where slots are out it sends its body all the same, a little later.
+    this.#responses.goOn(intercepted.exchange);
   }
 
   /** The answer of the chain begins. */

@@ -35,6 +35,7 @@ import { chunkedMode, slotWithEnd } from "./trailers.ts";
 const { plain, rechunked, chunked, untilClose } = Outgoing;
 const COPIED_MAX = COPIED_BYTES_MAX;
 const NOTHING = new Uint8Array(0);
+const CONTINUE = asciiBytes("HTTP/1.1 100 Continue\r\n\r\n");
 const CRLF = Uint8Array.of(0x0d, 0x0a);
 const SLASH = 0x2f;
 const BACKSLASH = 0x5c;
@@ -93,6 +94,16 @@ export class ResponseWriter {
     this.flush(exchange);
     this.#plane.countPiece(exchange.client!.connection);
     return true;
+  }
+
+  /** Tells the client to send its body; nothing where slots are out. */
+  goOn({ client }: Exchange): void {
+    const { buffers, memory } = this.#plane;
+    const slot = buffers.acquireSmall();
+    if (slot < 0) return;
+    this.#send(client!, slot, writeBytes(memory, slot, CONTINUE));
+    this.#countResponse(100);
+    this.#plane.countPiece(client!.connection);
   }
 
   /** Passes on the 2xx to a CONNECT, whose framing fields mean nothing. `false`: out of slots. */

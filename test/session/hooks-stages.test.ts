@@ -5,7 +5,7 @@ import { Counter } from "../../src/contract/counters.ts";
 import { HeadOf, type Intercepted } from "../../src/contract/interception.ts";
 import { chunked, chunksOf, digest, GET, LARGE, pour, writeAndTakeBack } from "./hook-bodies.ts";
 import type { RawPeer } from "./raw-peer.ts";
-import { ScriptedStage, withChain } from "./scripted-chain.ts";
+import { heldAt, ScriptedStage, withChain } from "./scripted-chain.ts";
 import type { Stage } from "./stage.ts";
 
 const { request, response } = HeadOf;
@@ -156,6 +156,38 @@ withChain("a body flows into a stage while its request is held", {}, async (stag
   assert.match(await backend.head(), new RegExp(`\\r\\nContent-Length: ${LARGE.length}\\r\\n`, "i"));
   assert.equal(digest(await backend.bytes(LARGE.length)), digest(LARGE));
 });
+
+for (const comes of ["at once", "later"] as const)
+  withChain(`a body that waits for 100 is asked for, ${comes}`, {}, async (stage, chain) => {
+    const through = new ScriptedStage();
+    const held = heldAt(stage, chain, "onRequest");
+    const ask = (e: Intercepted) => {
+      through.sink = e.transform(request, through, true);
+      through.onEnd = () => {
+        through.sink!.write(asciiBytes(through.text));
+        through.sink!.end();
+        e.proceed();
+      };
+    };
+    if (comes === "at once") {
+      const { onRequest } = chain;
+      chain.onRequest = (e) => {
+        onRequest(e);
+        ask(e);
+      };
+    }
+    const client = stage.client();
+    client.write("POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n");
+    const exchange = await held;
+    if (comes === "later") ask(exchange);
+    assert.equal(await client.head(), "HTTP/1.1 100 Continue\r\n\r\n");
+    client.write("hello");
+    const backend = await stage.backend.next();
+    assert.doesNotMatch(await backend.head(), /expect/i);
+    assert.equal((await backend.bytes(5)).toString(), "hello");
+    backend.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    assert.equal((await client.message()).body, "ok");
+  });
 
 withChain(
   "nothing can be transformed where there is no body, or a tunnel may come",
