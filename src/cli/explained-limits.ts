@@ -13,6 +13,7 @@ export function limitRows({ routing }: Snapshot, route: Route | undefined): [str
   const rows: [string, string][] = limit === undefined ? [] : [["rate", rateText(limit)]];
   const inFlight = route?.requestsInFlightMax ?? 0;
   if (inFlight > 0) rows.push(["in flight", `${inFlight} requests at most, in each worker`]);
+  if (route?.retries !== undefined) rows.push(["retries", `${route.retries} at most`]);
   return rows;
 }
 

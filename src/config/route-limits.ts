@@ -1,5 +1,5 @@
 /** The keys of `routes` about how much is too much: rate limits, and requests in flight. */
-import type { RateKey } from "../contract/routing.ts";
+import { type RateKey, RETRIES, RETRIES_MAX } from "../contract/routing.ts";
 import { type Count, integer, kind, open } from "./kinds.ts";
 import { isMap, type Plain, TOKEN, unknownKey } from "./routes-values.ts";
 import { Problem, readDurationMs, readInteger } from "./values.ts";
@@ -92,6 +92,19 @@ export function rateLimit(text: string) {
 }
 
 export const ROUTE_LIMITS = {
+  retries: open(
+    integer(
+      {
+        group: LIMITS,
+        text: `Attempts beyond the first, where a request may be repeated (${RETRIES})`,
+        danger:
+          "0: also a connection that a backend has just closed ends in 502. Many: a failing cluster gets more load.",
+      },
+      undefined,
+      0,
+      RETRIES_MAX,
+    ),
+  ),
   rateLimit: rateLimit("As `rateLimit`, for this route, in its place; or off"),
   maxRequests: open(
     integer(

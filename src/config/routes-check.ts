@@ -60,6 +60,7 @@ const NEED_BACKENDS = [
     "maxRequests",
     "hooks",
     "compress",
+    "retries",
   ] as const),
 ];
 

@@ -95,6 +95,7 @@ function compileRoute(
     timeouts: timeoutsOf(route, timeouts),
     requestBodyBytesMax: route.maxBody ?? -1,
     requestsInFlightMax: route.maxRequests ?? 0,
+    ...(route.retries === undefined ? {} : { retries: route.retries }),
     cors: route.cors ?? null,
     rateLimit,
     errorPages: route.errorPages ?? [],

@@ -46,6 +46,8 @@ export interface Route {
   readonly requestBodyBytesMax: number;
   /** Exchanges of one worker at a time; 0: no limit of its own. */
   readonly requestsInFlightMax: number;
+  /** Attempts beyond the first that a request may have; absent: `RETRIES`. At most `RETRIES_MAX`. */
+  readonly retries?: number;
   /** Null: nothing is said, and preflights are requests as any other. */
   readonly cors: Cors | null;
   /** Index into `Routing.rateLimits`; -1: none. */
@@ -90,6 +92,10 @@ export interface RouteTarget {
 
 /** In place of a cluster: the one that answers where there are no routes. */
 export const LISTENER_CLUSTER = -1;
+
+/** Attempts beyond the first: other backends, or other connections. */
+export const RETRIES = 3;
+export const RETRIES_MAX = 20;
 
 /** Which pages of other origins may use what is answered (CORS). */
 export interface Cors {

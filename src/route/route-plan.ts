@@ -5,7 +5,14 @@ import { asciiBytes } from "../base/bytes.ts";
 import type { Network } from "../base/ip-address.ts";
 import { utf8Bytes } from "../base/utf8.ts";
 import type { Chain } from "../contract/interception.ts";
-import type { ErrorPage, FieldEdit, RateLimit, Route, StaticAnswer } from "../contract/routing.ts";
+import {
+  type ErrorPage,
+  type FieldEdit,
+  type RateLimit,
+  RETRIES,
+  type Route,
+  type StaticAnswer,
+} from "../contract/routing.ts";
 import type { Timeouts } from "../contract/snapshot.ts";
 import { reasonPhrase } from "../http1/reason-phrase.ts";
 import { CORS_EDITS, ReadyCors } from "./cors.ts";
@@ -67,6 +74,8 @@ export class RoutePlan {
   readonly requestsInFlightMax: number;
   /** Exchanges that its owner has opened and not closed. */
   requestsInFlight = 0;
+  /** Backends, or connections, that one request may meet. At least 1. */
+  readonly attemptsMax: number;
   readonly rateLimit: ReadyRateLimit | null;
   readonly cors: ReadyCors | null;
   /** By status. */
@@ -107,6 +116,7 @@ export class RoutePlan {
       route.cors === null ? route.responseFields : [...CORS_EDITS, ...route.responseFields],
     );
     const limit = rateLimits[route.rateLimit];
+    this.attemptsMax = 1 + (route.retries ?? RETRIES);
     this.requestsInFlightMax = route.requestsInFlightMax;
     this.rateLimit = limit === undefined ? null : new ReadyRateLimit(limit, names, count);
     const writers = [this.rewriting, this.requestEdits, this.responseEdits, this.redirect?.location ?? null];

@@ -35,14 +35,12 @@ import type { Relays } from "./relay.ts";
 import type { RequestWriter } from "./request-writer.ts";
 import type { ResponseWriter } from "./response-writer.ts";
 import { isIdempotent } from "./reuse.ts";
-import { bodyBytesMaxOf, type Router } from "./routing.ts";
+import { attemptsMaxOf, bodyBytesMaxOf, type Router } from "./routing.ts";
 import { chunkedMode } from "./trailers.ts";
 
 const ACCEPTS_TRAILERS = HeadNote.acceptsTrailers;
 const NONE = Framing.none;
 const CHUNKED = Framing.chunked;
-/** Backends (or connections) that one request may meet. */
-const ATTEMPTS_MAX = 4;
 
 export class Exchanges {
   readonly reports: FailureReports;
@@ -246,7 +244,7 @@ export class Exchanges {
     exchange.origin = null;
     const complete = exchange.wholeInSlot || !exchange.bodySent;
     const repeatable = complete && (unsent || isIdempotent(exchange.method));
-    if (!repeatable || exchange.attempts >= ATTEMPTS_MAX) {
+    if (!repeatable || exchange.attempts >= attemptsMaxOf(exchange.plan)) {
       this.fail(exchange, failure);
       return;
     }
@@ -414,8 +412,9 @@ export class Exchanges {
   #dispatch(exchange: Exchange, failure: Failure): void {
     const { nowS } = this.#plane;
     const cluster = exchange.cluster!;
+    const attemptsMax = attemptsMaxOf(exchange.plan);
     let verdict = failure;
-    while (exchange.attempts < ATTEMPTS_MAX) {
+    while (exchange.attempts < attemptsMax) {
       const index = cluster.next(nowS, exchange.tried);
       if (index < 0) break;
       exchange.attempts++;

@@ -9,7 +9,7 @@ import { LARGE_SLOT_BYTES, SMALL_SLOT_BYTES } from "../base/buffer-pool.ts";
 import { asciiBytes, copy, textOf } from "../base/bytes.ts";
 import { parseIp } from "../base/ip-address.ts";
 import type { Chain } from "../contract/interception.ts";
-import type { Routing } from "../contract/routing.ts";
+import { RETRIES, type Routing } from "../contract/routing.ts";
 import { type MessageHead, Method } from "../http1/message-head.ts";
 import { ClientAddress } from "../route/client-address.ts";
 import { isInAny } from "../route/conditions.ts";
@@ -36,6 +36,7 @@ const NO_ROOM = -1;
 /** A redirect lies in one slot, with its other lines. */
 const LOCATION_BYTES_MAX = LARGE_SLOT_BYTES - 1024;
 const REQUEST_ID = asciiBytes("x-request-id");
+const ATTEMPTS_MAX = 1 + RETRIES;
 /** Of a peer that has none, as a unix socket. */
 const NO_ADDRESS = new Uint8Array(0);
 
@@ -282,6 +283,11 @@ export class Router {
     }
     return client.bytes;
   }
+}
+
+/** Backends, or connections, that one request may meet. */
+export function attemptsMaxOf(plan: RoutePlan | null): number {
+  return plan === null ? ATTEMPTS_MAX : plan.attemptsMax;
 }
 
 /** The limit of a request body, in bytes; 0: none. */

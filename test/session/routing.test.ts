@@ -446,3 +446,26 @@ onEachEngine(
     assert.equal(stage.counter(Counter.errorBadResponse), 1);
   },
 );
+
+for (const [retries, attempts] of [
+  [undefined, 4],
+  [0, 1],
+  [1, 2],
+  [6, 7],
+] as const) {
+  const changes = retries === undefined ? {} : { retries };
+  onEachEngine(
+    `routes: ${retries ?? "no word of"} retries: ${attempts} attempts`,
+    { routing: routing(route("", changes)) },
+    async (stage) => {
+      stage.backend.onPeer = (peer) => {
+        peer.onBytes = () => peer.reset();
+      };
+      const client = stage.client();
+      client.write(text([GET, HOST]));
+      assert.match((await client.message()).head, /^HTTP\/1\.1 502 /);
+      assert.equal(stage.backend.peers.length, attempts);
+      assert.equal(stage.counter(Counter.retries), attempts - 1);
+    },
+  );
+}
