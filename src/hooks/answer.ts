@@ -1,4 +1,5 @@
 /** From what a hook returned to an answer on its way. */
+import { LARGE_SLOT_BYTES } from "../base/buffer-pool.ts";
 import type { Intercepted } from "../contract/interception.ts";
 import type { HookAnswer, HookHeadersInput, HookResult } from "./hooks.ts";
 import { bytesOf, copyOf } from "./web-stage.ts";
@@ -26,6 +27,8 @@ export interface PreparedAnswer {
   readonly pieces: AsyncIterator<unknown> | null;
 }
 
+/** They lie in one slot, with what is written around them. */
+const LINES_BYTES_MAX = LARGE_SLOT_BYTES - 4096;
 const NOTHING = new Uint8Array(0);
 const encoder = new TextEncoder();
 
@@ -45,7 +48,7 @@ export function prepareAnswer(result: HookResult): PreparedAnswer {
   }
   if (typeof body === "string" && body !== "" && !hasType)
     lines += line("content-type", "text/plain; charset=utf-8");
-  const bytes = Buffer.from(lines, "latin1");
+  const bytes = linesBytes(lines);
   if (body === undefined || body === null) return { status, lines: bytes, body: NOTHING, pieces: null };
   if (typeof body === "string" || body instanceof Uint8Array)
     return { status, lines: bytes, body: bytesOf(body), pieces: null };
@@ -69,7 +72,7 @@ function preparedResponse(response: Response): PreparedAnswer {
     if (OURS.has(name) || (isFetched && name === "content-encoding")) continue;
     lines += line(name, value);
   }
-  const bytes = Buffer.from(lines, "latin1");
+  const bytes = linesBytes(lines);
   const { body } = response;
   if (body === null) return { status: response.status, lines: bytes, body: NOTHING, pieces: null };
   return {
@@ -101,6 +104,12 @@ function line(name: string, value: string): string {
   fieldName(name);
   const bytes = fieldValue(name, value);
   return `${name}: ${bytes.toString("latin1")}\r\n`;
+}
+
+function linesBytes(lines: string): Uint8Array {
+  if (lines.length > LINES_BYTES_MAX)
+    throw new TypeError(`the header fields of an answer are longer than ${LINES_BYTES_MAX} bytes`);
+  return Buffer.from(lines, "latin1");
 }
 
 function assertStatus(status: unknown): void {

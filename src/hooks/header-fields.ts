@@ -94,9 +94,10 @@ export class HeaderFields implements HookHeaders {
   #refuse(what: string, name: string): never {
     const exchange = this.#exchange;
     if (!exchange.isLive) throw gone(exchange);
-    const why = FRAMING_NAMES.has(name.toLowerCase())
-      ? "framing depends on it, and the proxy writes it"
-      : "it is too late for that, or there is no room in the head";
+    const lower = name.toLowerCase();
+    let why = "it is too late for that, or there is no room in the head";
+    if (FRAMING_NAMES.has(lower)) why = "framing depends on it, and the proxy writes it";
+    else if (lower === "host") why = "there is one, which names a host";
     throw new HookError("refused", `cannot ${what} header field ${name}: ${why}`);
   }
 }
@@ -111,7 +112,7 @@ const FRAMING_NAMES = new Set([
   "te",
   "trailer",
   "upgrade",
-  "host",
+  "expect",
 ]);
 
 /** What is thrown where bytes are asked for that are not there any more. */

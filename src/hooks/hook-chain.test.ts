@@ -337,6 +337,8 @@ function streamThatIsRead(): ReadableStream<Uint8Array> {
   return stream;
 }
 
+const HUGE = { "x-a": "a".repeat(70_000) };
+
 const HOSTILE: readonly [name: string, onRequest: NonNullable<Hooks["onRequest"]>, verdicts: string[]][] = [
   ["a then that throws", () => unseen, ["hold", "fail hook_threw"]],
   ["a promise of that", async () => unseen, ["hold", "fail hook_threw"]],
@@ -363,6 +365,8 @@ const HOSTILE: readonly [name: string, onRequest: NonNullable<Hooks["onRequest"]
     ["fail hook_threw"],
   ],
   ["a stream that somebody reads", () => ({ status: 200, body: streamThatIsRead() }), ["fail hook_threw"]],
+  ["an answer with a head that fits nowhere", () => ({ status: 200, headers: HUGE }), ["fail hook_threw"]],
+  ["a Response with such a head", () => new Response("", { headers: HUGE }), ["fail hook_threw"]],
   ["a Response that somebody reads", () => new Response(streamThatIsRead()), ["fail hook_threw"]],
 ];
 

@@ -130,7 +130,22 @@ test("what the session refuses is an error with the reason", () => {
     const framing = { name: "HookError", code: "refused", message: /framing depends on it/ };
     assert.throws(() => headers.set("Content-Length", "5"), framing);
     assert.throws(() => headers.delete("content-length"), framing);
+    assert.throws(() => headers.append("Content-Length", "5"), framing);
   });
+});
+
+test("a limit of a body that is no number is refused", async () => {
+  for (const maxBytes of [NaN, -1, "1mb", null] as unknown as number[]) {
+    let read: Promise<string> | undefined;
+    const exchange = new FakeExchange("POST / HTTP/1.1\r\nHost: a\r\n\r\n");
+    exchange.hasRequestBody = true;
+    seen(exchange, {
+      onRequest(each) {
+        read = each.text({ maxBytes });
+      },
+    });
+    await assert.rejects(read!, /maxBytes is a number of bytes/);
+  }
 });
 
 test("target, path and cluster can be set", () => {

@@ -133,6 +133,8 @@ export class RequestView implements HookRequest {
   }
 
   #read(bytesMax = BODY_BYTES_MAX): Promise<Uint8Array> {
+    if (typeof bytesMax !== "number" || !(bytesMax >= 0))
+      throw new TypeError(`maxBytes is a number of bytes, not ${String(bytesMax)}`);
     if (this.#body !== null) return this.#body;
     const { exchange, moment } = this.#view;
     this.#assertRequestMoment(moment);
