@@ -11,6 +11,11 @@ type Row = [name: string, value: string];
 export function linkRows(chain: readonly HookLink[], fields: readonly string[]): Row[] {
   return chain.map((link) => {
     if (link.kind === "compress") return ["compress", compressText(link, fields)];
+    if (link.kind === "basicAuth") {
+      const counted = link.users.length === 1 ? "1 user" : `${link.users.length} users`;
+      return ["basicAuth", `${counted}, realm ${JSON.stringify(link.realm)}; not asked here`];
+    }
+    if (link.kind === "forwardAuth") return ["forwardAuth", `${link.url}; not asked here`];
     return ["hooks", `${linkName(link)} (${functionNames(link).join(", ")}); not called here`];
   });
 }

@@ -18,6 +18,7 @@ import { runCheck, runInit, runPrint } from "./hp-proxy-config.ts";
 import { runDemo } from "./hp-proxy-demo.ts";
 import { runExplain } from "./hp-proxy-explain.ts";
 import { runImport } from "./hp-proxy-import.ts";
+import { runHashPassword } from "./hp-proxy-password.ts";
 import { runStats } from "./hp-proxy-stats.ts";
 
 const COMMANDS = [
@@ -32,6 +33,7 @@ const COMMANDS = [
   "reload",
   "upgrade",
   "healthcheck",
+  "hash-password",
   "help",
   "version",
 ];
@@ -65,6 +67,8 @@ export async function main(argv: readonly string[], environment: Environment): P
       return await runUpgrade(rest, environment);
     case "healthcheck":
       return await runHealthcheck(rest, environment);
+    case "hash-password":
+      return await runHashPassword(rest);
     case "help":
       return print(helpText());
     case "version":

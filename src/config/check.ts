@@ -267,7 +267,15 @@ function checkRouting(
 ): void {
   const { routes, mode } = good;
   if (mode === "tcp") {
-    for (const key of ["routes", "rateLimit", "errorPages", "hooks", "compress"]) {
+    for (const key of [
+      "routes",
+      "rateLimit",
+      "errorPages",
+      "hooks",
+      "compress",
+      "basicAuth",
+      "forwardAuth",
+    ]) {
       if (at(root, [key]) !== undefined)
         complain([key], "has no meaning in mode tcp", "leave it out, or write mode: http");
     }

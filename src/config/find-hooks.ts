@@ -1,6 +1,6 @@
 /**
  * Finds the hooks that a file of a configuration names, and puts plain data in their place: objects with functions
- * in a module, and paths of modules in any file.
+ * in a module, and paths of modules in any file. Other files that are named relative to it get their whole path.
  */
 import { createHash } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
@@ -38,11 +38,13 @@ export class HookFinder {
    * file can have no functions.
    */
   async find(root: Located, folder: string, inline: InlineSource | undefined): Promise<Located> {
-    let found = await this.#at(root, ["hooks"], folder, inline);
     const routes = at(root, ["routes"])?.content;
-    if (routes === undefined || !isList(routes)) return found;
-    for (const index of routes.keys())
-      found = await this.#at(found, ["routes", index, "hooks"], folder, inline);
+    const indexes = routes !== undefined && isList(routes) ? [...routes.keys()] : [];
+    let found = root;
+    for (const above of [[], ...indexes.map((index) => ["routes", index])]) {
+      found = await this.#at(found, [...above, "hooks"], folder, inline);
+      found = withPath(found, [...above, "basicAuth", "file"], folder);
+    }
     return found;
   }
 
@@ -165,6 +167,15 @@ function numberOf(hooks: Hooks, given: Hooks[]): number {
     );
   });
   return known < 0 ? given.push(hooks) - 1 : known;
+}
+
+/** A file that is named there is named by its whole path. */
+function withPath(root: Located, where: Path, folder: string): Located {
+  const node = at(root, where);
+  if (node === undefined || isList(node.content) || isMap(node.content)) return root;
+  const { value } = node.content;
+  if (typeof value !== "string" || value === "") return root;
+  return replaced(root, where, { ...node, content: { value: path.resolve(folder, value) } });
 }
 
 function replaced(root: Located, where: Path, node: Located): Located {

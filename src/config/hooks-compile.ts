@@ -4,7 +4,7 @@ import type { Routing } from "../contract/routing.ts";
 import type { RouteDocument } from "./routes-schema.ts";
 import type { Document } from "./schema.ts";
 
-type HookedDocument = Pick<Document, "hooks" | "compress" | "routes">;
+type HookedDocument = Pick<Document, "hooks" | "compress" | "basicAuth" | "forwardAuth" | "routes">;
 
 /** As `Hooking`, with the number of each route's chain; -1: none. */
 export interface CompiledHooks {
@@ -43,8 +43,11 @@ export function compileHooks(document: HookedDocument): CompiledHooks | null {
  */
 function linksOf(document: HookedDocument, route: RouteDocument): HookLink[] {
   const { compress = document.compress } = route;
+  const { basicAuth = document.basicAuth, forwardAuth = document.forwardAuth } = route;
   const code = [...(document.hooks ?? []), ...(route.hooks ?? [])].map(({ link }) => link);
-  return [...(compress === undefined || compress === null ? [] : [compress]), ...code];
+  // Who may not pass reaches nothing behind.
+  const built = [compress, basicAuth, forwardAuth].filter((link) => link !== undefined && link !== null);
+  return [...built, ...code];
 }
 
 /** `routing` with the number of each route's chain. */

@@ -41,12 +41,15 @@ export type Size = number | `${number}${"" | "B" | "KiB" | "MiB" | "GiB"}`;
 export type Count = number | `${number}`;
 export type TextList<Item extends string = string> = Item | readonly Item[];
 
-/** A schema for whatever `read` can read; what `read` refuses becomes an issue with `params`. */
-export function kind<In, Out>(read: (value: unknown) => Out | Problem) {
+/**
+ * A schema for whatever `read` can read; what `read` refuses becomes an issue with `params`. What is secret is not
+ * told in messages.
+ */
+export function kind<In, Out>(read: (value: unknown) => Out | Problem, isSecret = false) {
   return z.custom<In>().transform((value, context): Out => {
     const result = read(value);
     if (!(result instanceof Problem)) return result;
-    context.addIssue(problemIssue(result, value));
+    context.addIssue(problemIssue(result, isSecret ? undefined : value));
     return z.NEVER;
   });
 }

@@ -60,6 +60,8 @@ const NEED_BACKENDS = [
     "maxRequests",
     "hooks",
     "compress",
+    "basicAuth",
+    "forwardAuth",
     "retries",
   ] as const),
 ];

@@ -13,6 +13,7 @@ import {
   open,
   word,
 } from "./kinds.ts";
+import { basicAuth, forwardAuth } from "./route-auth.ts";
 import { compress } from "./route-compress.ts";
 import { ROUTE_CORS } from "./route-cors.ts";
 import { ROUTE_LIMITS } from "./route-limits.ts";
@@ -296,6 +297,8 @@ export const ROUTE = {
   ),
   ...ROUTE_LIMITS,
   ...ROUTE_CORS,
+  basicAuth: basicAuth(ROUTES, "As `basicAuth`, for this route, in its place; or off"),
+  forwardAuth: forwardAuth(ROUTES, "As `forwardAuth`, for this route, in its place; or off"),
   compress: compress(ROUTES, "As `compress`, for this route, in its place; or off"),
   errorPages: errorPages("As `errorPages`, for this route"),
 };

@@ -21,6 +21,7 @@ import {
   required,
   word,
 } from "./kinds.ts";
+import { basicAuth, forwardAuth } from "./route-auth.ts";
 import { compress } from "./route-compress.ts";
 import { rateLimit } from "./route-limits.ts";
 import { errorPages, ROUTE, routes } from "./routes-schema.ts";
@@ -318,6 +319,11 @@ export const documentSchema = z.strictObject({
     text: "Which request goes where, and what becomes of it",
   }),
   rateLimit: rateLimit("Requests of one client: 100/s, or {rate, burst, key, status}; more get 429"),
+  basicAuth: basicAuth("Hooks", "Name and password (RFC 7617): users or file, realm, forward, userHeader"),
+  forwardAuth: forwardAuth(
+    "Hooks",
+    "Another server says who passes: its URL, or {url, timeout, requestHeaders, responseHeaders}",
+  ),
   hooks: hooks(
     "Hooks",
     "Functions called while requests pass, on all routes: modules, or in TypeScript written here",

@@ -10,7 +10,30 @@ export interface Hooking {
   readonly chains: readonly (readonly HookLink[])[];
 }
 
-export type HookLink = CodeLink | CompressLink;
+export type HookLink = CodeLink | CompressLink | BasicAuthLink | ForwardAuthLink;
+
+/** Only who has a password passes (RFC 7617). */
+export interface BasicAuthLink {
+  readonly kind: "basicAuth";
+  readonly realm: string;
+  /** Names with their hashes, as `hp-proxy hash-password` writes them; at least one. */
+  readonly users: readonly (readonly [name: string, hash: string])[];
+  /** Authorization goes on to backends. */
+  readonly forwards: boolean;
+  /** Field that tells backends the name, in lower case; "": none. */
+  readonly userField: string;
+}
+
+/** Another server says who passes. */
+export interface ForwardAuthLink {
+  readonly kind: "forwardAuth";
+  readonly url: string;
+  readonly timeoutMs: number;
+  /** Fields of the request that it gets, in lower case; null: all but those about the connection and the body. */
+  readonly requestFields: readonly string[] | null;
+  /** Fields of its answer that the backend gets, in lower case. */
+  readonly responseFields: readonly string[];
+}
 
 export type ContentCoding = "gzip" | "br" | "zstd";
 

@@ -25,6 +25,8 @@ export function changesBetween(before: ReadConfiguration, after: ReadConfigurati
 
 /** `timeouts.connect: 3s → 5s`; `clusters.api.backends: added, 127.0.0.1:3001`. */
 export function changeText({ path, before, after }: Change): string {
+  // Hashes are nobody's to read.
+  if (path.includes("basicAuth.users.")) return `${path}: ${before === undefined ? "added" : "changed"}`;
   if (before === undefined) return `${path}: added, ${after}`;
   return after === undefined ? `${path}: removed, was ${before}` : `${path}: ${before} → ${after}`;
 }

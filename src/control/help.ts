@@ -18,6 +18,7 @@ const HEAD = `hp-proxy: an HTTP reverse proxy and load balancer
   hp-proxy reload [PID]              has a running proxy read its configuration again
   hp-proxy upgrade [PID]             has a new process of what is installed now take over
   hp-proxy healthcheck [PID]         does a running proxy take requests? exit status 0 or 1
+  hp-proxy hash-password             what basicAuth compares a password with
 
 Every flag is also an environment variable: --pool-size is HP_PROXY_POOL_SIZE. The flag wins over
 the variable, and that over the file. What a file may say: docs/configuration.md

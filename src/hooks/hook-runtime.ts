@@ -9,8 +9,10 @@ import type { CodeLink, Hooking, HookLink } from "../contract/hooking.ts";
 import type { Chain } from "../contract/interception.ts";
 import type { HookNotice } from "../contract/notices.ts";
 import type { Snapshot } from "../contract/snapshot.ts";
+import { basicAuth } from "./basic-auth.ts";
 import { Compressions } from "./compression.ts";
 import { errorText } from "./error-text.ts";
+import { forwardAuth } from "./forward-auth.ts";
 import { HookChain, momentsOf } from "./hook-chain.ts";
 import type { Hooks } from "./hooks.ts";
 import { exportOf, hooksAt } from "./hooks-at.ts";
@@ -95,13 +97,18 @@ export class HookRuntime implements HookSurroundings {
   }
 
   async #link(link: HookLink, version: number, exports: Map<string, Promise<unknown>>): Promise<Link> {
-    if (link.kind !== "code") return { ...BUILT_IN, name: linkName(link), hooks: this.#builtIn(link) };
+    if (link.kind !== "code") {
+      const { timeoutMs } = link.kind === "forwardAuth" ? link : BUILT_IN;
+      return { ...BUILT_IN, timeoutMs, name: linkName(link), hooks: this.#builtIn(link) };
+    }
     const { budgetMs, timeoutMs, onFailure } = link;
     const hooks = await this.#hooksOf(link, version, exports);
     return { name: linkName(link), hooks, budgetMs, timeoutMs, isClosed: onFailure === "closed" };
   }
 
   #builtIn(link: Exclude<HookLink, CodeLink>): Hooks {
+    if (link.kind === "basicAuth") return basicAuth(link);
+    if (link.kind === "forwardAuth") return forwardAuth(link);
     return this.#compressions.hooksOf(link);
   }
 

@@ -1,0 +1,43 @@
+/** `hp-proxy hash-password`: what `basicAuth` compares passwords with. */
+import { createInterface } from "node:readline";
+import { Writable } from "node:stream";
+import { readArguments } from "../control/arguments.ts";
+import { hashPassword } from "../hooks/password.ts";
+
+const HELP = `hp-proxy hash-password: the hash of a password, for basicAuth
+
+  hp-proxy hash-password              asks for the password
+  hp-proxy hash-password <FILE        takes the first line of standard input
+
+Prints the hash (scrypt) for users: {NAME: HASH}, or for a line NAME:HASH of a file.
+`;
+
+/** Resolves to the exit status. */
+export async function runHashPassword(argv: readonly string[]): Promise<number> {
+  const given = readArguments(argv, { valued: [], switches: ["help"], short: { h: "help" } });
+  if (given.switches.has("help")) {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  const password = given.errors.length === 0 ? await firstLine() : "";
+  if (password === "") {
+    process.stderr.write("hp-proxy hash-password: no password; write one line to standard input\n");
+    return 1;
+  }
+  process.stdout.write(`${await hashPassword(password)}\n`);
+  return 0;
+}
+
+/** Not shown where it is typed. */
+async function firstLine(): Promise<string> {
+  const isTyped = process.stdin.isTTY === true;
+  if (isTyped) process.stderr.write("Password: ");
+  const nowhere = new Writable({ write: (_piece, _encoding, done) => done() });
+  const lines = createInterface({ input: process.stdin, output: nowhere, terminal: isTyped });
+  for await (const line of lines) {
+    lines.close();
+    if (isTyped) process.stderr.write("\n");
+    return line;
+  }
+  return "";
+}
