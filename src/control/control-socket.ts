@@ -69,7 +69,8 @@ export async function openControlSocket(
   await assertReplaceable(where, predecessorPid);
   // A socket that is made under another name and then renamed is never missing where it is looked for; and
   // Node, which removes what it has made, leaves alone what somebody else has put there since.
-  const made = process.platform === "win32" ? where : join(dirname(where), `.${process.pid}`);
+  // With a slash in any case: Node takes `.123` alone for the number of a port.
+  const made = process.platform === "win32" ? where : `${dirname(where)}/.${process.pid}`;
   if (made !== where) await rm(made, { force: true });
   await listen(server, made, where);
   server.unref();
