@@ -4,6 +4,7 @@
  */
 import { nearest } from "../base/suggestion.ts";
 import type { CodeLink } from "../contract/hooking.ts";
+import { errorText } from "../hooks/error-text.ts";
 import { HOOK_MOMENTS } from "../hooks/hook-chain.ts";
 import { orList } from "./kinds.ts";
 import { Problem, readDurationMs } from "./values.ts";
@@ -30,16 +31,36 @@ export interface HookProblem {
   readonly remedy: string;
 }
 
-/** Reads an object of hooks that is at `source`. */
+/** What is said of an object of hooks. */
+export interface HookDescription {
+  readonly link: CodeLink;
+  readonly problems: readonly HookProblem[];
+}
+
+/** Reads an object of hooks that is at `source`; its functions may be those of a class. */
 export function describeHooks(
   hooks: Readonly<Record<string, unknown>>,
   source: CodeLink["source"],
-): { link: CodeLink; problems: readonly HookProblem[] } {
+): HookDescription {
+  try {
+    return described(hooks, source);
+  } catch (error) {
+    // It may have getters.
+    const problem = { key: "", reason: `cannot be read: ${errorText(error)}`, remedy: "correct the code" };
+    return { link: linkOf(source, 0), problems: [problem] };
+  }
+}
+
+function described(hooks: Readonly<Record<string, unknown>>, source: CodeLink["source"]): HookDescription {
   const problems: HookProblem[] = [];
   let moments = 0;
-  for (const [key, value] of Object.entries(hooks)) {
+  const isInstance = ![Object.prototype, null].includes(Object.getPrototypeOf(hooks) as null);
+  for (const key of new Set([...Object.keys(hooks), ...FUNCTIONS])) {
+    const value = hooks[key];
     if (value === undefined || SETTINGS.includes(key)) continue;
     if (!FUNCTIONS.includes(key)) {
+      // Instances have more than their hooks.
+      if (isInstance) continue;
       const near = nearest(key, KNOWN);
       const remedy = near === "" ? `there are ${orList(KNOWN)}` : `did you mean ${near}?`;
       problems.push({ key, reason: "is no hook", remedy });
@@ -67,7 +88,12 @@ export function describeHooks(
       remedy: "write open or closed",
     });
   const policy = onFailure === "open" ? "open" : "closed";
-  return { link: { kind: "code", source, moments, budgetMs, timeoutMs, onFailure: policy }, problems };
+  return { link: { ...linkOf(source, moments), budgetMs, timeoutMs, onFailure: policy }, problems };
+}
+
+function linkOf(source: CodeLink["source"], moments: number): CodeLink {
+  const [budgetMs, timeoutMs] = [DEFAULT_BUDGET_MS, DEFAULT_TIMEOUT_MS];
+  return { kind: "code", source, moments, budgetMs, timeoutMs, onFailure: "closed" };
 }
 
 /** Whether `value` is what stands in a configuration in place of an object of hooks. */

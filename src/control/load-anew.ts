@@ -8,6 +8,8 @@ import type { Arguments } from "./arguments.ts";
 import { type LoadedConfiguration, loadConfiguration } from "./load-configuration.ts";
 import type { Environment } from "./options.ts";
 
+/** Beyond this it will never end: all modules together, each of which has 10 s. */
+const LOAD_TIMEOUT_MS = 30_000;
 const MODULE = /\.m?[jt]s$/;
 
 /** What `loadConfiguration` was asked, for the thread. */
@@ -31,11 +33,25 @@ export async function loadAnew(question: LoadQuestion, files: readonly string[])
     stdout: true,
   });
   return await new Promise<Loaded>((resolve, reject) => {
-    thread.on("message", (loaded: Loaded) => {
+    const end = (loaded: Loaded): void => {
+      clearTimeout(timer);
       resolve(loaded);
       void thread.terminate();
+    };
+    const timer = setTimeout(() => {
+      end(refused(`was not read within ${LOAD_TIMEOUT_MS / 1000} s: a module of it does not end`));
+    }, LOAD_TIMEOUT_MS);
+    thread.on("message", end);
+    thread.on("error", (error) => {
+      clearTimeout(timer);
+      reject(error);
     });
-    thread.on("error", reject);
-    thread.on("exit", () => reject(new Error("the configuration ended the thread that it ran in")));
+    thread.on("exit", () =>
+      end(refused("ended the thread that it was read in: a module of it calls process.exit")),
+    );
   });
+}
+
+function refused(reason: string): Loaded {
+  return { errors: [{ source: "", path: "", reason, remedy: "correct the code" }] };
 }

@@ -207,6 +207,9 @@ test("a reload runs the new code, and one that workers cannot load is refused", 
   assert.equal(await say(), "second");
   write("said.ts", "export const said = ;");
   assert.match((await askReload(controlPath)).errors.join(), /hooks\.ts": cannot be run: SyntaxError/);
+  write("said.ts", `process.exit(0); export const said = "exit";`);
+  assert.match((await askReload(controlPath)).errors.join(), /^the configuration: ended the thread/);
+  assert.equal(await say(), "second");
   write("hooks.ts", "export default { onRequest: () => ({ status: 200, body: 'fourth' }) };");
   assert.equal((await askReload(controlPath)).done, true);
   assert.equal(await say(), "fourth");
