@@ -14,6 +14,7 @@ const CASES: readonly [text: string, result: string][] = [
   [`${VAR}EMPTY:-x}`, "x"],
   [`${VAR}NONE:-a:b-c}`, "a:b-c"],
   [`${VAR}NONE:-}`, ""],
+  [`${VAR}toString:-x}`, "x"],
   [`${VAR}A:-x}`, "one"],
   [`$${VAR}A}`, `${VAR}A}`],
   ["$A $ $$", "$A $ $$"],
@@ -22,7 +23,15 @@ const CASES: readonly [text: string, result: string][] = [
 for (const [text, result] of CASES)
   test(`variables in ${JSON.stringify(text)}`, () => assert.equal(interpolate(text, ENVIRONMENT), result));
 
-for (const text of [`${VAR}NONE}`, `${VAR}}`, `${VAR}A`, `${VAR}A B}`, `${VAR}1A}`, `${VAR}A:x}`])
+for (const text of [
+  `${VAR}NONE}`,
+  `${VAR}}`,
+  `${VAR}A`,
+  `${VAR}A B}`,
+  `${VAR}1A}`,
+  `${VAR}A:x}`,
+  `${VAR}constructor}`,
+])
   test(`variables in ${JSON.stringify(text)}: refused`, () =>
     assert(interpolate(text, ENVIRONMENT) instanceof Problem));
 

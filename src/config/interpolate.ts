@@ -22,7 +22,7 @@ export function interpolate(text: string, environment: Environment): string | Pr
       return "";
     }
     const [, name, otherwise] = match;
-    const value = environment[name!];
+    const value = Object.hasOwn(environment, name!) ? environment[name!] : undefined;
     if (otherwise !== undefined) return value === undefined || value === "" ? otherwise : value;
     if (value === undefined)
       problem ??= new Problem(
