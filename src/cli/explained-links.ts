@@ -1,7 +1,7 @@
 /** The lines of `hp-proxy explain` about what a request and its response pass: hooks, and what is done as they are. */
 import { functionNames } from "../config/hook-objects.ts";
 import { bytesText } from "../config/values.ts";
-import type { CompressLink, HookLink } from "../contract/hooking.ts";
+import type { CompressLink, HookLink, MirrorLink } from "../contract/hooking.ts";
 import { chooseCoding } from "../hooks/accept-encoding.ts";
 import { linkName } from "../hooks/hook-runtime.ts";
 
@@ -16,8 +16,14 @@ export function linkRows(chain: readonly HookLink[], fields: readonly string[]):
       return ["basicAuth", `${counted}, realm ${JSON.stringify(link.realm)}; not asked here`];
     }
     if (link.kind === "forwardAuth") return ["forwardAuth", `${link.url}; not asked here`];
+    if (link.kind === "mirror") return ["mirror", mirrorText(link)];
     return ["hooks", `${linkName(link)} (${functionNames(link).join(", ")}); not called here`];
   });
+}
+
+function mirrorText({ cluster, percent, bodyBytesMax }: MirrorLink): string {
+  const share = percent === 100 ? "" : `, ${percent} of 100 requests`;
+  return `a copy to ${cluster}${share}, with bodies of up to ${bytesText(bodyBytesMax)}`;
 }
 
 function compressText(link: CompressLink, fields: readonly string[]): string {

@@ -231,6 +231,8 @@ function checkListeners(
   const used = new Set<number>();
   const isRouted = at(root, ["routes"]) !== undefined;
   for (const name of (good.routes ?? []).flatMap(routeTargets)) used.add(clusterIndex(clusters, name));
+  for (const { mirror } of good.routes ?? [])
+    if (mirror !== undefined) used.add(names.indexOf(mirror.cluster));
   for (const [index, { cluster }] of (listen ?? [{ cluster: undefined }]).entries()) {
     const chosen = clusterIndex(clusters, cluster);
     if (!isRouted) used.add(chosen);

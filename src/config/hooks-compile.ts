@@ -47,7 +47,8 @@ function linksOf(document: HookedDocument, route: RouteDocument): HookLink[] {
   const code = [...(document.hooks ?? []), ...(route.hooks ?? [])].map(({ link }) => link);
   // Who may not pass reaches nothing behind.
   const built = [compress, basicAuth, forwardAuth].filter((link) => link !== undefined && link !== null);
-  return [...built, ...code];
+  const mirror = route.mirror === undefined ? [] : [route.mirror];
+  return [...built, ...code, ...mirror];
 }
 
 /** `routing` with the number of each route's chain. */

@@ -63,6 +63,7 @@ const NEED_BACKENDS = [
     "basicAuth",
     "forwardAuth",
     "retries",
+    "mirror",
   ] as const),
 ];
 
@@ -105,20 +106,18 @@ function checkTargets(
   complain: Complain,
 ): void {
   if (names.length === 0) return;
+  const refuse = (key: string, name: string) => {
+    const near = nearest(name, names);
+    const remedy = near === "" ? `write ${orList(names)}` : `did you mean ${near}?`;
+    complain([...at, key], "is not a cluster", remedy, name);
+  };
   for (const name of routeTargets(route)) {
     if (clusterIndex(name) >= 0) continue;
-    if (name === undefined) {
-      complain(at, "says not where requests go", `write to: ${orList(names)}, or redirect or respond`);
-      continue;
-    }
-    const near = nearest(name, names);
-    complain(
-      [...at, "to"],
-      "is not a cluster",
-      near === "" ? `write ${orList(names)}` : `did you mean ${near}?`,
-      name,
-    );
+    if (name !== undefined) refuse("to", name);
+    else complain(at, "says not where requests go", `write to: ${orList(names)}, or redirect or respond`);
   }
+  const { mirror } = route;
+  if (mirror !== undefined && !names.includes(mirror.cluster)) refuse("mirror", mirror.cluster);
 }
 
 /** Texts with variables, with the path of each. */

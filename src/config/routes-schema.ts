@@ -17,6 +17,7 @@ import { basicAuth, forwardAuth } from "./route-auth.ts";
 import { compress } from "./route-compress.ts";
 import { ROUTE_CORS } from "./route-cors.ts";
 import { ROUTE_LIMITS } from "./route-limits.ts";
+import { ROUTE_MIRROR } from "./route-mirror.ts";
 import {
   type ConditionInput,
   type ErrorPagesInput,
@@ -300,6 +301,7 @@ export const ROUTE = {
   basicAuth: basicAuth(ROUTES, "As `basicAuth`, for this route, in its place; or off"),
   forwardAuth: forwardAuth(ROUTES, "As `forwardAuth`, for this route, in its place; or off"),
   compress: compress(ROUTES, "As `compress`, for this route, in its place; or off"),
+  ...ROUTE_MIRROR,
   errorPages: errorPages("As `errorPages`, for this route"),
 };
 

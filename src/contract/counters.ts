@@ -106,6 +106,10 @@ export const Counter = {
   compressedBytesOut: 68,
   /** Responses that stayed as they were because too many were being compressed. */
   compressionsSkipped: 69,
+  /** Copies of requests: answered, not answered, not made. */
+  mirrorsSent: 70,
+  mirrorsFailed: 71,
+  mirrorsSkipped: 72,
 } as const;
 export type Counter = (typeof Counter)[keyof typeof Counter];
 

@@ -10,7 +10,7 @@ export interface Hooking {
   readonly chains: readonly (readonly HookLink[])[];
 }
 
-export type HookLink = CodeLink | CompressLink | BasicAuthLink | ForwardAuthLink;
+export type HookLink = CodeLink | CompressLink | MirrorLink | BasicAuthLink | ForwardAuthLink;
 
 /** Only who has a password passes (RFC 7617). */
 export interface BasicAuthLink {
@@ -33,6 +33,17 @@ export interface ForwardAuthLink {
   readonly requestFields: readonly string[] | null;
   /** Fields of its answer that the backend gets, in lower case. */
   readonly responseFields: readonly string[];
+}
+
+/** Copies of requests go to another cluster, and its answers nowhere. */
+export interface MirrorLink {
+  readonly kind: "mirror";
+  /** Its name. */
+  readonly cluster: string;
+  /** Of requests, 1 to 100. */
+  readonly percent: number;
+  /** A request with a longer body is not copied. */
+  readonly bodyBytesMax: number;
 }
 
 export type ContentCoding = "gzip" | "br" | "zstd";

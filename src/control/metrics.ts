@@ -41,6 +41,12 @@ const HOOK_FAILURES: readonly Word[] = [
   { cell: Counter.hooksOverBudget, word: "over_budget" },
 ];
 
+const MIRRORS: readonly Word[] = [
+  { cell: Counter.mirrorsSent, word: "sent" },
+  { cell: Counter.mirrorsFailed, word: "failed" },
+  { cell: Counter.mirrorsSkipped, word: "skipped" },
+];
+
 const SIZES: readonly Word[] = [
   { cell: Counter.largeSlotsUsed, word: "large" },
   { cell: Counter.smallSlotsUsed, word: "small" },
@@ -84,6 +90,7 @@ export const METRICS: readonly Metric[] = [
   ),
   single("compressed_in_bytes_total", "counter", Counter.compressedBytesIn, "Bytes that were compressed"),
   single("compressed_out_bytes_total", "counter", Counter.compressedBytesOut, "Bytes that came of them"),
+  labelled("mirrors_total", "result", MIRRORS, "Copies of requests, by what became of them"),
   { ...labelled("buffers_used", "size", SIZES, "Buffers in use"), kind: "gauge" },
 ];
 

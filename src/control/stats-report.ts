@@ -66,6 +66,8 @@ export interface WorkerStats {
     readonly bytesIn: number;
     readonly bytesOut: number;
   };
+  /** Copies of requests: answered, not answered, not made. */
+  readonly mirrors: { readonly sent: number; readonly failed: number; readonly skipped: number };
   /** Buffers in use. */
   readonly slots: { readonly large: number; readonly small: number };
   readonly bytes: {
@@ -176,6 +178,11 @@ export function workerStats(pid: number, { now, before, beforeMs, longBefore }: 
       skipped: now[Counter.compressionsSkipped]!,
       bytesIn: now[Counter.compressedBytesIn]!,
       bytesOut: now[Counter.compressedBytesOut]!,
+    },
+    mirrors: {
+      sent: now[Counter.mirrorsSent]!,
+      failed: now[Counter.mirrorsFailed]!,
+      skipped: now[Counter.mirrorsSkipped]!,
     },
     slots: { large: now[Counter.largeSlotsUsed]!, small: now[Counter.smallSlotsUsed]! },
     bytes: {

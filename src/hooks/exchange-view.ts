@@ -61,6 +61,11 @@ export class ExchangeView implements HookContext {
     this.exchange.onEnded ??= () => this.#ended();
   }
 
+  /** The request body flows through stages: it does not lie behind its head. */
+  get hasRequestStage(): boolean {
+    return this.#requestPipe !== null;
+  }
+
   /** Puts the body through `stage`. Throws a `HookError` where that cannot be. */
   addStage(which: HeadOf, stage: PipeStage, keepsLength: boolean): void {
     const isRequest = which === HeadOf.request;

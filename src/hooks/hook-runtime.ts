@@ -18,6 +18,7 @@ import type { Hooks } from "./hooks.ts";
 import { exportOf, hooksAt } from "./hooks-at.ts";
 import { ModuleLoader } from "./import-module.ts";
 import { type HookClock, type HookSurroundings, type Link, REAL_CLOCK } from "./link.ts";
+import { Mirrors } from "./mirror.ts";
 
 /** Our own links have limits of their own. */
 const BUILT_IN = { budgetMs: 1_000, timeoutMs: 86_400_000, isClosed: true } as const;
@@ -35,6 +36,8 @@ export class HookRuntime implements HookSurroundings {
   #clusterNames: readonly string[] = [];
   #loader: ModuleLoader | null = null;
   readonly #compressions = new Compressions(this);
+  readonly #mirrors: Mirrors;
+  #clusters: Snapshot["clusters"] = [];
   /** The last two versions: what is followed, and what is about to be. */
   readonly #chains = new Map<number, Promise<readonly Chain[]>>();
 
@@ -46,6 +49,7 @@ export class HookRuntime implements HookSurroundings {
     clock: HookClock = REAL_CLOCK,
   ) {
     this.cells = cells;
+    this.#mirrors = new Mirrors(cells, (cluster) => this.#endpointsOf(cluster));
     this.clock = clock;
     this.#tell = tell;
     this.#given = given;
@@ -76,11 +80,13 @@ export class HookRuntime implements HookSurroundings {
 
   /** From now on hooks see the clusters of `snapshot`. */
   follow({ clusters }: Snapshot): void {
+    this.#clusters = clusters;
     this.#clusterNames = clusters.map(({ name }) => name);
   }
 
   /** Nothing is loaded any more. */
   stop(): void {
+    this.#mirrors.stop();
     this.#loader?.release();
     this.#loader = null;
   }
@@ -96,6 +102,12 @@ export class HookRuntime implements HookSurroundings {
     return made;
   }
 
+  /** Addresses of the cluster with that name which take requests now. */
+  #endpointsOf(cluster: string): string[] {
+    const endpoints = this.#clusters.find(({ name }) => name === cluster)?.endpoints ?? [];
+    return endpoints.filter(({ healthy }) => healthy).map(({ address }) => address);
+  }
+
   async #link(link: HookLink, version: number, exports: Map<string, Promise<unknown>>): Promise<Link> {
     if (link.kind !== "code") {
       const { timeoutMs } = link.kind === "forwardAuth" ? link : BUILT_IN;
@@ -109,6 +121,7 @@ export class HookRuntime implements HookSurroundings {
   #builtIn(link: Exclude<HookLink, CodeLink>): Hooks {
     if (link.kind === "basicAuth") return basicAuth(link);
     if (link.kind === "forwardAuth") return forwardAuth(link);
+    if (link.kind === "mirror") return this.#mirrors.hooksOf(link);
     return this.#compressions.hooksOf(link);
   }
 
