@@ -77,7 +77,9 @@ export class HeadEdits {
     if (!isOpenName(name) || !isValue(value)) return false;
     // RFC 9112 §3.2: one, and only one.
     if (which === REQUEST && isSame(name, HOST)) return false;
-    return this.#writeLine(exchange, which, name, value);
+    if (!this.#own(exchange, which, name.length + value.length + LINE_FRAME_BYTES)) return false;
+    this.#writeLine(exchange, which, name, value);
+    return true;
   }
 
   /** `false`: the name cannot be removed. */
@@ -98,7 +100,8 @@ export class HeadEdits {
   ): boolean {
     if (!this.#own(exchange, which, name.length + value.length + LINE_FRAME_BYTES)) return false;
     this.#dropLines(exchange, which, name);
-    return this.#writeLine(exchange, which, written, value);
+    this.#writeLine(exchange, which, written, value);
+    return true;
   }
 
   /** The message leaves in chunks that we write. `false`: there is no room. */
@@ -167,19 +170,27 @@ export class HeadEdits {
     }
   }
 
-  /** Writes a line behind all others. `false`: there is no room. */
-  #writeLine(exchange: Exchange, which: HeadOf, name: Uint8Array, value: Uint8Array): boolean {
+  /** Writes a line behind all others; there is room. */
+  #writeLine(exchange: Exchange, which: HeadOf, name: Uint8Array, value: Uint8Array): void {
     const { memory } = this.#plane;
-    const end = (which === REQUEST ? exchange.requestHeadEnd : exchange.slotAt) - 2;
-    let at = this.#splice(exchange, which, end, end, name.length + value.length + LINE_FRAME_BYTES);
-    if (at === NO_ROOM) return false;
+    const isRequest = which === REQUEST;
+    const headEnd = isRequest ? exchange.requestHeadEnd : exchange.slotAt;
+    const bytes = name.length + value.length + LINE_FRAME_BYTES;
+    let at = headEnd - 2;
+    if (isRequest) {
+      if (exchange.requestEnd > headEnd) memory.copyWithin(headEnd + bytes, headEnd, exchange.requestEnd);
+      exchange.requestHeadEnd += bytes;
+      exchange.requestEnd += bytes;
+    } else exchange.slotAt += bytes;
     for (let i = 0; i < name.length; i++) memory[at++] = name[i]!;
-    memory[at++] = COLON;
-    memory[at++] = SP;
+    memory[at] = COLON;
+    memory[at + 1] = SP;
+    at += 2;
     for (let i = 0; i < value.length; i++) memory[at++] = value[i]!;
-    memory[at++] = CR;
-    memory[at] = LF;
-    return true;
+    memory[at] = CR;
+    memory[at + 1] = LF;
+    memory[at + 2] = CR;
+    memory[at + 3] = LF;
   }
 
   /**
