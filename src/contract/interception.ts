@@ -153,7 +153,8 @@ export type HookFailureReason = "hook_threw" | "hook_late" | "hook_stalled";
 export interface BodyStage {
   /**
    * The next piece of the body, `[start, end)` of the worker's memory, borrowed: what is kept must be copied
-   * within the call (`memory` may be a Buffer, whose `slice` is no copy). `false`: enough for now; the source stands still until `BodySink.more`.
+   * within the call (`memory` may be a Buffer, whose `slice` is no copy). `false`: enough for now; the source
+   * stands still until `BodySink.more`.
    */
   feed(memory: Uint8Array, start: number, end: number): boolean;
   /** The body is complete. */
