@@ -19,6 +19,8 @@ import { Framing } from "../http1/framing.ts";
 import { NO_ROOM, ResponseFraming, ResponsePolicy, writeResponseHead } from "../http1/head-writer.ts";
 import { type MessageHead, Method, upgrades } from "../http1/message-head.ts";
 import { reasonPhrase } from "../http1/reason-phrase.ts";
+import { CORS_EDITS } from "../route/cors.ts";
+import { FieldEdits } from "../route/field-edits.ts";
 import type { ReadyPages, RoutePlan } from "../route/route-plan.ts";
 import type { TemplateSource } from "../route/template.ts";
 import { AnswerLines } from "./answer-lines.ts";
@@ -35,6 +37,8 @@ import { chunkedMode, slotWithEnd } from "./trailers.ts";
 const { plain, rechunked, chunked, untilClose } = Outgoing;
 const COPIED_MAX = COPIED_BYTES_MAX;
 const NOTHING = new Uint8Array(0);
+/** Of foreign code that answers; the route says these itself, and browsers take two for none. */
+const CORS_FIELDS = new FieldEdits(CORS_EDITS, new Map(), 0);
 const CONTINUE = asciiBytes("HTTP/1.1 100 Continue\r\n\r\n");
 const CRLF = Uint8Array.of(0x0d, 0x0a);
 const SLASH = 0x2f;
@@ -183,8 +187,9 @@ export class ResponseWriter {
     bodyBytes: number,
     hasNoBody: boolean,
   ): boolean {
-    const { memory, nowMs, epochOffsetMs } = this.#plane;
+    const { memory, view, nowMs, epochOffsetMs } = this.#plane;
     const client = exchange.client!;
+    const { plan } = exchange;
     const statusLine = asciiBytes(`HTTP/1.1 ${status} ${reasonPhrase(status)}\r\n`);
     this.keepLines(exchange);
     const slot = this.#acquire(statusLine.length + lines.length + ANSWER_FRAME_BYTES_MAX);
@@ -198,6 +203,7 @@ export class ResponseWriter {
     if (isLast) exchange.keepAlive = false;
     let at = writeBytes(memory, slot, statusLine);
     at = writeBytes(memory, at, lines);
+    if (plan !== null && plan.cors !== null) at = CORS_FIELDS.remove(memory, view, slot, at);
     if (exchange.outgoing === chunked) at = writeBytes(memory, at, CHUNKED_LINE);
     else if (hasLength(exchange, status, bodyBytes)) {
       at = writeBytes(memory, at, asciiBytes(`Content-Length: ${bodyBytes}\r\n`));

@@ -144,6 +144,10 @@ withChain(
     chain.onRequest = (exchange) => void answerWith(exchange, 401, "who?");
     assert.deepEqual(await ask(stage, "GET /", ORIGIN), ["401", ...ALLOWED]);
     assert.deepEqual(await ask(stage, "GET /plain", ORIGIN), ["401"]);
+    const fields = "access-control-allow-origin: *\r\nx-a: b\r\nAccess-Control-Max-Age: 1\r\n";
+    chain.onRequest = (exchange) => void answerWith(exchange, 200, "", fields);
+    assert.deepEqual(await ask(stage, "GET /", ORIGIN), ["200", ...ALLOWED], "in place of the hook's");
+    assert.equal((await ask(stage, "GET /plain", ORIGIN)).length, 3);
     chain.onRequest = () => {};
     serve(stage);
     chain.onResponse = (exchange) => void answerWith(exchange, 403, "no");
