@@ -5,6 +5,7 @@ import { BLOCK_BYTES, Counter } from "../contract/counters.ts";
 import type { CompressLink } from "../contract/hooking.ts";
 import { COMPRESSIONS_MAX, Compressions } from "./compression.ts";
 import { HookChain } from "./hook-chain.ts";
+import type { Hooks } from "./hooks.ts";
 import { type HookSurroundings, REAL_CLOCK } from "./link.ts";
 
 const LINK: CompressLink = {
@@ -229,7 +230,9 @@ for (const each of CASES)
   test(`compress: ${each.name}`, () => {
     const world = new World();
     const exchange = exchangeOf(each);
-    world.chain({ ...LINK, ...each.link }).response(exchange);
+    const chain = world.chain({ ...LINK, ...each.link });
+    chain.request(exchange);
+    chain.response(exchange);
     assert.deepEqual(exchange.verdicts, []);
     const lines = exchange.responseHead.trimEnd().split("\r\n").slice(1);
     assert.deepEqual(lines, each.expect);
@@ -277,4 +280,25 @@ test("compress: not more than so many at a time, and what ends makes room", asyn
   open[1]!.stages[0]!.end();
   for (const exchange of open) exchange.end();
   while (world.compressions.activeCount > 0) await new Promise<void>((resolve) => setImmediate(resolve));
+});
+
+test("compress: a password that goes no further than the proxy makes the answer one user's all the same", () => {
+  const world = new World();
+  const exchange = exchangeOf({
+    name: "",
+    request: "Accept-Encoding: gzip,Authorization: Basic x",
+    response: [HTML],
+    expect: [],
+  });
+  const taking: Hooks = { onRequest: ({ headers }) => headers.delete("authorization") };
+  const all = [world.compressions.hooksOf(LINK), taking];
+  const common = { name: "compress", budgetMs: 1_000, timeoutMs: 1_000, isClosed: true };
+  const chain = new HookChain(
+    all.map((hooks) => ({ ...common, hooks })),
+    world,
+  );
+  chain.request(exchange);
+  assert.doesNotMatch(exchange.requestHead, /authorization/i);
+  chain.response(exchange);
+  assert.equal(exchange.responseHead, `HTTP/1.1 200 OK\r\n${HTML}\r\n\r\n`);
 });

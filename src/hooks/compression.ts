@@ -35,6 +35,10 @@ export class Compressions {
   /** The functions of `link`. */
   hooksOf(link: CompressLink): Hooks {
     return {
+      // Before anybody takes them away from what the backend gets.
+      onRequest: ({ headers }: HookRequest, context: HookContext) => {
+        if (headers.has("cookie") || headers.has("authorization")) (context as ExchangeView).isForOne = true;
+      },
       onResponse: (response: HookResponse, request: HookRequest, context: HookContext) =>
         this.#compress(link, response, request, context as ExchangeView),
     };
@@ -43,7 +47,7 @@ export class Compressions {
   #compress(link: CompressLink, response: HookResponse, request: HookRequest, view: ExchangeView): void {
     const { headers } = response;
     if (response.status === 304) weakenAgain(request.headers, headers);
-    if (!isWorthIt(link, response, request, view)) return;
+    if (!isWorthIt(link, response, view)) return;
     if (!addVary(headers)) return;
     const { exchange } = view;
     // RFC 9110 §9.3.2: no content, so none that could be shorter. HTTP/1.0 has no chunks.
@@ -93,8 +97,7 @@ export class Compressions {
 function isWorthIt(
   link: CompressLink,
   { status, headers }: HookResponse,
-  request: HookRequest,
-  { exchange }: ExchangeView,
+  { exchange, isForOne }: ExchangeView,
 ): boolean {
   if (OTHER_CONTENT.has(status) || exchange.mayTunnel || exchange.isEventStream) return false;
   if (headers.has("content-encoding") || headers.has("content-range")) return false;
@@ -104,17 +107,16 @@ function isWorthIt(
   const directives = (headers.get("cache-control") ?? "").toLowerCase();
   // RFC 9111 §5.2.2.6.
   if (/(?:^|[\s,])no-transform(?:$|[\s,])/.test(directives)) return false;
-  return link.secrets === "allow" || !mayBeSecret(request.headers, headers, directives);
+  return link.secrets === "allow" || !mayBeSecret(isForOne, headers, directives);
 }
 
 /**
  * Whether it could hold a secret beside what somebody else chose, whose length would then tell of it
  * (CVE-2013-3587): it is for one user, and does not say that it is for all (RFC 9111 §5.2.2.9).
  */
-function mayBeSecret(request: HookHeaders, response: HookHeaders, directives: string): boolean {
+function mayBeSecret(isForOne: boolean, response: HookHeaders, directives: string): boolean {
   if (response.has("set-cookie")) return true;
-  if (!request.has("cookie") && !request.has("authorization")) return false;
-  return !/(?:^|[\s,])public(?:$|[\s,])/.test(directives);
+  return isForOne && !/(?:^|[\s,])public(?:$|[\s,])/.test(directives);
 }
 
 function hasType(types: readonly string[], written: string | null): boolean {

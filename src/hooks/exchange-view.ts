@@ -18,6 +18,8 @@ export class ExchangeView implements HookContext {
   /** Changes whenever what was waited for does not count any more. */
   turn = 0;
   isHeld = false;
+  /** The request came with what tells one user from another. */
+  isForOne = false;
   /** Of the promise that is waited for. */
   timer: HookTimer | undefined = undefined;
   #requestPipe: BodyPipe | null = null;
