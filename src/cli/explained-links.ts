@@ -16,6 +16,7 @@ export function linkRows(chain: readonly HookLink[], fields: readonly string[]):
       return ["basicAuth", `${counted}, realm ${JSON.stringify(link.realm)}; not asked here`];
     }
     if (link.kind === "forwardAuth") return ["forwardAuth", `${link.url}; not asked here`];
+    if (link.kind === "buffer") return ["buffer", `up to ${bytesText(link.bytesMax)} of the ${link.which}`];
     if (link.kind === "mirror") return ["mirror", mirrorText(link)];
     return ["hooks", `${linkName(link)} (${functionNames(link).join(", ")}); not called here`];
   });

@@ -48,7 +48,9 @@ function linksOf(document: HookedDocument, route: RouteDocument): HookLink[] {
   // Who may not pass reaches nothing behind.
   const built = [compress, basicAuth, forwardAuth].filter((link) => link !== undefined && link !== null);
   const mirror = route.mirror === undefined ? [] : [route.mirror];
-  return [...built, ...code, ...mirror];
+  const buffers = (which: "request" | "response") =>
+    (route.buffer ?? []).filter((buffer) => buffer.which === which);
+  return [...buffers("response"), ...built, ...code, ...mirror, ...buffers("request")];
 }
 
 /** `routing` with the number of each route's chain. */

@@ -64,6 +64,7 @@ const NEED_BACKENDS = [
     "forwardAuth",
     "retries",
     "mirror",
+    "buffer",
   ] as const),
 ];
 

@@ -14,6 +14,7 @@ import {
   word,
 } from "./kinds.ts";
 import { basicAuth, forwardAuth } from "./route-auth.ts";
+import { ROUTE_BUFFER } from "./route-buffer.ts";
 import { compress } from "./route-compress.ts";
 import { ROUTE_CORS } from "./route-cors.ts";
 import { ROUTE_LIMITS } from "./route-limits.ts";
@@ -302,6 +303,7 @@ export const ROUTE = {
   forwardAuth: forwardAuth(ROUTES, "As `forwardAuth`, for this route, in its place; or off"),
   compress: compress(ROUTES, "As `compress`, for this route, in its place; or off"),
   ...ROUTE_MIRROR,
+  ...ROUTE_BUFFER,
   errorPages: errorPages("As `errorPages`, for this route"),
 };
 

@@ -110,6 +110,8 @@ export const Counter = {
   mirrorsSent: 70,
   mirrorsFailed: 71,
   mirrorsSkipped: 72,
+  /** Bodies that did not fit among all that wait in the worker. */
+  buffersShort: 73,
 } as const;
 export type Counter = (typeof Counter)[keyof typeof Counter];
 

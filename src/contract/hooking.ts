@@ -10,7 +10,7 @@ export interface Hooking {
   readonly chains: readonly (readonly HookLink[])[];
 }
 
-export type HookLink = CodeLink | CompressLink | MirrorLink | BasicAuthLink | ForwardAuthLink;
+export type HookLink = CodeLink | CompressLink | MirrorLink | BufferLink | BasicAuthLink | ForwardAuthLink;
 
 /** Only who has a password passes (RFC 7617). */
 export interface BasicAuthLink {
@@ -44,6 +44,14 @@ export interface MirrorLink {
   readonly percent: number;
   /** A request with a longer body is not copied. */
   readonly bodyBytesMax: number;
+}
+
+/** Bodies wait here in place of a backend. */
+export interface BufferLink {
+  readonly kind: "buffer";
+  readonly which: "request" | "response";
+  /** What is beyond it flows on. At least 1. */
+  readonly bytesMax: number;
 }
 
 export type ContentCoding = "gzip" | "br" | "zstd";

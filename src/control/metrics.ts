@@ -91,6 +91,12 @@ export const METRICS: readonly Metric[] = [
   single("compressed_in_bytes_total", "counter", Counter.compressedBytesIn, "Bytes that were compressed"),
   single("compressed_out_bytes_total", "counter", Counter.compressedBytesOut, "Bytes that came of them"),
   labelled("mirrors_total", "result", MIRRORS, "Copies of requests, by what became of them"),
+  single(
+    "bodies_unbuffered_total",
+    "counter",
+    Counter.buffersShort,
+    "Bodies without room among those that wait",
+  ),
   { ...labelled("buffers_used", "size", SIZES, "Buffers in use"), kind: "gauge" },
 ];
 

@@ -68,6 +68,8 @@ export interface WorkerStats {
   };
   /** Copies of requests: answered, not answered, not made. */
   readonly mirrors: { readonly sent: number; readonly failed: number; readonly skipped: number };
+  /** Bodies that did not fit among all that wait. */
+  readonly buffersShort: number;
   /** Buffers in use. */
   readonly slots: { readonly large: number; readonly small: number };
   readonly bytes: {
@@ -184,6 +186,7 @@ export function workerStats(pid: number, { now, before, beforeMs, longBefore }: 
       failed: now[Counter.mirrorsFailed]!,
       skipped: now[Counter.mirrorsSkipped]!,
     },
+    buffersShort: now[Counter.buffersShort]!,
     slots: { large: now[Counter.largeSlotsUsed]!, small: now[Counter.smallSlotsUsed]! },
     bytes: {
       clientIn: now[Counter.clientBytesIn]!,

@@ -10,6 +10,7 @@ import type { Chain } from "../contract/interception.ts";
 import type { HookNotice } from "../contract/notices.ts";
 import type { Snapshot } from "../contract/snapshot.ts";
 import { basicAuth } from "./basic-auth.ts";
+import { Buffers } from "./buffer.ts";
 import { Compressions } from "./compression.ts";
 import { errorText } from "./error-text.ts";
 import { forwardAuth } from "./forward-auth.ts";
@@ -37,6 +38,7 @@ export class HookRuntime implements HookSurroundings {
   #loader: ModuleLoader | null = null;
   readonly #compressions = new Compressions(this);
   readonly #mirrors: Mirrors;
+  readonly #buffers: Buffers;
   #clusters: Snapshot["clusters"] = [];
   /** The last two versions: what is followed, and what is about to be. */
   readonly #chains = new Map<number, Promise<readonly Chain[]>>();
@@ -49,6 +51,7 @@ export class HookRuntime implements HookSurroundings {
     clock: HookClock = REAL_CLOCK,
   ) {
     this.cells = cells;
+    this.#buffers = new Buffers(cells);
     this.#mirrors = new Mirrors(cells, (cluster) => this.#endpointsOf(cluster));
     this.clock = clock;
     this.#tell = tell;
@@ -121,6 +124,7 @@ export class HookRuntime implements HookSurroundings {
   #builtIn(link: Exclude<HookLink, CodeLink>): Hooks {
     if (link.kind === "basicAuth") return basicAuth(link);
     if (link.kind === "forwardAuth") return forwardAuth(link);
+    if (link.kind === "buffer") return this.#buffers.hooksOf(link);
     if (link.kind === "mirror") return this.#mirrors.hooksOf(link);
     return this.#compressions.hooksOf(link);
   }
