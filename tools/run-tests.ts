@@ -31,8 +31,8 @@ const events = run({
   files,
   cwd: ROOT,
   isolation: "process",
-  // Most tests wait for sockets and processes; many more at once disturb each other.
-  concurrency: Math.max(2, availableParallelism() - 1),
+  // Most tests wait for sockets and processes more than they compute; many more at once disturb each other.
+  concurrency: availableParallelism() + 1,
   timeout: FILE_TIMEOUT_MS,
 });
 if (process.stdout.isTTY) {
