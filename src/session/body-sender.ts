@@ -57,7 +57,9 @@ export class BodySender implements BodySink {
 
   write(bytes: Uint8Array): boolean {
     if (!this.#mayWrite()) return false;
-    if (this.discards || bytes.length === 0) return true;
+    // Whoever writes on and on would never let the thread go: the end of the exchange is what comes next.
+    if (this.discards) return false;
+    if (bytes.length === 0) return true;
     if (this.#promisedBytes >= 0) {
       if (bytes.length > this.#promisedBytes) {
         this.fail("hook_threw");
