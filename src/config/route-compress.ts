@@ -21,7 +21,7 @@ export interface CompressMap {
 const KEYS = ["encodings", "types", "minSize", "level", "secrets"] as const;
 const CODINGS = ["zstd", "br", "gzip"] as const;
 /** Bounds of levels: beyond them compressors take much more time or memory for each body. */
-const LEVELS_MAX: Readonly<Record<ContentCoding, number>> = { gzip: 9, br: 11, zstd: 19 };
+const LEVELS_MAX: Readonly<Record<ContentCoding, number>> = { gzip: 9, br: 11, zstd: 9 };
 const LEVELS: Readonly<Record<ContentCoding, number>> = { gzip: 5, br: 4, zstd: 3 };
 const MIN_SIZE = 1024;
 const MIN_SIZE_MAX = 2 ** 30;

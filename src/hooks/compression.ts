@@ -15,7 +15,7 @@ import { HookError } from "./hook-error.ts";
 import type { HookContext, HookHeaders, HookRequest, HookResponse, Hooks } from "./hooks.ts";
 import type { HookSurroundings } from "./link.ts";
 
-/** At a time in one worker: each takes up to a few MiB of memory, for as long as its client likes. */
+/** At a time in one worker: each takes 1 MiB of memory or so, for as long as its client likes. */
 export const COMPRESSIONS_MAX = 256;
 
 /** Statuses whose content is not a whole representation, or that have none (RFC 9110 §15.3, RFC 3229). */
