@@ -7,8 +7,8 @@
  * and node's own summary (`# tests N`, `# pass N`, …) as the last lines. With CI set a skipped or unfinished
  * test fails the run: what was not tested there is tested nowhere.
  */
-import { globSync } from "node:fs";
-import { availableParallelism } from "node:os";
+import { globSync, mkdtempSync, rmSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
 import path from "node:path";
 import { run } from "node:test";
 import { spec, type TestEvent } from "node:test/reporters";
@@ -27,6 +27,9 @@ if (files.length === 0) {
   console.error("no test file has such a path");
   process.exit(1);
 }
+// Test files and the commands they start, some thousand processes, compile the same sources: once is enough.
+const compileCache = mkdtempSync(path.join(tmpdir(), "hp-proxy-tests-"));
+process.env.NODE_COMPILE_CACHE = compileCache;
 const events = run({
   files,
   cwd: ROOT,
@@ -41,6 +44,11 @@ if (process.stdout.isTTY) {
   process.stdout.write(unprovenList());
 } else {
   for await (const event of events) print(event);
+}
+try {
+  rmSync(compileCache, { recursive: true, force: true, maxRetries: 5 });
+} catch {
+  // A process that a test left behind still writes there: no reason to fail.
 }
 process.exitCode = success && !(IS_CI && unproven.length > 0) ? 0 : 1;
 
