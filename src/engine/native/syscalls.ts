@@ -57,6 +57,7 @@ export interface Syscalls {
   readonly epoll_wait: Call4;
   readonly memfd_create: Call2;
   readonly ftruncate: Call2;
+  readonly clock_gettime: Call2;
   readonly prlimit: Call4;
   readonly sched_setaffinity: Call3;
   readonly sched_getaffinity: Call3;
@@ -107,6 +108,7 @@ const SIGNATURES: readonly (readonly [string, string, readonly string[]])[] = [
   ["epoll_wait", INT, [INT, POINTER, INT, INT]],
   ["memfd_create", INT, [POINTER, INT]],
   ["ftruncate", INT, [INT, SIZE]],
+  ["clock_gettime", INT, [INT, POINTER]],
   ["prlimit", INT, [INT, INT, POINTER, POINTER]],
   ["sched_setaffinity", INT, [INT, SIZE, POINTER]],
   ["sched_getaffinity", INT, [INT, SIZE, POINTER]],

@@ -2,35 +2,76 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Gathering } from "./gathering.ts";
 
-/** Each case: `connections` speak once in each of three windows of `spanMs`; what the last judgement says. */
+const WINDOWS = 64;
+
+/** Each case: `connections` speak in each of many windows of `spanMs`, of which `load` is used. */
 const CASES: readonly {
   name: string;
   connections: number;
   repeats: number;
   spanMs: number;
-  verdict: number;
+  load: number;
+  gathers: boolean;
 }[] = [
-  { name: "many connections", connections: 64, repeats: 1, spanMs: 2, verdict: 1 },
-  { name: "few connections that speak often", connections: 8, repeats: 50, spanMs: 2, verdict: 0 },
-  { name: "many connections, but over a long time", connections: 64, repeats: 1, spanMs: 20, verdict: 0 },
-  { name: "within a window nothing changes", connections: 64, repeats: 1, spanMs: 0.5, verdict: -1 },
-  { name: "silence", connections: 0, repeats: 0, spanMs: 1000, verdict: 0 },
+  { name: "many connections", connections: 64, repeats: 1, spanMs: 2, load: 0.9, gathers: true },
+  {
+    name: "many, on a core with time left",
+    connections: 64,
+    repeats: 1,
+    spanMs: 2,
+    load: 0.5,
+    gathers: false,
+  },
+  { name: "few that speak often", connections: 8, repeats: 50, spanMs: 2, load: 0.9, gathers: false },
+  { name: "many, but over a long time", connections: 64, repeats: 1, spanMs: 20, load: 0.9, gathers: false },
+  { name: "silence", connections: 0, repeats: 0, spanMs: 1000, load: 0, gathers: false },
 ];
 
-for (const { name, connections, repeats, spanMs, verdict } of CASES) {
+/** Plays windows from `atMs` on, in which `load` of the time is used. Returns the last judgement. */
+function play(
+  gathering: Gathering,
+  at: { nowMs: number; cpuMs: number },
+  { connections, repeats, spanMs, load }: Omit<(typeof CASES)[number], "name" | "gathers">,
+  windows = WINDOWS,
+): boolean {
+  let last = false;
+  for (let window = 0; window < windows; window++) {
+    for (let repeat = 0; repeat < repeats; repeat++) for (let i = 0; i < connections; i++) gathering.spoke(i);
+    at.nowMs += spanMs;
+    at.cpuMs += spanMs * load;
+    last = gathering.judge(at.nowMs, at.cpuMs);
+  }
+  return last;
+}
+
+for (const { name, gathers, ...traffic } of CASES) {
   test(`gathering: ${name}`, () => {
-    const gathering = new Gathering(128);
-    let nowMs = 1000;
-    gathering.judge(nowMs);
-    let last = -1;
-    for (let window = 0; window < 3; window++) {
-      for (let repeat = 0; repeat < repeats; repeat++) {
-        for (let i = 0; i < connections; i++) gathering.spoke(i);
-      }
-      nowMs += spanMs;
-      last = gathering.judge(nowMs);
-      if (last === -1) break;
-    }
-    assert.equal(last, verdict);
+    assert.equal(play(new Gathering(128), { nowMs: 1000, cpuMs: 500 }, traffic), gathers);
   });
 }
+
+test("gathering: within a window nothing is judged", () => {
+  const gathering = new Gathering(128);
+  gathering.judge(1000, 0);
+  assert.equal(gathering.isDue(1000.5), false);
+  assert.equal(gathering.isDue(1002), true);
+});
+
+test("gathering: a core that is nearly as busy as before goes on gathering, and one that rests stops", () => {
+  const gathering = new Gathering(128);
+  const at = { nowMs: 1000, cpuMs: 500 };
+  const many = { connections: 64, repeats: 1, spanMs: 2 };
+  assert.equal(play(gathering, at, { ...many, load: 0.65 }), false, "not busy enough to begin");
+  assert.equal(play(gathering, at, { ...many, load: 0.9 }), true);
+  assert.equal(play(gathering, at, { ...many, load: 0.65 }), true, "busy enough to go on");
+  assert.equal(play(gathering, at, { ...many, load: 0.4 }), false);
+});
+
+test("gathering: what was before a long silence is forgotten", () => {
+  const gathering = new Gathering(128);
+  const at = { nowMs: 1000, cpuMs: 500 };
+  const many = { connections: 64, repeats: 1, spanMs: 2 };
+  assert.equal(play(gathering, at, { ...many, load: 0.9 }), true);
+  play(gathering, at, { connections: 0, repeats: 0, spanMs: 1000, load: 0 }, 1);
+  assert.equal(play(gathering, at, { ...many, load: 0.9 }, 1), false);
+});

@@ -36,6 +36,7 @@ const FEAT_RECVSEND_BUNDLE = 1 << 14;
 const FEAT_MIN_TIMEOUT = 1 << 15;
 const FEATURES_NEEDED = FEAT_SINGLE_MMAP | FEAT_NODROP | FEAT_SUBMIT_STABLE | FEAT_EXT_ARG | FEAT_CQE_SKIP;
 
+const CLOCK_THREAD_CPUTIME_ID = 3;
 const ENTER_GETEVENTS = 1 << 0;
 const ENTER_EXT_ARG = 1 << 3;
 const ENTER_REGISTERED_RING = 1 << 4;
@@ -66,6 +67,7 @@ export const CQE_BUFFER_SHIFT = 16;
 /** Where things lie in one word-addressed page of arguments. */
 const ARG_AT = 0;
 const TIMESPEC_AT = 8;
+const CPU_TIME_AT = 16;
 const PARAMS_AT = 64;
 const PARAMS_WORDS = 30;
 
@@ -197,6 +199,13 @@ export class Ring {
   gather(count: number, us: number): void {
     this.#gatherCount = count;
     this.#gatherUs = us;
+  }
+
+  /** CPU time that this thread has used, in milliseconds since it began; -1 where nobody tells. */
+  threadCpuMs(): number {
+    const address = this.#arguments.address + CPU_TIME_AT * 4;
+    if (this.#calls.clock_gettime(CLOCK_THREAD_CPUTIME_ID, address) !== 0) return -1;
+    return this.#words[CPU_TIME_AT]! * 1000 + this.#words[CPU_TIME_AT + 2]! / 1e6;
   }
 
   /** Completions not read yet. */
