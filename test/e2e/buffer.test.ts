@@ -3,8 +3,10 @@ import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { request as ask, get, type IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
 import path from "node:path";
 import { test } from "node:test";
+import type { StatsReport } from "../../src/control/stats-report.ts";
 import { ConfiguredProxy } from "../harness/configured-proxy.ts";
 import { testEachEngine } from "../harness/engines.ts";
 import { statsOf, statsWhen } from "../harness/proxy.ts";
@@ -13,7 +15,12 @@ import { runToEnd, temporaryFolder } from "./proxy-process.ts";
 
 const timeout = 60_000;
 /** More than sockets of loopback hold. */
-const LARGE = randomBytes(24_000_000);
+const LARGE = randomBytes(16_000_000);
+
+/** The one backend connection there is waits for the next request. */
+function isRelieved({ total }: StatsReport): boolean {
+  return total.origins.open === total.origins.idle && total.origins.idle > 0;
+}
 
 function sha256(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex");
@@ -21,11 +28,19 @@ function sha256(bytes: Uint8Array): string {
 
 testEachEngine("bodies that wait", { timeout }, async (t, engine) => {
   let askedCount = 0;
+  const connections = new Set<Socket>();
   const origin = await startOrigin(t, async (request, response) => {
     askedCount++;
+    connections.add(request.socket);
     const body = Buffer.concat(await request.toArray());
     const length = request.headers["content-length"] ?? "chunked";
-    response.end(request.url === "/large" ? LARGE : `${length} ${sha256(body)}`);
+    if (!request.url!.startsWith("/large")) response.end(`${length} ${sha256(body)}`);
+    else if (request.url !== "/large-chunked") response.end(LARGE);
+    else {
+      // What is written before the end of a message is sent in chunks.
+      response.write(LARGE);
+      response.end();
+    }
   });
   const proxy = await ConfiguredProxy.start(t, {
     listen: "127.0.0.1:0",
@@ -36,6 +51,8 @@ testEachEngine("bodies that wait", { timeout }, async (t, engine) => {
     routes: [
       { prefix: "/", buffer: { request: "1MiB" } },
       { path: "/large", buffer: { response: "32MiB" } },
+      { path: "/large-chunked", buffer: { response: "32MiB" } },
+      { path: "/large-bound", buffer: { response: LARGE.length } },
     ],
   });
   const { port } = proxy.process;
@@ -83,16 +100,23 @@ testEachEngine("bodies that wait", { timeout }, async (t, engine) => {
     assert.equal(askedCount, before);
   });
 
-  await t.test("a backend is free while its client still reads", async () => {
-    const response = await new Promise<IncomingMessage>((resolve, reject) => {
-      get({ port, path: "/large" }, resolve).on("error", reject);
+  for (const target of ["/large", "/large-chunked", "/large-bound"]) {
+    await t.test(`a client that reads nothing holds no backend: ${target}`, async () => {
+      const response = await new Promise<IncomingMessage>((resolve, reject) => {
+        get({ port, path: target, agent: false }, resolve).on("error", reject);
+      });
+      const connectedBefore = connections.size;
+      const { total } = await statsWhen(proxy.process, isRelieved);
+      assert.equal(total.requestsInFlight, 1, "the client has not taken it");
+      const other = await fetch(`http://127.0.0.1:${port}/`);
+      assert.match(await other.text(), /^chunked /);
+      assert.equal(connections.size, connectedBefore, "the same connection serves the next");
+      assert.equal(sha256(Buffer.concat(await response.toArray())), sha256(LARGE));
+      await statsWhen(proxy.process, (report) => report.total.requestsInFlight === 0);
     });
-    assert.equal(response.headers["content-length"], `${LARGE.length}`);
-    const { total } = await statsWhen(proxy.process, (report) => {
-      return report.total.origins.open === report.total.origins.idle;
-    });
-    assert.equal(total.requestsInFlight, 1, "the client has not taken it");
-    assert.equal(sha256(Buffer.concat(await response.toArray())), sha256(LARGE));
+  }
+
+  await t.test("nothing of it is an error", async () => {
     const { buffersShort, errorsTotal } = (await statsOf(proxy.process)).total;
     assert.deepEqual([buffersShort, errorsTotal], [0, 1]);
   });
