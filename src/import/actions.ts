@@ -1,8 +1,9 @@
 /** What becomes of the requests of a block (a location, or a server): where they go, or how they are answered. */
-import { Problem, readNetwork } from "../config/values.ts";
+import { bufferOf } from "./bodies.ts";
 import type { Clusters } from "./clusters.ts";
 import { answerFields, type FieldsContext, isEmpty, requestFields, responseFields } from "./fields.ts";
 import type { Findings } from "./findings.ts";
+import { bothGuards, foreignGuard, guardsOf, isClosed } from "./guards.ts";
 import type { Directive } from "./nginx-grammar.ts";
 import type { Rates } from "./rates.ts";
 import { CLOSED, type DraftAction, NOT_IMPORTED } from "./route-draft.ts";
@@ -30,10 +31,11 @@ export interface ActionTools {
   readonly done: Set<Directive>;
   /** The server's own block, for its named locations. */
   readonly server: Scope;
+  /** What relative names of files are relative to. */
+  readonly folder: string;
 }
 
 const REDIRECTS = [301, 302, 303, 307, 308];
-const EVERYBODY = ["0.0.0.0/0", "::/0"];
 /** Handlers that read files or speak other protocols. */
 const HANDLERS: Readonly<Record<string, string>> = {
   fastcgi_pass: "FastCGI is not spoken",
@@ -45,7 +47,6 @@ const HANDLERS: Readonly<Record<string, string>> = {
   empty_gif: "files are not served",
   mirror: "requests are not mirrored",
 };
-const GUARDS = ["auth_basic", "auth_request", "auth_jwt", "auth_digest"];
 
 /** The action of `scope`, which is about `variables.groupCount` groups of a path. */
 export function blockAction(
@@ -59,8 +60,9 @@ export function blockAction(
   const answer = scope.ownLast("return");
   if (answer !== undefined)
     return { action: returnAction(answer, scope, variables, tools), isProxied: false };
-  const guard = closedBy(scope);
+  const guard = foreignGuard(scope);
   if (guard !== undefined) {
+    tools.settings.guardsPaths = true;
     findings.warn(guard, "is not there yet: what it guards is closed (403) until you write a guard");
     return { action: CLOSED, isProxied: false };
   }
@@ -72,10 +74,13 @@ export function blockAction(
       fallback.asker,
       `files are not served: all its requests go to ${fallback.directive.words[0]}`,
     );
-    return blockAction(fallback.scope, variables, tools, true);
+    const landed = blockAction(fallback.scope, variables, tools, true);
+    if (landed.action.to === undefined) return landed;
+    // nginx asks who may come in here and there.
+    const guards = bothGuards(guardsOf(scope, tools), landed.action);
+    return { ...landed, action: { ...landed.action, ...guards } };
   }
-  const network = access(scope, tools);
-  if (network.isClosed) return { action: CLOSED, isProxied: false };
+  if (isClosed(scope, tools)) return { action: CLOSED, isProxied: false };
   for (const [name, what] of Object.entries(HANDLERS)) {
     const directive = scope.ownLast(name);
     if (directive === undefined) continue;
@@ -91,10 +96,6 @@ export function blockAction(
       "files",
     );
   return { action: NOT_IMPORTED, isProxied: false };
-}
-
-function closedBy(scope: Scope): Directive | undefined {
-  return GUARDS.map((name) => scope.last(name)).find((each) => each !== undefined && each.words[0] !== "off");
 }
 
 interface Fallback {
@@ -206,7 +207,8 @@ function proxyAction(
   const responseHeaders = responseFields(scope, context);
   const timeouts = settings.routeTimeouts(scope);
   const maxBody = settings.routeMaxBody(scope);
-  const { allow, deny } = access(scope, tools);
+  const compress = settings.routeCompress(scope);
+  const buffer = bufferOf(scope, settings.bodyBytesMax(scope), findings);
   redirectsWarning(scope, requestHeaders.set?.Host === proxyHost, pass, findings);
   const methods = exceptedMethods(scope);
   const rateLimit = tools.rates.of(scope, variables);
@@ -215,11 +217,12 @@ function proxyAction(
     to,
     ...(isEmpty(requestHeaders) ? {} : { requestHeaders }),
     ...(isEmpty(responseHeaders) ? {} : { responseHeaders }),
-    ...(allow.length > 0 ? { allow } : {}),
-    ...(deny.length > 0 ? { deny } : {}),
+    ...guardsOf(scope, tools),
     ...(isEmpty(timeouts) ? {} : { timeouts }),
     ...(maxBody === undefined ? {} : { maxBody }),
     ...(rateLimit === undefined ? {} : { rateLimit }),
+    ...(buffer === undefined ? {} : { buffer }),
+    ...(compress === undefined ? {} : { compress }),
   };
   if (uri === "" || uri === "$request_uri") return { action, isProxied: true };
   if (!hasVariable(uri)) return { action, uri, isProxied: true };
@@ -256,49 +259,4 @@ function redirectsWarning(scope: Scope, namesBackend: boolean, pass: Directive, 
       "the backend is asked by its own name (no proxy_set_header Host): clients get its redirects to that as they are";
     findings.warn(pass, text, "proxy_redirect");
   }
-}
-
-interface Access {
-  readonly allow: readonly string[];
-  readonly deny: readonly string[];
-  /** Nobody may. */
-  readonly isClosed: boolean;
-}
-
-const GUARDED_PATH =
-  "guards a path, and paths are compared as sent: policy.rejectPaths refuses /x/.. and %2F, but /%61 is not /a";
-
-function isAboutPaths({ directive }: Scope): boolean {
-  return directive?.name === "location" && directive.words.at(-1) !== "/";
-}
-
-/** The first rule that fits counts in nginx; here `deny` comes before `allow`. */
-function access(scope: Scope, { findings, settings }: ActionTools): Access {
-  const allow: string[] = [];
-  const deny: string[] = [];
-  let isClosed = false;
-  for (const directive of scope.inherited("allow", "deny")) {
-    const [network = ""] = directive.words;
-    if (network === "all") {
-      isClosed = directive.name === "deny";
-      break;
-    }
-    if (network === "unix:" || readNetwork(network) instanceof Problem) {
-      findings.warn(directive, "is about no network and is left out");
-      continue;
-    }
-    if (directive.name === "deny" && allow.length > 0)
-      findings.warn(directive, "stands behind an allow; here deny comes first, whoever was allowed before");
-    (directive.name === "allow" ? allow : deny).push(network);
-  }
-  const satisfy = scope.last("satisfy");
-  if (satisfy?.words[0] === "any") findings.warn(satisfy, "has no counterpart; addresses count alone");
-  const first = scope.inherited("allow", "deny")[0];
-  const isGuarded = allow.length > 0 || deny.length > 0 || isClosed;
-  if (first !== undefined && isGuarded && isAboutPaths(scope)) {
-    settings.guardsPaths = true;
-    findings.warn(first, GUARDED_PATH, "guarded path");
-  }
-  if (isClosed && allow.length === 0) return { allow: [], deny: EVERYBODY, isClosed: true };
-  return { allow: isClosed ? allow : [], deny, isClosed: false };
 }

@@ -5,6 +5,7 @@
  * Strategy: what cannot be brought over never becomes more open than it was. A place without a counterpart
  * answers 501, a place whose guard has none answers 403, and its requests go to no other route.
  */
+import path from "node:path";
 import { checkDocument } from "../config/check.ts";
 import { type ConfigError, errorText } from "../config/config-error.ts";
 import { pathText } from "../config/located.ts";
@@ -60,6 +61,7 @@ function nginxErrorText({ file, line, reason, remedy }: NginxError): string {
 class Import {
   readonly #file: string;
   readonly #listener: string | undefined;
+  readonly #folder: string;
   readonly #findings = new Findings();
   readonly #main: Scope;
   readonly #http: Scope;
@@ -69,9 +71,10 @@ class Import {
   /** Conditions that became routes. */
   readonly #done = new Set<Directive>();
 
-  constructor(file: string, directives: readonly Directive[], { listener }: ImportOptions) {
+  constructor(file: string, directives: readonly Directive[], { listener, prefix }: ImportOptions) {
     this.#file = file;
     this.#listener = listener;
+    this.#folder = prefix ?? path.dirname(file);
     this.#main = new Scope(null, directives, null);
     const blocks = this.#main.own("http");
     // A file of sites-enabled has servers outside of any block.
@@ -130,6 +133,7 @@ class Import {
       rates: this.#rates,
       done: this.#done,
       server: server.scope,
+      folder: this.#folder,
     };
     const split = this.#hostConditions(plan, tools);
     const { hosts } = split;
@@ -205,9 +209,9 @@ class Import {
       const checked = checkDocument(root);
       const errors = [...early, ...("errors" in checked ? checked.errors : [])];
       if (errors.length === 0 && "document" in checked) {
-        for (const { path, text } of routeWarnings(checked.document)) {
-          const source = routes[Number(path[1])]?.source;
-          if (source !== undefined) this.#findings.warn(source, `${pathText(path)}: ${text}`, text);
+        for (const { path: place, text } of routeWarnings(checked.document)) {
+          const source = routes[Number(place[1])]?.source;
+          if (source !== undefined) this.#findings.warn(source, `${pathText(place)}: ${text}`, text);
         }
         return { yaml, warnings: this.#findings.all() };
       }

@@ -42,6 +42,7 @@ const QUIET = new Set(
     "gzip_disable gzip_buffers gzip_http_version brotli_types brotli_comp_level brotli_static gzip_static",
     "proxy_cache_key proxy_cache_valid proxy_cache_use_stale proxy_cache_methods proxy_cache_lock",
     "proxy_cache_min_uses proxy_cache_revalidate proxy_cache_background_update proxy_ignore_headers",
+    "gzip brotli brotli_min_length",
     "auth_basic auth_basic_user_file auth_request auth_jwt auth_digest mirror mirror_request_body ssl",
   ]
     .join(" ")
@@ -51,8 +52,6 @@ const QUIET = new Set(
 /** By directive or its beginning (with a `*`): what is different, and what to do. */
 const ADVICE: readonly (readonly [string, string])[] = [
   ["access_log", "there is no access log yet; the log tells requests that failed, and /metrics counts all"],
-  ["gzip", "not taken over; write compress: on for the same"],
-  ["brotli", "responses are not compressed; let the backends do it"],
   ["limit_req_dry_run", "a rate that is told counts"],
   [
     "limit_conn",

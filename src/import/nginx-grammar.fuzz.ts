@@ -91,6 +91,12 @@ const directive = fc.oneof(
     "error_page 404 = @n;",
     "error_page 500 /a;",
     "auth_basic x;",
+    "auth_basic off;",
+    "auth_basic_user_file nginx.conf;",
+    "gzip on;",
+    "gzip_types *;",
+    "proxy_buffering on;",
+    "proxy_request_buffering on;",
     "limit_except GET { deny all; }",
   ),
 );

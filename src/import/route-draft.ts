@@ -18,6 +18,26 @@ export interface DraftRate {
   readonly status: number;
 }
 
+export interface DraftBasicAuth {
+  readonly realm: string;
+  readonly file: string;
+  readonly forward?: "on";
+}
+
+export interface DraftBuffer {
+  readonly request?: string;
+  readonly response?: string;
+}
+
+export type DraftCompress =
+  | "off"
+  | {
+      readonly encodings: readonly string[];
+      readonly types?: readonly string[];
+      readonly minSize: number;
+      readonly level: Readonly<Record<string, number>>;
+    };
+
 /** Which paths; without any of them all. */
 export interface DraftPattern {
   readonly path?: string;
@@ -44,6 +64,9 @@ export interface DraftAction {
   readonly timeouts?: Readonly<Record<string, string>>;
   readonly maxBody?: string;
   readonly rateLimit?: DraftRate;
+  readonly basicAuth?: DraftBasicAuth;
+  readonly buffer?: DraftBuffer;
+  readonly compress?: DraftCompress;
   readonly errorPages?: Readonly<Record<string, unknown>>;
 }
 
@@ -69,7 +92,8 @@ export const ROUTE_KEYS = [
     "respond",
     "rewrite",
   ],
-  ...["requestHeaders", "responseHeaders", "allow", "deny", "timeouts", "maxBody", "rateLimit", "errorPages"],
+  ...["requestHeaders", "responseHeaders", "allow", "deny", "basicAuth", "timeouts", "maxBody", "rateLimit"],
+  ...["buffer", "compress", "errorPages"],
 ] as const;
 
 /** The answer of a place that could not be brought over: it must not fall to another route. */

@@ -313,8 +313,8 @@ class ServerRoutes {
   }
 }
 
-function isGuard({ allow, deny, respond }: DraftAction): boolean {
-  return allow !== undefined || deny !== undefined || respond?.status === 403;
+function isGuard({ allow, deny, basicAuth, respond }: DraftAction): boolean {
+  return allow !== undefined || deny !== undefined || basicAuth !== undefined || respond?.status === 403;
 }
 
 /** A text for a place where `$` begins a variable. */

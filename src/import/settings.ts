@@ -3,9 +3,11 @@
  * with these.
  */
 import { bytesText, durationText } from "../config/values.ts";
+import { compressOf } from "./bodies.ts";
 import type { Findings } from "./findings.ts";
 import type { Directive } from "./nginx-grammar.ts";
 import { readSizeBytes, readTimeMs } from "./nginx-values.ts";
+import type { DraftCompress } from "./route-draft.ts";
 import type { Scope } from "./scope.ts";
 
 const DAY_MS = 86_400_000;
@@ -39,6 +41,8 @@ export class Settings {
   /** Some route guards paths. */
   guardsPaths = false;
   readonly trustedProxies: string[] = [];
+  /** Of the whole. */
+  readonly #compress: DraftCompress;
   readonly #common = new Map<string, { text: string; directive: Directive }>();
 
   /** `http`: the block, or the file where that has servers without one. */
@@ -49,6 +53,7 @@ export class Settings {
       if (text !== undefined) for (const key of keys) this.timeouts[key] = text;
     }
     this.limits.body = bytesText(this.#bodyBytes(http) ?? BODY_BYTES_INITIAL);
+    this.#compress = compressOf(http, findings);
   }
 
   /** `timeouts` of a place, as far as they differ from those of all. */
@@ -66,6 +71,17 @@ export class Settings {
     const bytes = this.#bodyBytes(scope);
     const text = bytes === undefined ? this.limits.body : bytesText(bytes);
     return text === this.limits.body ? undefined : String(text);
+  }
+
+  /** `compress` of a place where it differs from that of all. */
+  routeCompress(scope: Scope): DraftCompress | undefined {
+    const own = compressOf(scope, this.#findings);
+    return JSON.stringify(own) === JSON.stringify(this.#compress) ? undefined : own;
+  }
+
+  /** The longest request body of a place; 0: any. */
+  bodyBytesMax(scope: Scope): number {
+    return this.#bodyBytes(scope) ?? BODY_BYTES_INITIAL;
   }
 
   /** Takes over what a server says for its connections; two servers that differ are told. */
@@ -111,6 +127,7 @@ export class Settings {
       ...(isCount && Number(workers) <= 256 ? { workers: Number(workers) } : {}),
       timeouts: this.timeouts,
       limits: this.limits,
+      ...(this.#compress === "off" ? {} : { compress: this.#compress }),
       policy,
       log: level === undefined ? {} : { level },
     };

@@ -40,9 +40,21 @@ export function configurationYaml(file: string, draft: ConfigurationDraft): stri
     "routes",
     routes.map(({ source }) => `${placeOf(source)} ${directiveText(source)}`),
   );
-  const policy = root.get("policy");
-  if (isMap(policy)) for (const pair of policy.items) flow(pair.value);
-  for (const key of ["clusters", "routes", "health", "workers", "timeouts", "limits", "policy", "log"]) {
+  for (const key of ["policy", "compress"]) {
+    const group = root.get(key);
+    if (isMap(group)) for (const pair of group.items) flow(pair.value);
+  }
+  for (const key of [
+    "clusters",
+    "routes",
+    "health",
+    "workers",
+    "timeouts",
+    "limits",
+    "compress",
+    "policy",
+    "log",
+  ]) {
     const pair = root.items.find((each) => String(each.key) === key);
     if (pair !== undefined) (pair.key as Node).spaceBefore = true;
   }

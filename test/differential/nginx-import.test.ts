@@ -247,6 +247,28 @@ const CASES: readonly Case[] = [
       { target: "/host/x", host: "f.test:81" },
     ],
   },
+  {
+    name: "compressed bodies, and bodies that wait",
+    text: `gzip on; gzip_types application/json; gzip_min_length 100; gzip_proxied any; proxy_buffering on;
+      server { listen LISTEN; ${HOST} auth_basic closed; auth_basic_user_file none;
+        location /off/ { auth_basic off; gzip off; proxy_buffering off; proxy_pass http://A; }
+        location /css/ { auth_basic off; gzip_types text/css; proxy_pass http://A; }
+        location /wait/ { auth_basic off; proxy_request_buffering on; client_max_body_size 1m; proxy_pass http://A; }
+        location / { auth_basic off; proxy_pass http://A; } }`,
+    asks: [
+      ...["/", "/off/", "/css/", "/wait/"].flatMap((path) =>
+        ["html", "json", "css", "png"].flatMap((type) =>
+          [99, 100, 50_000].map((bytes) => ({
+            target: `${path}${bytes}.${type}`,
+            fields: { "Accept-Encoding": "gzip" },
+          })),
+        ),
+      ),
+      { target: "/50000.html", fields: { "Accept-Encoding": "identity" } },
+      { target: "/50000.html", fields: { "Accept-Encoding": "gzip;q=0" } },
+      { target: "/wait/x", method: "POST", bytes: 900_000 },
+    ],
+  },
 ];
 
 for (const { name, text, asks } of CASES) {
@@ -276,7 +298,17 @@ for (const { name, text, asks } of CASES) {
   });
 }
 
-/** Answers with what it sees: its name, the request line, Host, and fields that a configuration may set. */
+const TYPES: Readonly<Record<string, string>> = {
+  html: "text/html; charset=utf-8",
+  json: "application/json",
+  css: "text/css",
+  png: "image/png",
+};
+
+/**
+ * Answers with what it sees: its name, the request line, Host, and fields that a configuration may set.
+ * The body of `/9.html` has 9 bytes.
+ */
 function witness(name: string): http.RequestListener {
   return (request, response) => {
     request.resume().on("end", () => {
@@ -284,12 +316,17 @@ function witness(name: string): http.RequestListener {
       const own = Object.entries(request.headers).filter(([key]) => /^x-(?!forwarded)/.test(key));
       const seen = { name, method: request.method, target: request.url, host, coding, own };
       response.setHeader("X-Seen", JSON.stringify(seen));
-      response.end();
+      const [, bytes, type] = /(\d+)\.(html|json|css|png)$/.exec(request.url!) ?? [];
+      if (type !== undefined) {
+        response.setHeader("Content-Type", TYPES[type]!);
+        response.setHeader("Content-Length", bytes!);
+      }
+      response.end("x".repeat(Number(bytes ?? 0)));
     });
   };
 }
 
-/** Status, Location with its port left out where that is nginx's own, and what the backend saw. */
+/** Status, coding, Location with its port left out where that is nginx's own, and what the backend saw. */
 async function answerOf(port: number, ask: Ask, nginxPort: number): Promise<string> {
   const {
     target,
@@ -299,28 +336,32 @@ async function answerOf(port: number, ask: Ask, nginxPort: number): Promise<stri
     fields = {},
   } = typeof ask === "string" ? { target: ask } : ask;
   const headers = {
-    ...fields,
-    host,
     "accept-encoding": "x",
+    ...lowered(fields),
+    host,
     ...(bytes > 0 ? { "content-length": bytes } : {}),
   };
   return await new Promise((resolve, reject) => {
     const request = http.request({ port, host: "127.0.0.1", path: target, method, headers, agent: false });
     request.on("error", reject);
     request.on("response", (response) => {
-      const { location, "x-seen": seen } = response.headers;
+      const { location, "x-seen": seen, "content-encoding": coding = "" } = response.headers;
       const url =
         location === undefined ? "" : new URL(location, `http://${host}`).href.replace(`:${nginxPort}/`, "/");
       let body = 0;
       response.on("data", (piece: Buffer) => (body += piece.length));
       response.on("error", reject);
       response.on("end", () => {
-        const length = response.statusCode === 200 ? body : "";
-        resolve(`${response.statusCode} ${url.toLowerCase()} ${length} ${String(seen)}`);
+        const length = response.statusCode === 200 && coding === "" ? body : "";
+        resolve(`${response.statusCode} ${coding} ${url.toLowerCase()} ${length} ${String(seen)}`);
       });
     });
     request.end(Buffer.alloc(bytes));
   });
+}
+
+function lowered(fields: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name.toLowerCase(), value]));
 }
 
 /** Resolves to its port. `import.conf` in `folder` has the servers alone. */
