@@ -109,10 +109,12 @@ export interface Intercepted {
   /**
    * Field edits of the request (in `request`, `upstream`) or response head (in `response`). `name` is in lower
    * case and a token, `value` without CR, LF and NUL: that is checked, and `false` is returned where it does
-   * not hold, the name is one on which framing depends, or there is no room. `name` is written as given.
+   * not hold, the name is one on which framing depends, or there is no room. `name` is written as given, and
+   * its bytes must never change: what was found of it is remembered. Of `value` the first `valueBytes` count, all of it
+   * where that is left out; it is copied.
    */
-  setField(which: HeadOf, name: Uint8Array, value: Uint8Array): boolean;
-  addField(which: HeadOf, name: Uint8Array, value: Uint8Array): boolean;
+  setField(which: HeadOf, name: Uint8Array, value: Uint8Array, valueBytes?: number): boolean;
+  addField(which: HeadOf, name: Uint8Array, value: Uint8Array, valueBytes?: number): boolean;
   /** `false`: the name cannot be removed. */
   removeField(which: HeadOf, name: Uint8Array): boolean;
   /** Replaces the request target (`request`, `upstream`), which is checked as in `http1/request-head.ts`. */

@@ -102,8 +102,7 @@ function fieldsOf(headers: HookHeadersInput): (readonly [string, string])[] {
 
 function line(name: string, value: string): string {
   fieldName(name);
-  const bytes = fieldValue(name, value);
-  return `${name}: ${bytes.toString("latin1")}\r\n`;
+  return `${name}: ${fieldValue(name, value)}\r\n`;
 }
 
 function linesBytes(lines: string): Uint8Array {

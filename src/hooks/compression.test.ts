@@ -250,10 +250,10 @@ test("compress: where there is no room for the fields, or none for the body, it 
     const exchange = exchangeOf({ name: "", response: [HTML, 'etag: "a"'], expect: [] });
     const { setField, addField } = exchange;
     const isRefused = (name: Uint8Array) => Buffer.from(name).toString() === refused;
-    exchange.setField = (which, name, value) =>
-      !isRefused(name) && setField.call(exchange, which, name, value);
-    exchange.addField = (which, name, value) =>
-      !isRefused(name) && addField.call(exchange, which, name, value);
+    exchange.setField = (which, name, ...value) =>
+      !isRefused(name) && setField.call(exchange, which, name, ...value);
+    exchange.addField = (which, name, ...value) =>
+      !isRefused(name) && addField.call(exchange, which, name, ...value);
     if (refused === "transform") exchange.transform = () => null;
     world.chain(LINK).response(exchange);
     const vary = refused === "vary" ? "" : `${VARY}\r\n`;

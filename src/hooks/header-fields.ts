@@ -2,7 +2,16 @@
 import { HeadOf, type Intercepted } from "../contract/interception.ts";
 import { HookError } from "./hook-error.ts";
 import type { HookHeaders } from "./hooks.ts";
-import { fieldName, fieldsStart, fieldValue, findField, found, nextField, textIn } from "./wire-text.ts";
+import {
+  encoded,
+  encodeValue,
+  fieldName,
+  fieldsStart,
+  findField,
+  found,
+  nextField,
+  textIn,
+} from "./wire-text.ts";
 
 export class HeaderFields implements HookHeaders {
   readonly #exchange: Intercepted;
@@ -45,12 +54,16 @@ export class HeaderFields implements HookHeaders {
 
   set(name: string, value: string): void {
     const bytes = fieldName(name);
-    if (!this.#exchange.setField(this.#which, bytes, fieldValue(name, value))) this.#refuse("set", name);
+    encodeValue(name, value);
+    if (!this.#exchange.setField(this.#which, bytes, encoded.bytes, encoded.length))
+      this.#refuse("set", name);
   }
 
   append(name: string, value: string): void {
     const bytes = fieldName(name);
-    if (!this.#exchange.addField(this.#which, bytes, fieldValue(name, value))) this.#refuse("append", name);
+    encodeValue(name, value);
+    if (!this.#exchange.addField(this.#which, bytes, encoded.bytes, encoded.length))
+      this.#refuse("append", name);
   }
 
   delete(name: string): void {

@@ -1,10 +1,11 @@
 /**
  * What hooks add to one proxied GET in the data plane: nanoseconds per exchange without, and with hooks of several
- * kinds, each the least of several rounds. `node src/hooks/hooks.bench.ts`
+ * kinds, each the least of several rounds, compiled as in a worker. `node src/hooks/hooks.bench.ts`
  */
 import { execFileSync } from "node:child_process";
 import { BLOCK_BYTES } from "../contract/counters.ts";
 import { run } from "../session/http-session.bench.ts";
+import { inlineMore } from "../worker/inlining.ts";
 import { HookChain } from "./hook-chain.ts";
 import type { Hooks } from "./hooks.ts";
 import { REAL_CLOCK } from "./link.ts";
@@ -54,6 +55,7 @@ if (import.meta.main) {
   const [only, exchanges = "500000"] = process.argv.slice(2);
   const names = Object.keys(CASES);
   if (only !== undefined) {
+    inlineMore();
     const { nsPerExchange } = run(Number(exchanges), chainOf(CASES[names[Number(only)]!]));
     console.log(nsPerExchange);
   } else {

@@ -2,16 +2,16 @@
  * Between the bytes of a head and strings. One byte is one character, U+0000 to U+00FF, in both directions:
  * what is read and written again is the same bytes (RFC 9110 §5.5 leaves anything beyond US-ASCII opaque).
  */
-import { LOWER_CASE } from "../base/ascii.ts";
+import { FIELD_VALUE, LOWER_CASE } from "../base/ascii.ts";
 
 const COLON = 0x3a;
 const CR = 0x0d;
 const LF = 0x0a;
 const SP = 0x20;
 const HTAB = 0x09;
+const IS_VALUE = FIELD_VALUE;
 
 const FIELD_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 const REQUEST_TARGET = /^[\x21\x22\x24-\x7e]+$/;
 
 /** Names that programs use are few; those that come from clients must not fill the memory. */
@@ -50,15 +50,46 @@ export function fieldName(name: string): Uint8Array {
   return bytes;
 }
 
-/** A field value's bytes, without blanks around it. Throws a TypeError where it cannot be one. */
-export function fieldValue(name: string, value: string): Buffer {
+/** Most values fit; for a longer one there is an array of its own. */
+const VALUE_BYTES = 1024;
+const shortValue = new Uint8Array(VALUE_BYTES);
+
+/** Where `encodeValue` leaves the value: the first `length` of `bytes`, until it is called again. */
+export const encoded = { bytes: shortValue, length: 0 };
+
+/**
+ * Puts a field value's bytes into `encoded`, without blanks around it. Throws a TypeError where it cannot be one.
+ */
+export function encodeValue(name: string, value: string): void {
   const text = typeof value === "number" ? String(value) : value;
-  if (typeof text !== "string" || !FIELD_VALUE.test(text))
-    throw new TypeError(`${quoted(value)} is not a value that header field ${name} can have`);
-  const first = text.charCodeAt(0);
-  const last = text.charCodeAt(text.length - 1);
-  const isTrim = first !== SP && first !== HTAB && last !== SP && last !== HTAB;
-  return Buffer.from(isTrim ? text : text.replaceAll(/^[\t ]+|[\t ]+$/g, ""), "latin1");
+  if (typeof text !== "string") throw notValue(name, value);
+  let start = 0;
+  let end = text.length;
+  while (start < end && isBlank(text.charCodeAt(start))) start++;
+  while (start < end && isBlank(text.charCodeAt(end - 1))) end--;
+  const length = end - start;
+  const bytes = length <= VALUE_BYTES ? shortValue : new Uint8Array(length);
+  for (let i = 0; i < length; i++) {
+    const code = text.charCodeAt(start + i);
+    if (code > 0xff || IS_VALUE[code] === 0) throw notValue(name, value);
+    bytes[i] = code;
+  }
+  encoded.bytes = bytes;
+  encoded.length = length;
+}
+
+/** A field value as it is written, without blanks around it. Throws a TypeError where it cannot be one. */
+export function fieldValue(name: string, value: string): string {
+  encodeValue(name, value);
+  return Buffer.from(encoded.bytes.buffer, 0, encoded.length).toString("latin1");
+}
+
+function isBlank(code: number): boolean {
+  return code === SP || code === HTAB;
+}
+
+function notValue(name: string, value: unknown): TypeError {
+  return new TypeError(`${quoted(value)} is not a value that header field ${name} can have`);
 }
 
 /** A request target's bytes. Throws a TypeError where it cannot be one. */

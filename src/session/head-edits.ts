@@ -34,6 +34,8 @@ const LINE_FRAME_BYTES = 4;
 /** `HTTP/1.1 ` */
 const VERSION_BYTES = 9;
 const NO_ROOM = -1;
+/** Names shorter than this are remembered. */
+const OPEN_LENGTHS = 32;
 
 const CONTENT_LENGTH = asciiBytes("content-length");
 const CONNECTION = asciiBytes("connection");
@@ -60,31 +62,50 @@ const FRAMING_NAMES: readonly (readonly Uint8Array[])[] = byLength([
 
 export class HeadEdits {
   readonly #plane: Plane;
+  /** Names that were found open, by their length, one of each: those of a program come again and again. */
+  readonly #open: (Uint8Array | undefined)[] = new Array<Uint8Array | undefined>(OPEN_LENGTHS).fill(
+    undefined,
+  );
 
   constructor(plane: Plane) {
     this.#plane = plane;
   }
 
-  /** Instead of every line named `name`. `false`: refused, or there is no room; nothing has changed then. */
-  setField(exchange: Exchange, which: HeadOf, name: Uint8Array, value: Uint8Array): boolean {
-    if (!isOpenName(name) || !isValue(value)) return false;
-    if (which === REQUEST && isSame(name, HOST) && hostEndOf(value, 0, value.length) < 0) return false;
-    return this.#replaceField(exchange, which, name, name, value);
+  /**
+   * Instead of every line named `name`; the value is the first `valueBytes` of `value`. `false`: refused, or there
+   * is no room; nothing has changed then.
+   */
+  setField(
+    exchange: Exchange,
+    which: HeadOf,
+    name: Uint8Array,
+    value: Uint8Array,
+    valueBytes: number,
+  ): boolean {
+    if (!this.#isOpenName(name) || !isValue(value, valueBytes)) return false;
+    if (which === REQUEST && isSame(name, HOST) && hostEndOf(value, 0, valueBytes) < 0) return false;
+    return this.#replaceField(exchange, which, name, name, value, valueBytes);
   }
 
   /** One line more. `false`: as above. */
-  addField(exchange: Exchange, which: HeadOf, name: Uint8Array, value: Uint8Array): boolean {
-    if (!isOpenName(name) || !isValue(value)) return false;
+  addField(
+    exchange: Exchange,
+    which: HeadOf,
+    name: Uint8Array,
+    value: Uint8Array,
+    valueBytes: number,
+  ): boolean {
+    if (!this.#isOpenName(name) || !isValue(value, valueBytes)) return false;
     // RFC 9112 §3.2: one, and only one.
     if (which === REQUEST && isSame(name, HOST)) return false;
-    if (!this.#own(exchange, which, name.length + value.length + LINE_FRAME_BYTES)) return false;
-    this.#writeLine(exchange, which, name, value);
+    if (!this.#own(exchange, which, name.length + valueBytes + LINE_FRAME_BYTES)) return false;
+    this.#writeLine(exchange, which, name, value, valueBytes);
     return true;
   }
 
   /** `false`: the name cannot be removed. */
   removeField(exchange: Exchange, which: HeadOf, name: Uint8Array): boolean {
-    if (!isOpenName(name) || (which === REQUEST && isSame(name, HOST))) return false;
+    if (!this.#isOpenName(name) || (which === REQUEST && isSame(name, HOST))) return false;
     if (!this.#own(exchange, which, 0)) return false;
     this.#dropLines(exchange, which, name);
     return true;
@@ -97,16 +118,18 @@ export class HeadEdits {
     name: Uint8Array,
     written: Uint8Array,
     value: Uint8Array,
+    valueBytes: number,
   ): boolean {
-    if (!this.#own(exchange, which, name.length + value.length + LINE_FRAME_BYTES)) return false;
+    if (!this.#own(exchange, which, name.length + valueBytes + LINE_FRAME_BYTES)) return false;
     this.#dropLines(exchange, which, name);
-    this.#writeLine(exchange, which, written, value);
+    this.#writeLine(exchange, which, written, value, valueBytes);
     return true;
   }
 
   /** The message leaves in chunks that we write. `false`: there is no room. */
   chunk(exchange: Exchange, which: HeadOf): boolean {
-    if (!this.#replaceField(exchange, which, TRANSFER_ENCODING, TRANSFER_ENCODING_WRITTEN, CHUNKED))
+    const written = TRANSFER_ENCODING_WRITTEN;
+    if (!this.#replaceField(exchange, which, TRANSFER_ENCODING, written, CHUNKED, CHUNKED.length))
       return false;
     this.#dropLines(exchange, which, CONTENT_LENGTH);
     this.#dropLines(exchange, which, TRAILER);
@@ -121,7 +144,8 @@ export class HeadEdits {
   /** The end of the connection ends the response. `false`: there is no room. */
   untilClose(exchange: Exchange): boolean {
     const which = HeadOf.response;
-    if (!this.#replaceField(exchange, which, CONNECTION, CONNECTION_WRITTEN, CLOSE)) return false;
+    if (!this.#replaceField(exchange, which, CONNECTION, CONNECTION_WRITTEN, CLOSE, CLOSE.length))
+      return false;
     this.#dropLines(exchange, which, CONTENT_LENGTH);
     return true;
   }
@@ -155,6 +179,14 @@ export class HeadEdits {
     return true;
   }
 
+  #isOpenName(name: Uint8Array): boolean {
+    const { length } = name;
+    if (length < OPEN_LENGTHS && this.#open[length] === name) return true;
+    if (!isOpenName(name)) return false;
+    if (length < OPEN_LENGTHS) this.#open[length] = name;
+    return true;
+  }
+
   /** Takes every line named `name` out. */
   #dropLines(exchange: Exchange, which: HeadOf, name: Uint8Array): void {
     const { memory, view } = this.#plane;
@@ -171,11 +203,17 @@ export class HeadEdits {
   }
 
   /** Writes a line behind all others; there is room. */
-  #writeLine(exchange: Exchange, which: HeadOf, name: Uint8Array, value: Uint8Array): void {
+  #writeLine(
+    exchange: Exchange,
+    which: HeadOf,
+    name: Uint8Array,
+    value: Uint8Array,
+    valueBytes: number,
+  ): void {
     const { memory } = this.#plane;
     const isRequest = which === REQUEST;
     const headEnd = isRequest ? exchange.requestHeadEnd : exchange.slotAt;
-    const bytes = name.length + value.length + LINE_FRAME_BYTES;
+    const bytes = name.length + valueBytes + LINE_FRAME_BYTES;
     let at = headEnd - 2;
     if (isRequest) {
       if (exchange.requestEnd > headEnd) memory.copyWithin(headEnd + bytes, headEnd, exchange.requestEnd);
@@ -186,7 +224,7 @@ export class HeadEdits {
     memory[at] = COLON;
     memory[at + 1] = SP;
     at += 2;
-    for (let i = 0; i < value.length; i++) memory[at++] = value[i]!;
+    for (let i = 0; i < valueBytes; i++) memory[at++] = value[i]!;
     memory[at] = CR;
     memory[at + 1] = LF;
     memory[at + 2] = CR;
@@ -244,10 +282,11 @@ export class HeadEdits {
 
 /** Whether the line at `line` has that name, which is in lower case. */
 function isNamed(memory: Uint8Array, line: number, name: Uint8Array): boolean {
+  if (memory[line + name.length] !== COLON) return false;
   for (let k = 0; k < name.length; k++) {
     if (FOLD[memory[line + k]!] !== name[k]) return false;
   }
-  return memory[line + name.length] === COLON;
+  return true;
 }
 
 /** A token in lower case on which framing does not depend. */
@@ -263,8 +302,8 @@ function isOpenName(name: Uint8Array): boolean {
   return name.length > 0;
 }
 
-function isValue(value: Uint8Array): boolean {
-  for (let i = 0; i < value.length; i++) if (IS_VALUE[value[i]!] === 0) return false;
+function isValue(value: Uint8Array, valueBytes: number): boolean {
+  for (let i = 0; i < valueBytes; i++) if (IS_VALUE[value[i]!] === 0) return false;
   return true;
 }
 

@@ -238,12 +238,12 @@ export class InterceptedExchange implements Intercepted {
     return this.#mayEditResponse() ? this.exchange.slotAt : -1;
   }
 
-  setField(which: HeadOf, name: Uint8Array, value: Uint8Array): boolean {
-    return this.#mayEdit(which) && this.#desk.edits.setField(this.exchange, which, name, value);
+  setField(which: HeadOf, name: Uint8Array, value: Uint8Array, valueBytes = value.length): boolean {
+    return this.#mayEdit(which) && this.#desk.edits.setField(this.exchange, which, name, value, valueBytes);
   }
 
-  addField(which: HeadOf, name: Uint8Array, value: Uint8Array): boolean {
-    return this.#mayEdit(which) && this.#desk.edits.addField(this.exchange, which, name, value);
+  addField(which: HeadOf, name: Uint8Array, value: Uint8Array, valueBytes = value.length): boolean {
+    return this.#mayEdit(which) && this.#desk.edits.addField(this.exchange, which, name, value, valueBytes);
   }
 
   removeField(which: HeadOf, name: Uint8Array): boolean {

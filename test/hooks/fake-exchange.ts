@@ -114,16 +114,16 @@ export class FakeExchange implements Intercepted {
     return "192.0.2.7";
   }
 
-  setField(which: number, name: Uint8Array, value: Uint8Array): boolean {
+  setField(which: number, name: Uint8Array, value: Uint8Array, valueBytes = value.length): boolean {
     if (!this.#edits(which, name)) return false;
     this.#without(which, name);
-    return this.addField(which, name, value);
+    return this.addField(which, name, value, valueBytes);
   }
 
-  addField(which: number, name: Uint8Array, value: Uint8Array): boolean {
+  addField(which: number, name: Uint8Array, value: Uint8Array, valueBytes = value.length): boolean {
     if (!this.#edits(which, name)) return false;
     const head = which === 0 ? this.requestHead : this.responseHead;
-    const line = `${textOf(name)}: ${textOf(value)}\r\n`;
+    const line = `${textOf(name)}: ${textOf(value.subarray(0, valueBytes))}\r\n`;
     this.#put(which, `${head.slice(0, -2)}${line}\r\n`);
     return true;
   }
