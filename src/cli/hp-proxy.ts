@@ -6,7 +6,6 @@ import { findConfigs } from "../config/load-config.ts";
 import { readArguments } from "../control/arguments.ts";
 import { helpText } from "../control/help.ts";
 import { takePassedSockets } from "../control/inheritance.ts";
-import { loadAnew } from "../control/load-anew.ts";
 import { loadConfiguration } from "../control/load-configuration.ts";
 import type { Environment } from "../control/options.ts";
 import { Predecessor } from "../control/predecessor.ts";
@@ -100,11 +99,11 @@ async function run(argv: readonly string[], environment: Environment): Promise<n
     process.stderr.write(errorsText("hp-proxy", result.errors));
     return ExitStatus.failed;
   }
-  const question = { folder: process.cwd(), given, environment: { ...environment } };
+  const folder = process.cwd();
   return await runProxy(result, {
     version: packageVersion(),
     environment,
-    load: (files) => loadAnew(question, files),
+    load: () => loadConfiguration(folder, given, environment),
     watch: given.switches.has("watch"),
     inheritance: { passed, predecessor },
   });

@@ -9,7 +9,7 @@ import { pathToFileURL } from "node:url";
 import { errorText } from "../hooks/error-text.ts";
 import type { Hooks } from "../hooks/hooks.ts";
 import { exportOf, hooksAt } from "../hooks/hooks-at.ts";
-import type { ModuleLoader } from "../hooks/import-module.ts";
+import { LATE_REMEDY, ModuleLate, type Modules } from "../hooks/import-module.ts";
 import type { ConfigError } from "./config-error.ts";
 import { describeHooks, type FoundHooks } from "./hook-objects.ts";
 import { at, isList, isMap, type Located, type Path, pathText, placeText, plainOf } from "./located.ts";
@@ -24,12 +24,12 @@ export type InlineSource =
   | { readonly given: Hooks[] };
 
 export class HookFinder {
-  readonly #loader: ModuleLoader;
+  readonly #loader: Modules;
   readonly errors: ConfigError[] = [];
   /** Modules of hooks that files name. */
   readonly files = new Set<string>();
 
-  constructor(loader: ModuleLoader) {
+  constructor(loader: Modules) {
     this.#loader = loader;
   }
 
@@ -114,6 +114,7 @@ export class HookFinder {
     try {
       exported = await exportOf(file, 0, this.#loader);
     } catch (error) {
+      if (error instanceof ModuleLate) return refuse(error.message, LATE_REMEDY);
       return refuse(
         `cannot be run: ${errorText(error).replaceAll(pathToFileURL(file).href, name)}`,
         "correct the code",

@@ -4,7 +4,7 @@ import { readdir } from "node:fs/promises";
 import path from "node:path";
 import { nearest } from "../base/suggestion.ts";
 import type { Hooks } from "../hooks/hooks.ts";
-import { ModuleLoader } from "../hooks/import-module.ts";
+import { ModuleLoader, type Modules, NoModules } from "../hooks/import-module.ts";
 import type { ConfigError } from "./config-error.ts";
 import { HookFinder } from "./find-hooks.ts";
 import type { Environment } from "./interpolate.ts";
@@ -41,6 +41,8 @@ export interface LoadedConfig {
   readonly errors: readonly ConfigError[];
   /** Whether `root` has all that is written: then only single values are wrong. */
   readonly isWhole: boolean;
+  /** Whether there are modules, which were not to be run: then the rest is of no use. */
+  readonly needsModules: boolean;
 }
 
 /** Configuration files in `folder`, by name. */
@@ -51,14 +53,16 @@ export async function findConfigs(folder: string): Promise<string[]> {
 
 /**
  * The configuration of `folder`: the file that `named` says, else the one that is found there, else undefined.
- * `source` is what named it: `--config`.
+ * `source` is what named it: `--config`. `begins` is told of each module that
+ * is run; undefined: none is run.
  */
 export async function loadConfig(
   folder: string,
   named: { readonly file: string; readonly source: string } | undefined,
   environment: Environment,
+  begins: ((file: string) => void) | undefined,
 ): Promise<LoadedConfig | undefined> {
-  const modules = new ModuleLoader();
+  const modules = begins === undefined ? new NoModules() : new ModuleLoader(begins);
   try {
     return await loadBy(new Loader(folder, environment, modules), folder, named);
   } finally {
@@ -79,7 +83,8 @@ async function loadBy(
     const source = [first, ...others].join(", ");
     const reason = "are all configurations of this folder";
     const errors = [{ source, path: "", reason, remedy: "keep one, or say --config FILE" }];
-    return { root: { place: filePlace(first), content: new Map() }, files: [], errors, isWhole: false };
+    const root = { place: filePlace(first), content: new Map() };
+    return { root, files: [], errors, isWhole: false, needsModules: false };
   }
   return await loader.load(path.join(folder, first), { source: first });
 }
@@ -113,7 +118,7 @@ interface Asker {
 }
 
 class Loader {
-  readonly #modules: ModuleLoader;
+  readonly #modules: Modules;
   readonly #hooks: HookFinder;
   readonly #folder: string;
   readonly #environment: Environment;
@@ -121,7 +126,7 @@ class Loader {
   readonly #read = new Set<string>();
   #isWhole = true;
 
-  constructor(folder: string, environment: Environment, modules: ModuleLoader) {
+  constructor(folder: string, environment: Environment, modules: Modules) {
     this.#modules = modules;
     this.#hooks = new HookFinder(modules);
     this.#folder = realpathSync(folder);
@@ -149,7 +154,13 @@ class Loader {
     const imported = [...this.#read, ...this.#hooks.files].flatMap((each) => this.#modules.filesOf(each));
     const files = [...new Set([...this.#read, ...imported])].map((each) => this.#shown(each));
     this.#errors.push(...this.#hooks.errors);
-    return { root: { ...root, place }, files, errors: this.#errors, isWhole: this.#isWhole };
+    return {
+      root: { ...root, place },
+      files,
+      errors: this.#errors,
+      isWhole: this.#isWhole,
+      needsModules: this.#modules.wasLeftOut,
+    };
   }
 
   /** The file with its includes; `within` are the files that are being read around it. */

@@ -5,14 +5,12 @@
 import { readFile } from "node:fs/promises";
 import { pathToFileURL } from "node:url";
 import { stripVTControlCharacters } from "node:util";
-import type { ModuleLoader } from "../hooks/import-module.ts";
+import { inTime, LATE_REMEDY, ModuleLate, type Modules } from "../hooks/import-module.ts";
 import { filePlace, type Located, locate, type Path, type Place, placeText } from "./located.ts";
 import type { ReadFile } from "./read-yaml.ts";
 
-const LOAD_TIMEOUT_MS = 30_000;
-
 /** `path` is absolute; `file` is its name in messages. */
-export async function readModule(path: string, file: string, loader: ModuleLoader): Promise<ReadFile> {
+export async function readModule(path: string, file: string, loader: Modules): Promise<ReadFile> {
   const empty: Located = { place: filePlace(file), content: new Map() };
   const failed = (place: Place, reason: string, remedy: string): ReadFile => {
     return { root: empty, errors: [{ source: placeText(place), path: "", reason, remedy }], isWhole: false };
@@ -29,25 +27,9 @@ export async function readModule(path: string, file: string, loader: ModuleLoade
     const root = locate(value, (at) => placeInModule(text, file, at));
     return { root, errors: [], isWhole: true };
   } catch (error) {
+    if (error instanceof ModuleLate) return failed(filePlace(file), error.message, LATE_REMEDY);
     const { line, column } = lineOf(error, path);
     return failed(filePlace(file, line, column), `cannot be run: ${messageOf(error)}`, "correct the code");
-  }
-}
-
-/**
- * What never settles would end the process without a word as soon as nothing else is left to do, since a
- * promise alone keeps nothing alive.
- */
-async function inTime<T>(work: T | Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    const error = new Error(`it gives no configuration within ${LOAD_TIMEOUT_MS / 1000} s`);
-    timer = setTimeout(() => reject(error), LOAD_TIMEOUT_MS);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }
 

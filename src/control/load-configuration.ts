@@ -2,6 +2,7 @@
 import type { ConfigError } from "../config/config-error.ts";
 import { type LoadedConfig, loadConfig } from "../config/load-config.ts";
 import type { Arguments } from "./arguments.ts";
+import { loadApart } from "./load-apart.ts";
 import { configFile, type Environment } from "./options.ts";
 import { type ReadConfiguration, readConfiguration } from "./read-configuration.ts";
 
@@ -10,18 +11,22 @@ export interface LoadedConfiguration extends ReadConfiguration {
   readonly files: readonly string[];
 }
 
+export type Loaded = LoadedConfiguration | { readonly errors: readonly ConfigError[] };
+
 /**
  * Reads the named file, or that of `folder` if it has one, then variables and flags. Files may name what is in
- * `environment`; options are looked for in `variables`.
+ * `environment`; options are looked for in `variables`. Modules are run in a thread of their own: whatever they do,
+ * this settles.
  */
 export async function loadConfiguration(
   folder: string,
   given: Arguments,
   environment: Environment,
   variables: Environment = environment,
-): Promise<LoadedConfiguration | { errors: readonly ConfigError[] }> {
-  const loaded = await loadConfig(folder, configFile(given, variables), environment);
-  return readLoaded(loaded, given, variables);
+): Promise<Loaded> {
+  const loaded = await loadConfig(folder, configFile(given, variables), environment, undefined);
+  if (loaded?.needsModules !== true) return readLoaded(loaded, given, variables);
+  return await loadApart({ folder, given, environment: { ...environment }, variables: { ...variables } });
 }
 
 /** The configuration that `loaded` is, with flags and variables over it. */
@@ -29,7 +34,7 @@ export function readLoaded(
   loaded: LoadedConfig | undefined,
   given: Arguments,
   variables: Environment,
-): LoadedConfiguration | { errors: readonly ConfigError[] } {
+): Loaded {
   const early = loaded?.errors ?? [];
   // What depends on a broken file would be told in vain.
   if (loaded?.isWhole === false) return { errors: [...given.errors, ...early] };

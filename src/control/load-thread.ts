@@ -1,7 +1,13 @@
-/** The thread of `load-anew.ts`: reads one configuration, says what it is, and ends. */
+/** The thread of `load-apart.ts`: reads one configuration, says what it is, and ends. */
 import { parentPort, workerData } from "node:worker_threads";
-import type { LoadQuestion } from "./load-anew.ts";
-import { loadConfiguration } from "./load-configuration.ts";
+import { loadConfig } from "../config/load-config.ts";
+import type { LoadMessage, LoadQuestion } from "./load-apart.ts";
+import { readLoaded } from "./load-configuration.ts";
+import { configFile } from "./options.ts";
 
+const tell = (message: LoadMessage) => parentPort?.postMessage(message);
 const { folder, given, environment, variables } = workerData as LoadQuestion;
-parentPort?.postMessage(await loadConfiguration(folder, given, environment, variables));
+const begins = (file: string) => tell({ type: "runs", file });
+const read = await loadConfig(folder, configFile(given, variables), environment, begins);
+tell({ type: "read" });
+tell({ type: "loaded", loaded: readLoaded(read, given, variables) });

@@ -5,7 +5,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { type ConfigError, errorText } from "../config/config-error.ts";
 import { changesBetween, changeText, restartErrors } from "./changes.ts";
-import type { LoadedConfiguration } from "./load-configuration.ts";
+import type { Loaded, LoadedConfiguration } from "./load-configuration.ts";
 import type { Log } from "./log.ts";
 import { sentenceOf } from "./start-errors.ts";
 import { warningsOf } from "./warnings.ts";
@@ -31,8 +31,8 @@ export interface ReloadFigures {
 
 /** What a reload needs of the proxy that it changes. */
 export interface Reloadable {
-  /** Reads everything again; `files` are those read last. */
-  load(files: readonly string[]): Promise<LoadedConfiguration | { errors: readonly ConfigError[] }>;
+  /** Reads everything again. */
+  load(): Promise<Loaded>;
   /** As `Supervisor.change`. */
   change(next: LoadedConfiguration): Promise<string[]>;
 }
@@ -96,7 +96,7 @@ export class Reloader {
     };
     const refused = (wrong: readonly ConfigError[]) => failed(wrong.map(errorText), wrong);
     try {
-      const next = await this.#proxy.load(this.#current.files);
+      const next = await this.#proxy.load();
       if ("errors" in next) return refused(next.errors);
       const changes = changesBetween(this.#current, next);
       const fixed = restartErrors(changes);

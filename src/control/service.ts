@@ -15,7 +15,7 @@ import {
 import type { Embedding } from "./embedding.ts";
 import { lineText } from "./figures.ts";
 import { hostFor, type InheritedListener, type PassedSockets, passedListeners } from "./inheritance.ts";
-import type { LoadedConfiguration } from "./load-configuration.ts";
+import type { Loaded, LoadedConfiguration } from "./load-configuration.ts";
 import type { Log } from "./log.ts";
 import { metricsText } from "./metrics.ts";
 import { type Predecessor, TakeOverRefused } from "./predecessor.ts";
@@ -30,13 +30,8 @@ import { watchFiles } from "./watch.ts";
 export interface ServiceOptions {
   readonly version: string;
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /**
-   * Reads the configuration again; `files` are those that it was read from last. Absent where there is nothing to
-   * read again.
-   */
-  readonly load?: (
-    files: readonly string[],
-  ) => Promise<LoadedConfiguration | { errors: readonly ConfigError[] }>;
+  /** Reads the configuration again. Absent where there is nothing to read again. */
+  readonly load?: () => Promise<Loaded>;
   /** Reload when a file of the configuration changes. */
   readonly watch?: boolean;
   /** The process is not ours. */

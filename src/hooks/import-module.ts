@@ -13,13 +13,78 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 const OWN_NAME = "hp-proxy";
 const VERSION = "hp-proxy-version";
 
+/** So long a module may take to run, and the function that it exports to give what it gives. */
+export const MODULE_MS_MAX = 10_000;
+
+/** What runs the modules that a configuration names. */
+export interface Modules {
+  /** Whether a module was to be run, and was not. */
+  readonly wasLeftOut: boolean;
+  /**
+   * Runs the file at `path` (absolute), and gives what it exports. `version`: another number runs it again; 0 is the
+   * plain URL. Rejects with what the module throws.
+   */
+  load(path: string, version: number): Promise<Readonly<Record<string, unknown>>>;
+  /** `file`, and what it has imported, and that in turn, but packages; by name. */
+  filesOf(file: string): string[];
+  release(): void;
+}
+
+/** Runs none. */
+export class NoModules implements Modules {
+  wasLeftOut = false;
+
+  load(): Promise<never> {
+    this.wasLeftOut = true;
+    return Promise.reject(new Error("modules are not run here"));
+  }
+
+  filesOf(file: string): string[] {
+    return [file];
+  }
+
+  release(): void {}
+}
+
+/** Its message is a part of a sentence: `FILE MESSAGE`. */
+export class ModuleLate extends Error {
+  override readonly name = "ModuleLate";
+
+  constructor() {
+    super(`does not come to an end within ${MODULE_MS_MAX / 1000} s, or what it imports does not`);
+  }
+}
+
+/** What helps then. */
+export const LATE_REMEDY = "take out the endless loop, or the wait for what never comes";
+
+/**
+ * Settles as `work` does, or rejects with `ModuleLate` when that takes longer than `MODULE_MS_MAX`. What never settles
+ * would end the process without a word when nothing else is left to do: a promise alone keeps nothing alive.
+ */
+export async function inTime<T>(work: T | Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new ModuleLate()), MODULE_MS_MAX);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** From its making until `release`, names are resolved as said above in the whole thread. */
-export class ModuleLoader {
+export class ModuleLoader implements Modules {
+  readonly wasLeftOut = false;
   readonly #hooks: ReturnType<typeof registerHooks>;
   /** Files that each file imports, packages left out. */
   readonly #imports = new Map<string, Set<string>>();
+  readonly #begins: (path: string) => void;
 
-  constructor() {
+  /** `begins` is called before each file that `load` runs. */
+  constructor(begins: (path: string) => void = () => {}) {
+    this.#begins = begins;
     this.#hooks = registerHooks({
       resolve: (specifier, context, next) => {
         if (specifier === OWN_NAME) return { url: ownUrl(), shortCircuit: true };
@@ -35,14 +100,13 @@ export class ModuleLoader {
     });
   }
 
-  /** Imports the file at `path` (absolute). `version`: another number loads it again; 0 is the plain URL. */
   async load(path: string, version: number): Promise<Readonly<Record<string, unknown>>> {
+    this.#begins(path);
     const { href } = pathToFileURL(path);
     const url = version === 0 ? href : versioned(href, String(version));
     return (await import(url)) as Record<string, unknown>;
   }
 
-  /** `file`, and what it has imported since this loader is there, and that in turn, but packages; by name. */
   filesOf(file: string): string[] {
     const found = new Set([file]);
     for (const each of found) for (const imported of this.#imports.get(each) ?? []) found.add(imported);

@@ -4,7 +4,6 @@ import type { ConfigError } from "../config/config-error.ts";
 import type { ConfigSource } from "../config/define-config.ts";
 import { loadValue } from "../config/load-config.ts";
 import type { Configuration } from "../control/configuration.ts";
-import { loadAnew } from "../control/load-anew.ts";
 import { type LoadedConfiguration, loadConfiguration, readLoaded } from "../control/load-configuration.ts";
 import { NO_ARGUMENTS } from "../control/read-configuration.ts";
 import type { Hooks } from "../hooks/hooks.ts";
@@ -13,14 +12,9 @@ export type ReadSource = LoadedConfiguration | { readonly errors: readonly Confi
 
 /**
  * Reads `source`; a function is called, and what it throws is thrown. Variables are there for files to name, and
- * are no options. `given`: where hooks are added that are values; undefined: they cannot be used. `files`: those
- * read from it before, whose modules must be run anew.
+ * are no options. `given`: where hooks are added that are values; undefined: they cannot be used.
  */
-export async function readSource(
-  source: ConfigSource,
-  given: Hooks[] | undefined,
-  files: readonly string[] = [],
-): Promise<ReadSource> {
+export async function readSource(source: ConfigSource, given: Hooks[] | undefined): Promise<ReadSource> {
   const folder = process.cwd();
   if (typeof source !== "string" && !(source instanceof URL)) {
     const value = typeof source === "function" ? await source() : source;
@@ -28,11 +22,7 @@ export async function readSource(
   }
   const file = typeof source === "string" ? source : fileURLToPath(source);
   const named = { ...NO_ARGUMENTS, values: new Map([["config", [file]]]) };
-  const question = { folder, given: named, environment: { ...process.env }, variables: {} };
-  const read =
-    files.length === 0
-      ? await loadConfiguration(folder, named, process.env, {})
-      : await loadAnew(question, files);
+  const read = await loadConfiguration(folder, named, process.env, {});
   return "errors" in read ? { errors: read.errors.map(withoutFlag) } : read;
 }
 

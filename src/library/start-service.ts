@@ -33,7 +33,7 @@ export async function startService(
         version: packageVersion(),
         // Neither a service manager nor options of the command are meant for whoever embeds us.
         environment: {},
-        load: async (files) => withWorkers(await readSource(sourceNow(), given, files), count),
+        load: async () => withWorkers(await readSource(sourceNow(), given), count),
         embedding: {
           startInline: given && inlineWorkers(given),
           observer: {

@@ -94,7 +94,7 @@ for (const { name, files, value, read } of CASES) {
       writeFileSync(path.join(folder, file), text);
     }
     const named = { file: "main.yaml", source: "--config" };
-    const loaded = await loadConfig(folder, named, { PART: "part" });
+    const loaded = await loadConfig(folder, named, { PART: "part" }, () => {});
     assert.deepEqual(loaded?.errors, []);
     assert.deepEqual(plainOf(loaded!.root), value);
     assert.deepEqual(loaded?.files, read);
@@ -107,10 +107,13 @@ test("include: a file by two names is one file", async (t) => {
   writeFileSync(path.join(folder, "main.yaml"), "include: [a.yaml, b.yaml]");
   writeFileSync(path.join(folder, "a.yaml"), "backends: [a:1]");
   symlinkSync("a.yaml", path.join(folder, "b.yaml"));
-  const loaded = await loadConfig(folder, { file: "main.yaml", source: "--config" }, {});
+  const loaded = await loadConfig(folder, { file: "main.yaml", source: "--config" }, {}, undefined);
   assert.deepEqual(plainOf(loaded!.root), { backends: ["a:1"] });
 });
 
 test("no file is found where there is none", async () => {
-  assert.equal(await loadConfig(path.join(import.meta.dirname, "broken"), undefined, {}), undefined);
+  assert.equal(
+    await loadConfig(path.join(import.meta.dirname, "broken"), undefined, {}, undefined),
+    undefined,
+  );
 });

@@ -173,6 +173,18 @@ const REFUSED: readonly [name: string, files: Record<string, string>, argv: stri
     /a\.mjs:3:7: cannot be run: Error: no; correct the code/,
   ],
   [
+    "code that ends its process",
+    { "a.ts": "process.exit(0);\nexport default { backends: 'a:1' };\n" },
+    ["-c", "a.ts"],
+    /a\.ts: ends its process instead of giving a configuration/,
+  ],
+  [
+    "check: hooks that end their process",
+    { "a.yaml": "backends: a:1\nhooks: h.ts\n", "h.ts": "process.exit(0);\n" },
+    ["check", "-c", "a.yaml"],
+    /h\.ts: ends its process instead of giving a configuration/,
+  ],
+  [
     "code that is none",
     { "a.ts": "export default {\n  listen: ][\n};\n" },
     ["-c", "a.ts"],

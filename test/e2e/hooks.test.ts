@@ -208,7 +208,7 @@ test("a reload runs the new code, and one that workers cannot load is refused", 
   write("said.ts", "export const said = ;");
   assert.match((await askReload(controlPath)).errors.join(), /hooks\.ts": cannot be run: SyntaxError/);
   write("said.ts", `process.exit(0); export const said = "exit";`);
-  assert.match((await askReload(controlPath)).errors.join(), /^the configuration: ended the thread/);
+  assert.match((await askReload(controlPath)).errors.join(), /^hooks\.ts: ends its process/);
   assert.equal(await say(), "second");
   write("hooks.ts", "export default { onRequest: () => ({ status: 200, body: 'fourth' }) };");
   assert.equal((await askReload(controlPath)).done, true);

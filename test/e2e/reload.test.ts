@@ -130,6 +130,22 @@ test("--watch reads again when a file changes, a module and what it imports too"
   assert.match(response.headers.get("proxy-status") ?? "", /^third;/);
 });
 
+test("code that ends its process ends no running proxy", { timeout }, async (t) => {
+  const folder = temporaryFolder(t);
+  const file = path.join(folder, "hp-proxy.config.yaml");
+  const base = `listen: 127.0.0.1:0\nbackends: ${BACKEND}\nworkers: 1\n`;
+  writeFileSync(file, base);
+  const proxy = new ProxyProcess(t, ["run", "--log-format", "json"], {}, folder);
+  await proxy.log(({ msg }) => msg.startsWith("listening on "));
+  writeFileSync(path.join(folder, "hooks.ts"), "process.exit(0);");
+  writeFileSync(file, `${base}hooks: hooks.ts\n`);
+  proxy.kill("SIGHUP");
+  await proxy.log(({ msg }) => msg.includes("hooks.ts: ends its process"));
+  writeFileSync(file, `${base}viaName: later\n`);
+  proxy.kill("SIGHUP");
+  await proxy.log(({ msg }) => msg === "  viaName: hp-proxy → later");
+});
+
 test("healthcheck: ready, not ready, and nobody there", { timeout }, async (t) => {
   const origin = await startOrigin(t, (_request, response) => response.end("ok"));
   const admin = await freePort();
