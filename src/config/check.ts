@@ -7,6 +7,7 @@ import { orList, type ProblemParams, writtenText } from "./kinds.ts";
 import {
   at,
   isList,
+  isMap,
   type Located,
   nearestAt,
   type Path,
@@ -57,9 +58,24 @@ export function checkDocument(root: Located): { document: Document } | { errors:
   const result = documentSchema.safeParse(plain);
   const found: Found[] = [];
   if (!result.success) for (const issue of result.error.issues) found.push(...issueErrors(root, issue));
+  found.push(...unusableKeys(root, []));
   found.push(...contradictions(result.success ? result.data : partial(plain), root));
   if (result.success && found.length === 0) return { document: result.data };
   return { errors: inOrder(withoutMisspelt(found)) };
+}
+
+/** A key that objects of JavaScript cannot have as others, and that would be lost on the way. */
+const LOST_KEY = "__proto__";
+
+function unusableKeys({ content }: Located, path: Path): Found[] {
+  if (isList(content)) return content.flatMap((item, index) => unusableKeys(item, [...path, index]));
+  if (!isMap(content)) return [];
+  return [...content].flatMap(([key, node]) => {
+    const here = [...path, key];
+    if (key !== LOST_KEY) return unusableKeys(node, here);
+    const remedy = "choose another name";
+    return [found(node.keyPlace ?? node.place, here, { reason: "can be no name here", remedy })];
+  });
 }
 
 /** What seems to be there under a wrong name is not missing as well. */
@@ -109,7 +125,8 @@ function issueErrors(root: Located, issue: z.core.$ZodIssue): Found[] {
   const path = issue.path.map((step) => (typeof step === "symbol" ? String(step) : step));
   const near = nearestAt(root, path);
   if (issue.code === "unrecognized_keys") {
-    return issue.keys.map((key) => {
+    const keys = issue.keys.filter((key) => key !== LOST_KEY);
+    return keys.map((key) => {
       const node = at(root, [...path, key]);
       const place = node?.keyPlace ?? node?.place ?? near.node.place;
       const remedy = suggestion(path, key);
