@@ -13,7 +13,10 @@ export interface FailureNotice {
   readonly reason: string;
   /** Status sent to the client; 0 where none could be. */
   readonly status: number;
+  /** The client's address, as proxies that are trusted tell it; "" where it is not known. */
   readonly client: string;
+  /** Address of the trusted proxy that is connected in place of the client; absent where the client is. */
+  readonly peer?: string;
   /** Endpoint name, or "". */
   readonly endpoint: string;
   /** Request line without version, escaped and cut to 256 bytes; "" where it could not be read. */

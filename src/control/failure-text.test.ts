@@ -39,6 +39,18 @@ const CASES: readonly { name: string; change: Partial<FailureNotice>; text: stri
     text: "a client left while its tunnel was open",
   },
   {
+    name: "a client behind a proxy that is trusted",
+    change: { client: "203.0.113.7", peer: "192.0.2.1" },
+    text:
+      "client 203.0.113.7 through 192.0.2.1 left while the response was on its way " +
+      "(GET /x, backend localhost:3001)",
+  },
+  {
+    name: "a client that a trusted proxy has not named yet",
+    change: { client: "", peer: "192.0.2.1", phase: "request-head", endpoint: "", request: "" },
+    text: "a client through 192.0.2.1 left while its request head was read",
+  },
+  {
     name: "a backend that refuses",
     change: {
       by: "origin",

@@ -13,7 +13,8 @@ const WHILE: Readonly<Record<FailureNotice["phase"], string>> = {
 /** `client 192.0.2.1 left while the response was on its way (GET /x, backend localhost:3001)` */
 export function failureText(notice: FailureNotice): string {
   const { phase, reason, status, request, endpoint, message } = notice;
-  const client = notice.client === "" ? "a client" : `client ${notice.client}`;
+  const through = notice.peer === undefined ? "" : ` through ${notice.peer}`;
+  const client = (notice.client === "" ? "a client" : `client ${notice.client}`) + through;
   const left = reason === "client_gone";
   const end = left ? "left" : status === 0 ? "was cut off" : `got ${status}`;
   const backend = endpoint === "" ? "" : `backend ${endpoint}`;

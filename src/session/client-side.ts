@@ -234,14 +234,14 @@ export class ClientSide implements ClientProtocol {
   refuse(leg: ClientLeg, failure: Failure): void {
     const asked = askedBy(this.#plane.memory, this.#head);
     this.#writer.answerFailure(leg, failure, asked, true);
-    this.#exchanges.reports.ofRequest(failure, leg, failure.status, asked.request);
+    this.#exchanges.reports.ofRequest(failure, leg, failure.status, asked.request, this.#head);
     this.linger(leg);
   }
 
   refuseFault(leg: ClientLeg, fault: Fault): void {
     const asked = askedBy(this.#plane.memory, this.#head);
     this.#writer.answerFault(leg, fault, asked);
-    this.#exchanges.reports.ofHead(fault, leg, asked.request);
+    this.#exchanges.reports.ofHead(fault, leg, asked.request, this.#head);
     this.linger(leg);
   }
 

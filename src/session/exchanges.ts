@@ -22,6 +22,7 @@ import { FAULTS, type Fault } from "../http1/fault.ts";
 import { Framing, requestFraming } from "../http1/framing.ts";
 import { HeadNote, type MessageHead, Method, persists, upgrades } from "../http1/message-head.ts";
 import { askedIn } from "./asked.ts";
+import { ClientNames } from "./client-names.ts";
 import { Exchange } from "./exchange.ts";
 import { connectFailure, type Failure, Failures } from "./failure.ts";
 import { FailureReports } from "./failure-reports.ts";
@@ -43,6 +44,7 @@ const NONE = Framing.none;
 const CHUNKED = Framing.chunked;
 
 export class Exchanges {
+  readonly names: ClientNames;
   readonly reports: FailureReports;
   readonly interceptions: Interceptions;
   readonly #plane: Plane;
@@ -63,7 +65,8 @@ export class Exchanges {
 
   constructor(plane: Plane, requests: RequestWriter, responses: ResponseWriter, relays: Relays) {
     this.#plane = plane;
-    this.reports = new FailureReports(plane);
+    this.names = new ClientNames(plane);
+    this.reports = new FailureReports(plane, this.names);
     this.#locals = new LocalAnswers(plane, responses, this.reports);
     this.interceptions = new Interceptions(plane, this, responses);
     this.#rules = new HeadRules(plane.snapshot);
@@ -370,6 +373,7 @@ export class Exchanges {
     const plane = this.#plane;
     const exchange = this.#free.length > 0 ? this.#free.pop()! : new Exchange();
     exchange.client = leg;
+    if (leg.trusted) this.names.note(leg, head);
     exchange.startMs = plane.nowMs;
     exchange.method = head.method;
     exchange.clientMinor = head.versionMinor;

@@ -2,10 +2,11 @@
  * Who is told that something failed: the counters always, the control plane where it has room for one more
  * notice.
  */
-import { textOf } from "../base/bytes.ts";
 import type { FailureNotice } from "../contract/notices.ts";
 import { FAULTS, type Fault } from "../http1/fault.ts";
+import type { MessageHead } from "../http1/message-head.ts";
 import { type Asked, askedIn } from "./asked.ts";
+import type { ClientNames } from "./client-names.ts";
 import { type Exchange, endpointOf, phaseOf } from "./exchange.ts";
 import { type Failure, Failures, faultCounter } from "./failure.ts";
 import type { ClientLeg } from "./legs.ts";
@@ -14,10 +15,12 @@ import type { ClientProtocol } from "./protocols.ts";
 
 export class FailureReports {
   readonly #plane: Plane;
+  readonly #names: ClientNames;
   #clients!: ClientProtocol;
 
-  constructor(plane: Plane) {
+  constructor(plane: Plane, names: ClientNames) {
     this.#plane = plane;
+    this.#names = names;
   }
 
   /** Once, before the first event. */
@@ -48,20 +51,27 @@ export class FailureReports {
     this.#tell("client", "request-body", name, status, leg, endpointOf(exchange), request, text, requestId);
   }
 
-  /** A request without an exchange failed. */
-  ofRequest(failure: Failure, leg: ClientLeg, status: number, request: string): void {
+  /** A request without an exchange failed, of which `head` was read. */
+  ofRequest(failure: Failure, leg: ClientLeg, status: number, request: string, head: MessageHead): void {
     this.#plane.count(failure.counter, 1);
     if (!this.#plane.notices.admits(failure.reason)) return;
+    this.#note(leg, head);
     const phase = failure.phase === "" ? "request-head" : failure.phase;
     this.#tell(failure.by, phase, failure.reason, status, leg, "", request, failure.text);
   }
 
-  /** A head was refused. */
-  ofHead(fault: Fault, leg: ClientLeg, request: string): void {
+  /** `head` was refused. */
+  ofHead(fault: Fault, leg: ClientLeg, request: string, head: MessageHead): void {
     const { name, status, text } = FAULTS[fault];
     this.#plane.count(faultCounter(fault), 1);
     if (!this.#plane.notices.admits(name)) return;
+    this.#note(leg, head);
     this.#tell("client", "request-head", name, status, leg, "", request, text);
+  }
+
+  #note(leg: ClientLeg, head: MessageHead): void {
+    this.#clients.ensurePeer(leg);
+    if (leg.trusted) this.#names.note(leg, head);
   }
 
   #tell(
@@ -76,8 +86,11 @@ export class FailureReports {
     requestId = "",
   ): void {
     this.#clients.ensurePeer(leg);
-    const client = leg.peerStart < 0 ? "" : textOf(this.#plane.memory, leg.peerStart, leg.peerEnd);
-    const notice = { by, phase, reason, status, client, endpoint, request, message };
-    this.#plane.notices.failure(requestId === "" ? notice : { ...notice, requestId });
+    const client = this.#names.clientOf(leg);
+    const peer = this.#names.peerOf(leg);
+    this.#plane.notices.failure({
+      ...{ by, phase, reason, status, client, ...(client === peer ? {} : { peer }) },
+      ...{ endpoint, request, message, ...(requestId === "" ? {} : { requestId }) },
+    });
   }
 }

@@ -6,7 +6,6 @@
  *
  * @hot
  */
-import { textOf } from "../base/bytes.ts";
 import {
   type BodySink,
   type BodyStage,
@@ -53,6 +52,8 @@ export interface Desk {
   readonly edits: HeadEdits;
   /** Something was asked for. */
   mark(intercepted: InterceptedExchange): void;
+  /** The address of the client of `exchange`; "" where that is over. */
+  clientText(exchange: Exchange): string;
   /** Another cluster answers. `false`: there is none with that number. */
   routeTo(intercepted: InterceptedExchange, cluster: number): boolean;
   /** The body goes through a stage from here on. `false`: it cannot. */
@@ -121,23 +122,13 @@ export class InterceptedExchange implements Intercepted {
   isStream = false;
   requestBodyBytes = 0;
   responseBodyBytes = 0;
-  /** Of a client behind proxies; "": it is the peer. */
-  readonly #clientText: string;
 
-  constructor(
-    desk: Desk,
-    exchange: Exchange,
-    chain: Chain,
-    framing: number,
-    length: number,
-    clientText: string,
-  ) {
+  constructor(desk: Desk, exchange: Exchange, chain: Chain, framing: number, length: number) {
     this.#desk = desk;
     this.exchange = exchange;
     this.chain = chain;
     this.requestFraming = framing;
     this.requestLength = length;
-    this.#clientText = clientText;
   }
 
   get isLive(): boolean {
@@ -217,9 +208,7 @@ export class InterceptedExchange implements Intercepted {
   }
 
   clientAddress(): string {
-    const { client } = this.exchange;
-    if (this.#clientText !== "" || client === null) return this.#clientText;
-    return textOf(this.memory, client.peerStart, client.peerEnd);
+    return this.#desk.clientText(this.exchange);
   }
 
   get requestStart(): number {

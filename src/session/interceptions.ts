@@ -15,7 +15,6 @@ import { BodyMode } from "../http1/body.ts";
 import type { Fault } from "../http1/fault.ts";
 import { Framing } from "../http1/framing.ts";
 import type { MessageHead } from "../http1/message-head.ts";
-import { ClientAddress } from "../route/client-address.ts";
 import { askedIn } from "./asked.ts";
 import { BodyPump } from "./body-pump.ts";
 import { BodySender } from "./body-sender.ts";
@@ -48,7 +47,6 @@ export class Interceptions implements Desk {
   readonly #exchanges: Exchanges;
   readonly #responses: ResponseWriter;
   readonly #pump: BodyPump;
-  readonly #address = new ClientAddress();
   /** Those that something was asked for. */
   readonly #marked: InterceptedExchange[] = [];
   #clients!: ClientProtocol;
@@ -102,9 +100,8 @@ export class Interceptions implements Desk {
    */
   request(exchange: Exchange, head: MessageHead, framing: number): boolean {
     const chain = exchange.chain!;
-    const clientText = exchange.client!.trusted ? this.#clientBehind(exchange, head) : "";
     const length = head.contentLength;
-    const intercepted = new InterceptedExchange(this, exchange, chain, framing, length, clientText);
+    const intercepted = new InterceptedExchange(this, exchange, chain, framing, length);
     exchange.intercepted = intercepted;
     intercepted.requestBodyBytes = exchange.requestEnd - exchange.requestHeadEnd;
     intercepted.isWaiting = head.expectContinue && head.versionMinor === 1;
@@ -256,6 +253,10 @@ export class Interceptions implements Desk {
     if (!intercepted.isTimed || !this.#pump.isAwaited(intercepted)) return false;
     this.#exchanges.fail(exchange, Failures.hookStalled);
     return true;
+  }
+
+  clientText({ client }: Exchange): string {
+    return client === null ? "" : this.#exchanges.names.clientOf(client);
   }
 
   routeTo({ exchange }: InterceptedExchange, cluster: number): boolean {
@@ -477,17 +478,6 @@ export class Interceptions implements Desk {
     }
     intercepted.failure = failure;
     intercepted.fault = fault;
-  }
-
-  /** The client that a trusted peer names, as text. */
-  #clientBehind(exchange: Exchange, head: MessageHead): string {
-    const { memory, snapshot } = this.plane;
-    const { peerStart, peerEnd, address } = exchange.client!;
-    const { trustedProxies, forwarded } = snapshot.policy;
-    const found = this.#address;
-    found.usePeer(peerStart, peerEnd, address);
-    found.follow(memory, head, trustedProxies, forwarded);
-    return textOf(memory, found.start, found.end);
   }
 }
 

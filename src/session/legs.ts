@@ -48,6 +48,8 @@ export class PartialHead {
   parseAgainBytes = 0;
 }
 
+const NOT_NAMED = new Uint8Array(0);
+
 export class ClientLeg {
   connection = -1;
   listener = 0;
@@ -74,6 +76,10 @@ export class ClientLeg {
   peerEnd = -1;
   /** What it says of those before it is believed (`Policy.trustedProxies`); decided with `peerStart`. */
   trusted = false;
+  /** Text of the client's address as a peer that is trusted names it. */
+  named = NOT_NAMED;
+  /** Its length; 0: it is the peer's; -1: not known. */
+  namedLength = -1;
   /** The peer's address as 16 bytes, none where it has none; null until a route asks for it. */
   address: Uint8Array | null = null;
   /** What was queued for it when its patience was last extended; -1: not yet. */
@@ -112,6 +118,7 @@ export class ClientLeg {
     this.peerStart = -1;
     this.peerEnd = -1;
     this.trusted = false;
+    this.namedLength = -1;
     this.address = null;
     this.queuedBytes = -1;
     this.heldCount = 0;

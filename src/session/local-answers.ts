@@ -63,7 +63,7 @@ export class LocalAnswers {
     const isTold = router.answer(this.#responses, leg, head, !keepAlive);
     const { failure } = router;
     if (failure !== null) {
-      this.#reports.ofRequest(failure, leg, failure.status, askedBy(this.#plane.memory, head).request);
+      this.#reports.ofRequest(failure, leg, failure.status, askedBy(this.#plane.memory, head).request, head);
     }
     this.#clients.exchangeEnded(leg, keepAlive && isTold);
     if (!keepAlive) return end;
