@@ -119,7 +119,7 @@ export interface Intercepted {
   removeField(which: HeadOf, name: Uint8Array): boolean;
   /** Replaces the request target (`request`, `upstream`), which is checked as in `http1/request-head.ts`. */
   setTarget(target: Uint8Array): boolean;
-  /** Replaces the status of the response (`response`), 200 to 599; not to or from one without a body. */
+  /** Replaces the status of the response (`response`), 200 to 599; not to or from one without a body, nor to 205. */
   setStatus(status: number): boolean;
   /** In `request`: another cluster, by index in `Snapshot.clusters`, answers. */
   routeTo(cluster: number): boolean;
@@ -131,7 +131,7 @@ export interface Intercepted {
    * Answers in place of a backend (in `request`, `upstream`, `response`, `error`); a response that a backend
    * has begun is thrown away. `lines` are complete field lines, checked by whoever wrote them, without
    * Content-Length, Transfer-Encoding, Connection and Date. `bodyBytes`: length of the body, -1: not known.
-   * The body is written to what this returns; one that must not be (HEAD, 204, 304) is thrown away there.
+   * The body is written to what this returns; one that must not be (HEAD, 204, 205, 304) is thrown away there.
    */
   answer(status: number, lines: Uint8Array, bodyBytes: number): BodySink;
   /** The chain has failed and its policy is to fail closed: answered 500 where nothing was said. */

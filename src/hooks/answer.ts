@@ -18,6 +18,9 @@ const OURS = new Set([
   "date",
 ]);
 
+/** RFC 9110 §15.3.5, §15.3.6, §15.4.5: their content is not sent, so it has no type either. */
+const EMPTY: readonly number[] = [204, 205, 304];
+
 /** What is to be sent: checked, in bytes. */
 export interface PreparedAnswer {
   readonly status: number;
@@ -46,7 +49,7 @@ export function prepareAnswer(result: HookResult): PreparedAnswer {
     hasType ||= lower === "content-type";
     lines += line(name, value);
   }
-  if (typeof body === "string" && body !== "" && !hasType)
+  if (typeof body === "string" && body !== "" && !hasType && !EMPTY.includes(status))
     lines += line("content-type", "text/plain; charset=utf-8");
   const bytes = linesBytes(lines);
   if (body === undefined || body === null) return { status, lines: bytes, body: NOTHING, pieces: null };

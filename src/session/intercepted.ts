@@ -245,7 +245,7 @@ export class InterceptedExchange implements Intercepted {
 
   setStatus(status: number): boolean {
     if (!this.#mayEditResponse() || !isFinal(status)) return false;
-    if (isBodiless(status) || isBodiless(this.exchange.status)) return false;
+    if (isBodiless(status) || isBodiless(this.exchange.status) || status === RESET_CONTENT) return false;
     // RFC 9110 §9.3.6: no other status of CONNECT may become one that opens a tunnel.
     if (this.exchange.method === Method.CONNECT && status < 300) return false;
     return this.#desk.edits.setStatus(this.exchange, status);
@@ -272,12 +272,15 @@ export class InterceptedExchange implements Intercepted {
       this.fail("hook_threw");
       return nowhere();
     }
+    // RFC 9112 §6.3: its end is found as that of any other, so its length is told.
+    const toldBytes = status === RESET_CONTENT ? 0 : bodyBytes;
     const sender = new BodySender(this, null, bodyBytes);
     const { method } = this.exchange;
     // RFC 9110 §9.3.6: behind a 2xx to CONNECT stands a tunnel, and none is opened here.
     const opensTunnel = method === Method.CONNECT && status < 300;
-    sender.discards = isBodiless(status) || method === Method.HEAD || opensTunnel;
-    this.answerPlan = { status, lines, bodyBytes, sender };
+    const isEmpty = isBodiless(status) || status === RESET_CONTENT;
+    sender.discards = isEmpty || method === Method.HEAD || opensTunnel;
+    this.answerPlan = { status, lines, bodyBytes: toldBytes, sender };
     this.verdict = Verdict.answers;
     this.mark();
     return sender;
@@ -326,6 +329,9 @@ export class InterceptedExchange implements Intercepted {
 function isFinal(status: number): boolean {
   return Number.isInteger(status) && status >= 200 && status <= 599;
 }
+
+/** RFC 9110 §15.3.6: we make no content for it; a backend's may have some. */
+const RESET_CONTENT = 205;
 
 /** RFC 9110 §6.4.1: never a body. */
 export function isBodiless(status: number): boolean {

@@ -77,15 +77,28 @@ withChain("an answer to HTTP/1.0 ends with its connection", {}, async (stage, ch
 for (const [asked, status, length] of [
   ["HEAD", 200, "5"],
   ["GET", 204, ""],
+  ["GET", 205, "0"],
+  ["HEAD", 205, "0"],
   ["GET", 304, ""],
 ] as const) {
   withChain(`an answer ${status} to ${asked} has no body`, {}, async (stage, chain) => {
-    chain.onRequest = (e) => answerWith(e, status, "hello");
+    let isKnown = false;
+    chain.onRequest = (e) => {
+      isKnown = !isKnown || asked === "HEAD";
+      if (isKnown) {
+        answerWith(e, status, "hello");
+        return;
+      }
+      const sink = e.answer(status, asciiBytes(""), -1);
+      assert.equal(sink.write(asciiBytes("hello")), false);
+      sink.end();
+    };
     const client = stage.client();
     for (let i = 0; i < 2; i++) {
       client.write(`${asked} / HTTP/1.1\r\nHost: h\r\n\r\n`);
       const head = await client.head();
       assert.equal(/\r\nContent-Length: (\d+)/.exec(head)?.[1] ?? "", length);
+      assert.doesNotMatch(head, /Transfer-Encoding|Connection/);
     }
     assert.equal(client.text, "");
   });
