@@ -87,6 +87,13 @@ function runFastProxy(): void {
   );
 }
 
+/** It would tell a client whose connection it closes that it stays open, because the backend's does. */
+function withoutConnection(fields: FieldTable): FieldTable {
+  delete fields.connection;
+  delete fields["keep-alive"];
+  return fields;
+}
+
 async function runFastify(): Promise<void> {
   const fastify = load("fastify") as (options: object) => FastifyInstance;
   const app = fastify({ keepAliveTimeout: IDLE_MS });
@@ -96,6 +103,7 @@ async function runFastify(): Promise<void> {
     undici: { connections: CONNECTIONS_MAX, pipelining: 1 },
     replyOptions: {
       rewriteRequestHeaders: ({ raw }: { raw: Request }, fields: FieldTable) => forwarded(raw, fields),
+      rewriteHeaders: withoutConnection,
     },
   });
   await app.listen({ port: Number(port), host: "127.0.0.1" });
