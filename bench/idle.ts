@@ -34,7 +34,7 @@ const SOURCES = ["127.0.0.2", "127.0.0.3"];
 /**
  * Descriptors that a proxy needs beside those of idle clients: listener, backends, load. Proxies that keep
  * one free for a backend connection of each client take half of the limit: so many are opened unless asked
- * otherwise.
+ * otherwise. Those of two workers have room for twice as many.
  */
 const SPARE_DESCRIPTORS = 512;
 /** Pages are given back and garbage is collected a moment after the last answer. */
@@ -155,7 +155,7 @@ function parseOptions(argv: readonly string[]): IdlePlan {
   const connections =
     values.connections === undefined
       ? Math.min(CONNECTIONS, Math.floor(limit / 2) - SPARE_DESCRIPTORS)
-      : Math.min(wholeNumber("--connections", values.connections, SOURCES.length), limit - SPARE_DESCRIPTORS);
+      : wholeNumber("--connections", values.connections, SOURCES.length);
   return {
     only: splitNames(values.only),
     connections,

@@ -6,9 +6,16 @@ import { ownCommand, ownVersion } from "./contenders/own.ts";
 import { runToEnd, versionLine } from "./programs.ts";
 import type { Scenario } from "./scenarios.ts";
 
+/** Load of a generator's own beginning that is not measured: a runtime with a compiler starts slowly. */
+const GENERATOR_WARMUP_SECONDS = 1;
+/** What a generator may take beside the seconds it was asked for: start, waits for late answers, end. */
+const SPARE_MS = 30_000;
+
 /** One run, as the generator saw it. Times in microseconds. */
 export interface LoadResult {
   readonly requests: number;
+  /** Answered in a warm-up of the generator: the contender's CPU time has them in it. */
+  readonly warmupRequests?: number;
   readonly seconds: number;
   readonly meanUs: number;
   readonly p50Us: number;
@@ -66,8 +73,14 @@ export function generatorFor(scenario: Scenario, named: Generator): Generator {
 async function runStreams({ scenario, port, seconds, core }: LoadRun): Promise<LoadResult> {
   const { load, path: target, connections } = scenario;
   const program = path.join(import.meta.dirname, "stream-clients.ts");
-  const args = [load, port, target, connections, seconds].map(String);
-  return JSON.parse(await runToEnd([process.execPath, program, ...args], { core })) as LoadResult;
+  const args = [load, port, target, connections, seconds, GENERATOR_WARMUP_SECONDS].map(String);
+  const timeoutMs = timeLimitMs(seconds);
+  const text = await runToEnd([process.execPath, program, ...args], { core, timeoutMs });
+  return JSON.parse(text) as LoadResult;
+}
+
+function timeLimitMs(seconds: number): number {
+  return seconds * 1000 + SPARE_MS;
 }
 
 function findWrk(): { version: string } | string {
@@ -80,7 +93,8 @@ async function runWrk({ scenario, port, seconds, core, directory }: LoadRun): Pr
   writeFileSync(script, wrkScript(scenario));
   const url = `http://127.0.0.1:${port}${scenario.path}`;
   const argv = ["wrk", "-t1", `-c${scenario.connections}`, `-d${seconds}s`, "--timeout", "10s"];
-  return parseWrkResult(await runToEnd([...argv, "-s", script, url], { core }));
+  const timeoutMs = timeLimitMs(seconds);
+  return parseWrkResult(await runToEnd([...argv, "-s", script, url], { core, timeoutMs }));
 }
 
 /**
@@ -147,14 +161,19 @@ async function runHpBench(load: LoadRun, engine: string): Promise<LoadResult> {
   argv.push("--connections", String(scenario.connections), "--duration", `${seconds}s`, "--engine", engine);
   argv.push("--method", scenario.method, "--pipeline", String(scenario.pipeline), "--json", json);
   for (const [name, value] of Object.entries(scenario.fields)) argv.push("--header", `${name}: ${value}`);
-  if (scenario.ratePerSecond > 0) argv.push("--rate", String(scenario.ratePerSecond));
+  const { ratePerSecond } = scenario;
+  if (ratePerSecond > 0)
+    argv.push("--rate", String(ratePerSecond), "--warmup", `${GENERATOR_WARMUP_SECONDS}s`);
   if (scenario.bodyBytes > 0) {
     const body = path.join(directory, "body");
     writeFileSync(body, "x".repeat(scenario.bodyBytes));
     argv.push("--body-file", body);
   }
-  await runToEnd(argv, { core });
-  return parseHpBenchResult(readFileSync(json, "utf8"));
+  await runToEnd(argv, { core, timeoutMs: timeLimitMs(seconds) });
+  const result = parseHpBenchResult(readFileSync(json, "utf8"));
+  return ratePerSecond === 0
+    ? result
+    : { ...result, warmupRequests: ratePerSecond * GENERATOR_WARMUP_SECONDS };
 }
 
 /** Reads what `hp-bench --json` writes. Requests that were due and never sent count as errors. */

@@ -34,6 +34,7 @@ const NO_RESULT: LoadResult = {
 export interface Plan {
   readonly rounds: number;
   readonly seconds: number;
+  /** Load that is not measured, for a contender that has just been started. */
   readonly warmupSeconds: number;
   /** The core of what is measured, and that of everything else. */
   readonly core: number;
@@ -115,7 +116,12 @@ export interface Subject {
   readonly generator: Generator;
   /** True when the generator is what is compared. */
   readonly isGenerator: boolean;
+  /** True when no scenario was measured on `server` yet: its code may still be compiling. */
+  readonly isFresh: boolean;
 }
+
+/** What a contender that other scenarios were measured on gets before the first round of the next. */
+const REPEATED_WARMUP_SECONDS = 1;
 
 /** Finds and starts `contender` on `core`; resolves to the reason when it cannot take part. */
 export async function launch(
@@ -163,7 +169,10 @@ export async function measureAll(
   const rounds = subjects.map((): Round[] => []);
   for (const subject of subjects) {
     progress(`${scenario.name}: warming up ${subject.name}`);
-    await runLoad(subject, scenario, plan, plan.warmupSeconds).catch(() => undefined);
+    const seconds = subject.isFresh
+      ? plan.warmupSeconds
+      : Math.min(plan.warmupSeconds, REPEATED_WARMUP_SECONDS);
+    if (seconds > 0) await runLoad(subject, scenario, plan, seconds).catch(() => undefined);
   }
   for (let round = 0; round < plan.rounds; round++) {
     for (let turn = 0; turn < subjects.length; turn++) {
@@ -216,7 +225,8 @@ async function measureRound(
   const systemMs = after[of].systemMs - before[of].systemMs;
   const loadMs = after.load.userMs + after.load.systemMs - before.load.userMs - before.load.systemMs;
   const busyMs = after.core.busyMs - before.core.busyMs;
-  const perRequest = (ms: number) => (result.requests === 0 ? 0 : (ms * 1000) / result.requests);
+  const paidFor = result.requests + (result.warmupRequests ?? 0);
+  const perRequest = (ms: number) => (paidFor === 0 ? 0 : (ms * 1000) / paidFor);
   return {
     round,
     requests: result.requests,
@@ -226,7 +236,11 @@ async function measureRound(
     systemUs: perRequest(systemMs),
     cpuUs: perRequest(userMs + systemMs),
     generatorUs: perRequest(loadMs),
-    generatorRunUs: result.cpuMs === undefined ? undefined : perRequest(result.cpuMs),
+    // Since the end of its warm-up.
+    generatorRunUs:
+      result.cpuMs === undefined || result.requests === 0
+        ? undefined
+        : (result.cpuMs * 1000) / result.requests,
     meanUs: result.meanUs,
     p50Us: result.p50Us,
     p90Us: result.p90Us,

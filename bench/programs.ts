@@ -12,6 +12,8 @@ import { setTimeout as delay } from "node:timers/promises";
 const OUTPUT_BYTES_MAX = 1 << 20;
 const START_TIMEOUT_MS = 20_000;
 const POLL_MS = 20;
+/** Longer than any build takes. */
+const RUN_TIMEOUT_MS = 600_000;
 
 export interface StartOptions {
   /** The core that it and its descendants may use; undefined: any. */
@@ -19,6 +21,8 @@ export interface StartOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Its working directory; this process's where it is not said. */
   readonly cwd?: string;
+  /** For `runToEnd`: it is ended by force after that. */
+  readonly timeoutMs?: number;
 }
 
 /** A program that runs until it is stopped. */
@@ -78,11 +82,19 @@ export async function runToEnd(argv: readonly string[], options: StartOptions): 
   program.child.stdout!.on("data", (chunk: Buffer) => {
     stdout += chunk.toString("utf8");
   });
+  const { timeoutMs = RUN_TIMEOUT_MS } = options;
+  let isLate = false;
+  const timer = setTimeout(() => {
+    isLate = true;
+    killGroup(program);
+  }, timeoutMs);
   const status = await new Promise<number | null>((resolve) => {
     program.child.once("close", resolve);
     program.child.once("error", () => resolve(null));
   });
+  clearTimeout(timer);
   running.delete(program);
+  if (isLate) throw new Error(`${argv[0]}: still running after ${timeoutMs} ms`);
   if (status !== 0)
     throw new Error(`${argv[0]}: ended with ${status ?? "a signal"}: ${lastLine(program.output())}`);
   return stdout;

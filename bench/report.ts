@@ -34,6 +34,7 @@ export function writeScenario({ scenario, generator, backend, series, missing }:
     "p99 µs",
     "RSS MiB",
     "busy",
+    "other core",
     ...(scenario.kind === "generator" ? ["run only"] : []),
     ...references.map(({ name }) => `${scenario.kind === "generator" ? "run only" : "CPU"} × ${name}`),
     ...references.filter(({ name }) => name === "relay").map(() => "req/s × relay"),
@@ -72,13 +73,18 @@ function row(one: Series, references: readonly Series[], isGenerator: boolean): 
     latency(of((round) => round.p50Us).median),
     latency(of((round) => round.p99Us).median),
     median((round) => (round.memory === undefined ? Number.NaN : round.memory.rssKib / 1024)),
-    valid.length === 0 ? "–" : `${Math.round(of((round) => round.busyShare).median * 100)} %`,
+    percent(of((round) => round.busyShare).median),
+    percent(of((round) => round.otherCoreShare).median),
     ...(isGenerator ? [median(cpu)] : []),
     ...references.map((reference) => (reference === one ? "1" : ratio(reference, cpu))),
     ...references
       .filter(({ name }) => name === "relay")
       .map((reference) => (reference === one ? "1" : ratio(reference, (round) => round.perSecond))),
   ];
+}
+
+function percent(share: number): string {
+  return Number.isFinite(share) ? `${Math.round(share * 100)} %` : "–";
 }
 
 /** wrk gives 0 for latencies of pipelined requests that it could not tell apart. */

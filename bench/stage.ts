@@ -34,6 +34,7 @@ export class Stage {
   readonly #plan: Plan;
   readonly #proxies: readonly Contender[];
   readonly #started = new Map<string, Promise<Running | Missing>>();
+  readonly #measured = new Set<Running>();
 
   /** `proxies`: what can be compared; the table of all where it is not said. */
   constructor(options: StageOptions, proxies: readonly Contender[] = PROXIES) {
@@ -62,6 +63,7 @@ export class Stage {
     const [backend] = backends;
     const expected = backend && (await fingerprint(backend.port, scenario));
     const series = await measureAll(subjects, scenario, expected, this.#plan, progress);
+    for (const { server } of subjects) this.#measured.add(server);
     return {
       scenario,
       generator: kind === "generator" ? "" : `load: ${generator.title} (${versionOf(generator)})`,
@@ -109,13 +111,22 @@ export class Stage {
       if (typeof found === "string") return { name, reason: found };
       const nginx = SERVERS.find((one) => one.name === "nginx")!;
       const server = await this.#required(nginx, this.#plan.core, 0);
-      return { name, title, version: found.version, server, generator: row, isGenerator: true };
+      return {
+        name,
+        title,
+        version: found.version,
+        server,
+        generator: row,
+        isGenerator: true,
+        isFresh: true,
+      };
     }
     const reason = row.cannot?.[scenario.name];
     if (reason !== undefined) return { name, reason };
     const server = await this.#launch(row, this.#plan.core, backends, 0);
     if (!isRunning(server)) return server;
-    return { name, title, version: server.version, server, generator: load, isGenerator: false };
+    const isFresh = !this.#measured.has(server);
+    return { name, title, version: server.version, server, generator: load, isGenerator: false, isFresh };
   }
 
   async #required(contender: Contender, core: number, index: number): Promise<Running> {
@@ -124,8 +135,8 @@ export class Stage {
     throw new Error(`${contender.name}: cannot start: ${result.reason}`);
   }
 
-  /** The contender in front of just these backends: started when it is first asked for. */
-  #launch(
+  /** The contender in front of just these backends: started when it is first asked for or has ended. */
+  async #launch(
     contender: Contender,
     core: number,
     backends: readonly Running[],
@@ -134,8 +145,8 @@ export class Stage {
     const ports = backends.map(({ port }) => port);
     const streams = backends.some(({ name }) => name === ECHO_BACKEND.name);
     const key = `${contender.title} on core ${core}, number ${index}, before [${ports.join(", ")}]`;
-    const started = this.#started.get(key);
-    if (started !== undefined) return started;
+    const started = await this.#started.get(key);
+    if (started !== undefined && !(isRunning(started) && started.program.ended())) return started;
     progress(`starting ${contender.name}`);
     const starting = launch(contender, core, ports, streams, this.#plan.directory);
     this.#started.set(key, starting);

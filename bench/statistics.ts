@@ -15,19 +15,25 @@ export function spread(values: readonly number[]): Spread {
 }
 
 /**
- * Median of the ratios of values measured in the same round: what disturbed a whole round drops out. Rounds
- * that either side lacks (undefined) do not count; NaN when none is left.
+ * Ratios of values measured in the same round: what disturbed a whole round drops out. Rounds that either side
+ * lacks (undefined) do not count.
  */
+export function pairedRatios(
+  values: readonly (number | undefined)[],
+  others: readonly (number | undefined)[],
+): number[] {
+  return values.flatMap((value, round) => {
+    const other = others[round];
+    return value === undefined || other === undefined || other === 0 ? [] : [value / other];
+  });
+}
+
+/** Median of `pairedRatios`; NaN when no round is left. */
 export function pairedRatio(
   values: readonly (number | undefined)[],
   others: readonly (number | undefined)[],
 ): Spread {
-  const ratios: number[] = [];
-  values.forEach((value, round) => {
-    const other = others[round];
-    if (value !== undefined && other !== undefined && other !== 0) ratios.push(value / other);
-  });
-  return spread(ratios);
+  return spread(pairedRatios(values, others));
 }
 
 /** Three significant digits; thousands as they are; "–" for NaN. */

@@ -2,7 +2,7 @@
  * Load that an HTTP generator cannot make: messages over WebSockets, and streams of events of which the first
  * one counts. Every byte that comes back is compared.
  *
- *     node stream-clients.ts web-socket|first-byte PORT PATH CONNECTIONS SECONDS
+ *     node stream-clients.ts web-socket|first-byte PORT PATH CONNECTIONS SECONDS WARMUP-SECONDS
  *
  * Prints one line of JSON, a `LoadResult`. `web-socket`: each connection sends a message of 64 bytes, waits
  * for the same bytes back (RFC 6455), and sends the next; latency is from message to echo. `first-byte`: each
@@ -43,10 +43,16 @@ const masked = Buffer.concat([
 class Tally {
   readonly #cells = new Float64Array(histogramCells(FINE_SUB_BITS));
   requests = 0;
+  warmupRequests = 0;
   errors = 0;
   maxUs = 0;
+  isWarm = false;
 
   count(sinceMs: number): void {
+    if (!this.isWarm) {
+      this.warmupRequests++;
+      return;
+    }
     const us = Math.round((performance.now() - sinceMs) * 1000);
     histogramRecord(this.#cells, 0, us, FINE_SUB_BITS);
     this.requests++;
@@ -55,10 +61,10 @@ class Tally {
 
   result(seconds: number): LoadResult {
     const at = (fraction: number) => histogramQuantile(this.#cells, 0, fraction, FINE_SUB_BITS);
-    const { requests, errors, maxUs } = this;
+    const { requests, warmupRequests, errors, maxUs } = this;
     const meanUs = histogramMean(this.#cells, 0, FINE_SUB_BITS);
     const percentiles = { p50Us: at(0.5), p90Us: at(0.9), p99Us: at(0.99), p999Us: at(0.999) };
-    return { requests, seconds, meanUs, ...percentiles, maxUs, errors };
+    return { requests, warmupRequests, seconds, meanUs, ...percentiles, maxUs, errors };
   }
 }
 
@@ -121,13 +127,17 @@ const firstByte: Client = (socket, path, tally, lost) => {
   });
 };
 
-/** Runs `connections` of one kind for `seconds`. A lost connection is an error and is not opened again. */
+/**
+ * Runs `connections` of one kind for `warmupSeconds` that do not count, and then for `seconds`. A lost
+ * connection is an error and is not opened again.
+ */
 async function run(
   client: Client,
   port: number,
   path: string,
   connections: number,
   seconds: number,
+  warmupSeconds: number,
 ): Promise<LoadResult> {
   const tally = new Tally();
   let isOver = false;
@@ -143,6 +153,8 @@ async function run(
     });
     return socket;
   });
+  await new Promise((resolve) => setTimeout(resolve, warmupSeconds * 1000));
+  tally.isWarm = true;
   const beganMs = performance.now();
   await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
   isOver = true;
@@ -152,8 +164,9 @@ async function run(
 }
 
 if (import.meta.main) {
-  const [kind, port, path, connections, seconds] = process.argv.slice(2);
+  const [kind, port, path, connections, seconds, warmupSeconds] = process.argv.slice(2);
   const client = kind === "web-socket" ? webSocket : firstByte;
-  const result = await run(client, Number(port), path!, Number(connections), Number(seconds));
+  const times = [Number(seconds), Number(warmupSeconds)] as const;
+  const result = await run(client, Number(port), path!, Number(connections), ...times);
   process.stdout.write(`${JSON.stringify(result)}\n`);
 }

@@ -12,6 +12,8 @@ export interface Artefacts {
   readonly dataPlaneLines: number;
   /** JavaScript that is shipped, without maps and declarations; 0 where dist/ has not been built. */
   readonly scriptBytes: number;
+  /** The library for foreign calls, for this platform; 0 where it is not installed. */
+  readonly addonBytes: number;
   /** The Node.js that runs it. */
   readonly runtimeBytes: number;
   /** The programs that others start, by name. Shared libraries are not in it. */
@@ -19,6 +21,11 @@ export interface Artefacts {
 }
 
 const DATA_PLANE = ["base", "contract", "http1", "balance", "route", "session", "engine", "worker"];
+
+const PLATFORM = `${process.platform}-${process.arch}`;
+const ADDON = path.join(
+  ...[ROOT, "node_modules", "@koromix", `koffi-${PLATFORM}`, PLATFORM.replace("-", "_"), "koffi.node"],
+);
 
 /** `programBytes` as `weighPrograms` found them while they were there. */
 export function weighArtefacts(programBytes: Artefacts["programBytes"]): Artefacts {
@@ -31,6 +38,7 @@ export function weighArtefacts(programBytes: Artefacts["programBytes"]): Artefac
     sourceLines: sumOf(sources, sourceLines),
     dataPlaneLines: sumOf(sources.filter(isDataPlane), sourceLines),
     scriptBytes: sumOf(scripts, (file) => statSync(path.join(ROOT, file)).size),
+    addonBytes: fileBytes(ADDON),
     runtimeBytes: statSync(process.execPath).size,
     programBytes,
   };
@@ -46,6 +54,10 @@ export function weighPrograms(commands: Readonly<Record<string, string>>): Recor
       return bytes === undefined ? [] : [[name, bytes]];
     }),
   );
+}
+
+function fileBytes(file: string): number {
+  return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
 }
 
 function sumOf(files: readonly string[], measure: (file: string) => number): number {

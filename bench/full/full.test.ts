@@ -6,32 +6,12 @@ import path from "node:path";
 import { test } from "node:test";
 import { ROOT } from "../contenders/contender.ts";
 import { describeMachine, withoutPlaces } from "../machine.ts";
-import type { Round, Series } from "../measure.ts";
-import type { ScenarioResult } from "../report.ts";
-import { SCENARIOS } from "../scenarios.ts";
+import type { Round } from "../measure.ts";
 import { weighArtefacts, weighPrograms } from "./artefacts.ts";
+import { result, round, series } from "./figures.ts";
 import { drawBars, drawLatencies } from "./plots.ts";
 import { type Run, writeRun } from "./report.ts";
 import { modelCores } from "./study.ts";
-
-function round(cpuUs: number, changes: Partial<Round> = {}): Round {
-  return {
-    ...{ round: 0, requests: 1, seconds: 1, perSecond: 1e6 / cpuUs, userUs: 1, systemUs: 1, cpuUs },
-    ...{ generatorUs: 1, generatorRunUs: undefined, meanUs: 2, p50Us: 1, p90Us: 10, p99Us: 100, p999Us: 1e3 },
-    ...{ maxUs: 1e4, memory: { rssKib: 2048, pssKib: 1024 }, busyShare: 1, foreignShare: 0 },
-    ...{ otherCoreShare: 0.5, errors: 0, samples: 1, invalid: "" },
-    ...changes,
-  };
-}
-
-function series(name: string, ...rounds: readonly Round[]): Series {
-  return { name, title: `<${name}>`, version: "1", rounds };
-}
-
-function result(name: string, ...all: readonly Series[]): ScenarioResult {
-  const scenario = SCENARIOS.find((one) => one.name === name)!;
-  return { scenario, generator: "", backend: "", series: all, missing: [] };
-}
 
 const RESULTS = [
   result("get-64", series("hp-uring", round(10), round(30), round(20)), series("hp-uring-2", round(22))),
@@ -96,13 +76,14 @@ test("a run leaves raw data, tables and pictures, and can be drawn anew from its
   const directory = mkdtempSync(path.join(os.tmpdir(), "hp-proxy-bench-test-"));
   try {
     const run: Run = {
-      ...{ preset: "--quick", machine: describeMachine(), rounds: 3, seconds: 1, tookSeconds: 60 },
+      ...{ preset: "--quick", machine: describeMachine(), tookSeconds: 60 },
       ...{ results: RESULTS, idle: { rounds: [], missing: [] }, artefacts: weighArtefacts({}), setups: {} },
     };
     writeRun(directory, run);
     const files = ["README.md", "cpu.svg", "latency.svg", "memory.svg", "results.json", "throughput.svg"];
     assert.deepEqual(readdirSync(directory).sort(), files);
     const texts = files.map((file) => readFileSync(path.join(directory, file), "utf8"));
+    assert.match(texts[0]!, /## Targets[\s\S]*not measured/);
     assert.match(texts[0]!, /connect: a new client connection[\s\S]*does not count: 3 errors/);
     writeRun(directory, JSON.parse(texts[4]!) as Run);
     assert.deepEqual(

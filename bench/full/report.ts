@@ -6,16 +6,17 @@ import { type IdleRound, writeIdle } from "../idle-report.ts";
 import { type Machine, withoutPlaces, writeMachine } from "../machine.ts";
 import type { Missing, Setup } from "../measure.ts";
 import { type ScenarioResult, writeScenario } from "../report.ts";
+import { spread } from "../statistics.ts";
 import type { Artefacts } from "./artefacts.ts";
+import { writeLatencies } from "./latencies.ts";
 import { drawBars, drawLatencies } from "./plots.ts";
 import { writeModel, writeStudy } from "./study.ts";
+import { judgeTargets, writeTargets } from "./targets.ts";
 
 /** What results.json has. */
 export interface Run {
   readonly preset: string;
   readonly machine: Machine;
-  readonly rounds: number;
-  readonly seconds: number;
   readonly tookSeconds: number;
   readonly results: readonly ScenarioResult[];
   readonly idle: { readonly rounds: readonly IdleRound[]; readonly missing: readonly Missing[] };
@@ -31,7 +32,7 @@ const PICTURES: readonly (readonly [file: string, title: string])[] = [
   ["memory.svg", "Memory under load"],
 ];
 const KIB_PER_MIB = 1024;
-const GUIDE = path.join(ROOT, "docs", "benchmarks.md");
+const DOCS = path.join(ROOT, "docs");
 
 /** Writes results.json, README.md and the pictures into `directory`. */
 export function writeRun(directory: string, run: Run): void {
@@ -39,10 +40,10 @@ export function writeRun(directory: string, run: Run): void {
   const write = (name: string, text: string) =>
     writeFileSync(path.join(directory, name), withoutPlaces(text));
   write("results.json", `${JSON.stringify(run, undefined, 1)}\n`);
-  write("README.md", writeReport(run, path.relative(directory, GUIDE)));
-  const { machine, rounds, seconds } = run;
+  write("README.md", writeReport(run, path.relative(directory, DOCS)));
+  const { machine } = run;
   const where = `${machine.cpu}, ${machine.cores} cores, commit ${machine.commit}, ${machine.startedAt}`;
-  const note = `${rounds} × ${seconds} s, medians with lowest and highest; ${where}`;
+  const note = `${writeRounds(run.results)}, medians with lowest and highest; ${where}`;
   const bars = (title: string, pick: Parameters<typeof drawBars>[0]["pick"]) =>
     drawBars({ title, pick }, run.results, note);
   write(
@@ -62,19 +63,26 @@ export function writeRun(directory: string, run: Run): void {
   write("latency.svg", drawLatencies(run.results, note));
 }
 
-/** `guide`: where the page that explains the figures is, from this one. */
-function writeReport(run: Run, guide: string): string {
+/** `docs`: where the pages that explain the figures are, from this one. */
+function writeReport(run: Run, docs: string): string {
   const { results, idle, artefacts } = run;
   const versions = new Map(results.flatMap(({ series }) => series.map((one) => [one.title, one.version])));
   const parts = [
     "# Figures of one run",
     `${writeMachine(run.machine)}.`,
-    introduction(run, guide),
+    introduction(run, docs),
+    "## Targets",
+    writeTargets(judgeTargets(results, idle.rounds), path.join(docs, "performance.md")),
+    "## Pictures",
     PICTURES.map(([file, title]) => `![${title}](${file})`).join("\n\n"),
     "## Scenarios",
     ...results.map(writeScenario),
+    "## Latency",
+    writeLatencies(results),
     "## Idle connections",
-    idle.rounds.length === 0 ? "Not part of this run." : writeIdle(idle.rounds, idle.missing),
+    idle.rounds.length + idle.missing.length === 0
+      ? "Not part of this run."
+      : writeIdle(idle.rounds, idle.missing),
     "## Two more questions",
     writeStudy(results, artefacts),
     writeModel(results),
@@ -84,13 +92,23 @@ function writeReport(run: Run, guide: string): string {
   return `${parts.filter((part) => part !== "").join("\n\n")}\n`;
 }
 
-function introduction({ preset, rounds, seconds, tookSeconds }: Run, guide: string): string {
+function introduction({ preset, results, tookSeconds }: Run, docs: string): string {
   const command = `bench/run.sh ${preset}`.trim();
   const minutes = Math.round(tookSeconds / 60);
   return [
-    `\`${command}\`, ${minutes} minutes: ${rounds} × ${seconds} s, interleaved. Tables have medians, with the lowest`,
+    `\`${command}\`, ${minutes} minutes, interleaved: ${writeRounds(results)}. Tables have medians, with the lowest`,
     "and the highest round; ratios are made within each round. What the columns mean, what is not fair, and where",
-    `we lose: [benchmarks.md](${guide}). Every round, with the configuration of everything that ran:`,
-    "[results.json](results.json).",
+    `we lose: [benchmarks.md](${path.join(docs, "benchmarks.md")}). Every round, with the configuration of everything`,
+    "that ran: [results.json](results.json).",
   ].join("\n");
+}
+
+/** How many rounds of how many seconds, which need not be the same everywhere. */
+function writeRounds(results: readonly ScenarioResult[]): string {
+  const all = results.flatMap(({ series }) => series.map(({ rounds }) => rounds));
+  const counts = spread(all.map((rounds) => rounds.length));
+  const seconds = Math.round(spread(all.flat().map((round) => round.seconds)).median);
+  if (all.length === 0) return "no rounds";
+  const range = counts.min === counts.max ? String(counts.min) : `${counts.min} to ${counts.max}`;
+  return `${range} × ${seconds} s`;
 }

@@ -10,12 +10,13 @@ import { PROXIES } from "../contenders.ts";
 import type { IdleRound } from "../idle-report.ts";
 import { describeMachine } from "../machine.ts";
 import type { Missing, Setup } from "../measure.ts";
-import { wholeNumber } from "../options.ts";
+import { splitNames, wholeNumber } from "../options.ts";
 import { runToEnd, stopAll, temporaryDirectory } from "../programs.ts";
 import type { ScenarioResult } from "../report.ts";
-import { chooseScenarios, SCENARIOS } from "../scenarios.ts";
+import { chooseScenarios, type Scenario } from "../scenarios.ts";
 import { progress, Stage } from "../stage.ts";
 import { weighArtefacts, weighPrograms } from "./artefacts.ts";
+import { changePreset, FULL, type IdlePart, type Part, type Preset, QUICK } from "./presets.ts";
 import { type Run, writeRun } from "./report.ts";
 
 const HELP = `The whole comparison: every proxy in every scenario, interleaved, with its raw data.
@@ -25,60 +26,16 @@ const HELP = `The whole comparison: every proxy in every scenario, interleaved, 
   --quick          some scenarios, one round of one second, under 3 minutes: does it work here?
   --install        installs peers into a cache folder, says what is there, and measures nothing
   --out DIR        where tables, pictures and raw data go (docs/benchmarks; bench/results with --quick)
-  --rounds N, --seconds N   other than the preset's
+  --scenario LIST  only these of the run's scenarios; "idle" is the idle connections
+  --rounds N, --seconds N, --warmup N   other than the preset's; seconds of warm-up may be 0
   --core N, --other-core N  cores of what is measured (0) and of backend and load (1)
   --render FILE    draws tables and pictures anew from the results.json of a run
 
 A run without --quick takes under 30 minutes on two cores that do nothing else.
 npm run bench -- --help measures single scenarios.
 `;
-
-/** Scenarios measured with these contenders only; names as in the tables. */
-interface Part {
-  readonly scenarios: readonly string[];
-  readonly only: readonly string[];
-}
-
-interface Preset {
-  readonly name: string;
-  readonly parts: readonly Part[];
-  readonly rounds: number;
-  readonly seconds: number;
-  readonly warmupSeconds: number;
-  /** Arguments of bench/idle.ts; undefined: without idle connections. */
-  readonly idle: readonly string[] | undefined;
-}
-
-/** Whose figures decide: those take part in every scenario. */
-const MAIN = ["hp-uring", "hp-epoll", "nginx", "haproxy", "relay"];
-const EVERYBODY = PROXIES.filter(({ usual }) => usual).map(({ name }) => name);
-const WITH_EVERYBODY = ["get-64", "body-100k", "connect"];
-const ALL_PROXY_SCENARIOS = SCENARIOS.filter(({ kind }) => kind === "proxy").map(({ name }) => name);
-
-const FULL: Preset = {
-  name: "",
-  parts: [
-    { scenarios: ["get-64"], only: [...EVERYBODY, "hp-uring-2", "hp-epoll-2"] },
-    { scenarios: WITH_EVERYBODY.slice(1), only: EVERYBODY },
-    { scenarios: ALL_PROXY_SCENARIOS.filter((name) => !WITH_EVERYBODY.includes(name)), only: MAIN },
-    { scenarios: ["echo", "generators"], only: [] },
-  ],
-  rounds: 3,
-  seconds: 3,
-  warmupSeconds: 2,
-  idle: ["--only", "hp-uring,hp-epoll,nginx,haproxy", "--rounds", "1", "--seconds", "3"],
-};
-const QUICK: Preset = {
-  name: "--quick",
-  parts: [
-    { scenarios: ["get-64"], only: EVERYBODY },
-    { scenarios: ["body-100k", "connect", "web-socket", "rate-5k"], only: MAIN },
-  ],
-  rounds: 1,
-  seconds: 1,
-  warmupSeconds: 1,
-  idle: undefined,
-};
+/** A minute to open connections, twice; more than load and waits of one proxy in one round. */
+const IDLE_ROUND_TIMEOUT_MS = 180_000;
 
 interface Settings {
   readonly preset: Preset;
@@ -95,22 +52,26 @@ function parseSettings(argv: readonly string[]): Settings {
     options: {
       quick: { type: "boolean", default: false },
       out: { type: "string" },
+      scenario: { type: "string", multiple: true, default: [] },
       rounds: { type: "string" },
       seconds: { type: "string" },
+      warmup: { type: "string" },
       core: { type: "string", default: "0" },
       "other-core": { type: "string", default: "1" },
       render: { type: "string", default: "" },
       help: { type: "boolean", short: "h", default: false },
     },
   });
-  const preset = values.quick ? QUICK : FULL;
   const usualOut = values.quick ? path.join(ROOT, "bench", "results") : path.join(ROOT, "docs", "benchmarks");
+  const number = (flag: string, text: string | undefined, min: number) =>
+    text === undefined ? undefined : wholeNumber(flag, text, min);
   return {
-    preset: {
-      ...preset,
-      rounds: wholeNumber("--rounds", values.rounds ?? String(preset.rounds), 1),
-      seconds: wholeNumber("--seconds", values.seconds ?? String(preset.seconds), 1),
-    },
+    preset: changePreset(values.quick ? QUICK : FULL, {
+      rounds: number("--rounds", values.rounds, 1),
+      seconds: number("--seconds", values.seconds, 1),
+      warmupSeconds: number("--warmup", values.warmup, 0),
+      scenarios: splitNames(values.scenario),
+    }),
     out: path.resolve(values.out ?? usualOut),
     render: values.render,
     core: wholeNumber("--core", values.core, 0),
@@ -125,59 +86,82 @@ async function measure({ preset, out, core, otherCore }: Settings): Promise<Run>
   const results: ScenarioResult[] = [];
   const setups: Record<string, Setup> = {};
   const programBytes: Record<string, number> = {};
-  let idle: Run["idle"] = { rounds: [], missing: [] };
-  const snapshot = (): Run => ({
-    preset: preset.name,
-    machine,
-    rounds: preset.rounds,
-    seconds: preset.seconds,
-    tookSeconds: (performance.now() - beganMs) / 1000,
-    results,
-    idle,
-    artefacts: weighArtefacts(programBytes),
-    setups,
-  });
-  for (const { scenarios, only } of preset.parts) {
-    const { rounds, seconds, warmupSeconds } = preset;
-    const stage = new Stage({
-      ...{ rounds, seconds, warmupSeconds, core, otherCore, only },
-      ...{ load: "wrk", backend: "nginx" },
-    });
-    for (const scenario of chooseScenarios(scenarios)) {
-      say(`${Math.round((performance.now() - beganMs) / 1000)} s: ${scenario.name}`);
-      results.push(await stage.run(scenario));
+  const idle = { rounds: [] as IdleRound[], missing: [] as Missing[] };
+  const elapsedSeconds = () => (performance.now() - beganMs) / 1000;
+  const keep = (): Run => {
+    const tookSeconds = elapsedSeconds();
+    const artefacts = weighArtefacts(programBytes);
+    const run = { preset: preset.name, machine, tookSeconds, results, idle, artefacts, setups };
+    // After each scenario, so that what was measured outlives an interruption.
+    writeRun(out, run);
+    return run;
+  };
+  for (const part of preset.parts) {
+    let stage = stageOf(part, core, otherCore);
+    for (const scenario of chooseScenarios(part.scenarios)) {
+      say(`${Math.round(elapsedSeconds())} s: ${scenario.name}`);
+      const result = await stage.run(scenario).catch((error: Error) => lost(scenario, error));
+      results.push(result);
       Object.assign(setups, await stage.setups());
       // Now, because what was built here goes when the stage does.
       Object.assign(programBytes, weighPrograms(programsOf(setups)));
-      // After each scenario, so that what was measured outlives an interruption.
-      writeRun(out, snapshot());
+      keep();
+      if (result.series.length > 0) continue;
+      await stopAll();
+      stage = stageOf(part, core, otherCore);
     }
     // Those that nobody measures any more shall not take anything from the next.
     await stopAll();
   }
-  if (preset.idle !== undefined) idle = await measureIdle(preset.idle, core, otherCore);
-  return snapshot();
+  for (const part of preset.idle) {
+    say(`${Math.round(elapsedSeconds())} s: idle connections of ${part.only.join(", ")}`);
+    const { rounds, missing } = await measureIdle(part, core, otherCore).catch((error: Error) => ({
+      rounds: [],
+      missing: part.only.map((name): Missing => ({ name, reason: error.message })),
+    }));
+    idle.rounds.push(...rounds);
+    idle.missing.push(...missing);
+    keep();
+  }
+  return keep();
 }
 
-async function measureIdle(args: readonly string[], core: number, otherCore: number): Promise<Run["idle"]> {
-  say("idle connections");
-  const json = path.join(temporaryDirectory(), "idle.json");
-  const script = path.join(import.meta.dirname, "..", "idle.ts");
-  const cores = ["--core", String(core), "--other-core", String(otherCore)];
-  await runToEnd([process.execPath, script, ...args, ...cores, "--json", json], { core: undefined });
-  const read = JSON.parse(readFileSync(json, "utf8")) as {
-    readonly rounds: readonly IdleRound[];
-    readonly missing: readonly Missing[];
+function stageOf({ rounds, seconds, warmupSeconds, only }: Part, core: number, otherCore: number): Stage {
+  const backend = { load: "wrk", backend: "nginx" };
+  return new Stage({ rounds, seconds, warmupSeconds, core, otherCore, only, ...backend });
+}
+
+/** A scenario that could not be measured at all: the others go on, and the page says why. */
+function lost(scenario: Scenario, error: Error): ScenarioResult {
+  say(`${scenario.name}: ${error.message}`);
+  return {
+    ...{ scenario, generator: "", backend: "", series: [] },
+    missing: [{ name: "everybody", reason: error.message }],
   };
-  return { rounds: read.rounds, missing: read.missing };
 }
 
-/** The program of every contender, by its title; those of Node.js are one program. */
+async function measureIdle(part: IdlePart, core: number, otherCore: number): Promise<Run["idle"]> {
+  const json = path.join(temporaryDirectory(), "idle.json");
+  const { only, rounds, seconds, connections } = part;
+  const numbers: Readonly<Record<string, number>> = {
+    ...{ rounds, seconds, core, "other-core": otherCore },
+    ...(connections > 0 && { connections }),
+  };
+  const argv = [process.execPath, path.join(import.meta.dirname, "..", "idle.ts")];
+  for (const [name, value] of Object.entries(numbers)) argv.push(`--${name}`, String(value));
+  const timeoutMs = IDLE_ROUND_TIMEOUT_MS * rounds * only.length;
+  await runToEnd([...argv, "--only", only.join(","), "--json", json], { core: undefined, timeoutMs });
+  return JSON.parse(readFileSync(json, "utf8")) as Run["idle"];
+}
+
+/** The program of every proxy, by its title; those of Node.js are one program. */
 function programsOf(setups: Readonly<Record<string, Setup>>): Record<string, string> {
+  const titles = new Set(PROXIES.map(({ title }) => title));
   return Object.fromEntries(
-    Object.entries(setups).flatMap(([key, { argv }]) =>
-      argv[0] === process.execPath ? [] : [[key.replace(/ on core .*/, ""), argv[0]!]],
-    ),
+    Object.entries(setups).flatMap(([key, { argv }]) => {
+      const title = key.replace(/ on core .*/, "");
+      return titles.has(title) && argv[0] !== process.execPath ? [[title, argv[0]!]] : [];
+    }),
   );
 }
 
