@@ -26,6 +26,7 @@ import { descriptorLimit, treeCpuTime, treeMemory } from "./process-tree.ts";
 import { type Program, start, stopAll, temporaryDirectory } from "./programs.ts";
 import { SCENARIOS } from "./scenarios.ts";
 import { BACKEND } from "./servers.ts";
+import { fingerprint } from "./verify.ts";
 
 const CONNECTIONS = 20_000;
 const CLIENTS = path.join(import.meta.dirname, "idle-clients.ts");
@@ -55,6 +56,8 @@ async function measure(contender: Contender, backend: Running, plan: IdlePlan, r
   if (!isRunning(proxy)) return proxy;
   const clients: Program[] = [];
   try {
+    // A port that accepts connections need not answer yet: that is no part of the warm-up.
+    await fingerprint(proxy.port, SCENARIO);
     await loadOnce(proxy, plan, plan.warmupSeconds);
     const alone = await loadOnce(proxy, plan, plan.seconds);
     await delay(SETTLE_MS);

@@ -172,6 +172,8 @@ export async function measureAll(
     const seconds = subject.isFresh
       ? plan.warmupSeconds
       : Math.min(plan.warmupSeconds, REPEATED_WARMUP_SECONDS);
+    // A port that accepts connections need not answer yet: that is no part of the warm-up.
+    await fingerprint(subject.server.port, scenario).catch(() => undefined);
     if (seconds > 0) await runLoad(subject, scenario, plan, seconds).catch(() => undefined);
   }
   for (let round = 0; round < plan.rounds; round++) {
