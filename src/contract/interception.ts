@@ -50,12 +50,19 @@ export interface Interception {
   wake(): void;
 }
 
+/** What a chain keeps of one exchange. */
+export interface Edge {
+  /**
+   * Called once when the exchange is over, after `log`. `true`: the chain keeps nothing of the `Intercepted` from now
+   * on, so that it may become another exchange's.
+   */
+  ended(): boolean;
+}
+
 /** One exchange as its chain sees it: one object for all of its moments. */
 export interface Intercepted {
-  /** The chain's own, for whatever it keeps of this exchange; null at first. The object is not used again. */
-  edge: unknown;
-  /** Called once when the exchange is over, after `log`; null: nobody wants to know. The chain's to set. */
-  onEnded: (() => void) | null;
+  /** The chain's own; null at first. Where it stays null, or does not let go, the object is not used again. */
+  edge: Edge | null;
   /** `false` once the exchange is over (after `log`). */
   readonly isLive: boolean;
   /** Of the worker: heads are ranges in it. */

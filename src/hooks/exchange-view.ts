@@ -1,6 +1,7 @@
 /** What the edge keeps of one exchange: its views, how far its chain has come, and what must end with it. */
-import { HeadOf, type Intercepted } from "../contract/interception.ts";
+import { type Edge, HeadOf, type Intercepted } from "../contract/interception.ts";
 import { BodyPipe, type PipeStage } from "./body-pipe.ts";
+import { ENDED } from "./ended-exchange.ts";
 import { gone } from "./header-fields.ts";
 import { HookError } from "./hook-error.ts";
 import type { HookContext, HookUpstream } from "./hooks.ts";
@@ -8,8 +9,9 @@ import type { HookSurroundings, HookTimer } from "./link.ts";
 import { RequestView } from "./request-view.ts";
 import { ResponseView } from "./response-view.ts";
 
-export class ExchangeView implements HookContext {
-  readonly exchange: Intercepted;
+export class ExchangeView implements HookContext, Edge {
+  /** Of nobody else while it lives; whoever keeps the view keeps nothing of the session. */
+  exchange: Intercepted;
   readonly surroundings: HookSurroundings;
   readonly request: RequestView;
   response: ResponseView | null = null;
@@ -26,7 +28,6 @@ export class ExchangeView implements HookContext {
   #responsePipe: BodyPipe | null = null;
   #state: Record<string, unknown> | null = null;
   #abort: AbortController | null = null;
-  #hasEnded = false;
 
   constructor(exchange: Intercepted, surroundings: HookSurroundings) {
     this.exchange = exchange;
@@ -42,8 +43,7 @@ export class ExchangeView implements HookContext {
   get signal(): AbortSignal {
     if (this.#abort === null) {
       this.#abort = new AbortController();
-      if (this.#hasEnded || !this.exchange.isLive) this.#abort.abort(gone(this.exchange));
-      else this.watchEnd();
+      if (!this.exchange.isLive) this.#abort.abort(gone(this.exchange));
     }
     return this.#abort.signal;
   }
@@ -56,11 +56,6 @@ export class ExchangeView implements HookContext {
   upstreamView(): HookUpstream {
     const { endpoint, cluster, attempts } = this.exchange;
     return { endpoint, cluster, attempt: attempts };
-  }
-
-  /** From now on the end of the exchange ends what waits for it. */
-  watchEnd(): void {
-    this.exchange.onEnded ??= () => this.#ended();
   }
 
   /** The request body flows through stages: it does not lie behind its head. */
@@ -99,11 +94,13 @@ export class ExchangeView implements HookContext {
     this.#responsePipe?.open();
   }
 
-  #ended(): void {
-    this.#hasEnded = true;
+  /** What waits for the exchange ends with it. */
+  ended(): boolean {
+    this.exchange = ENDED;
     this.turn++;
     this.moment = 0;
     this.timer?.cancel();
-    this.#abort?.abort(gone(this.exchange));
+    this.#abort?.abort(gone(ENDED));
+    return true;
   }
 }

@@ -1,5 +1,6 @@
 /** The field lines of a head, as hooks see them: the bytes themselves, read and edited where they lie. */
 import { HeadOf, type Intercepted } from "../contract/interception.ts";
+import type { ExchangeView } from "./exchange-view.ts";
 import { HookError } from "./hook-error.ts";
 import type { HookHeaders } from "./hooks.ts";
 import {
@@ -14,17 +15,17 @@ import {
 } from "./wire-text.ts";
 
 export class HeaderFields implements HookHeaders {
-  readonly #exchange: Intercepted;
+  readonly #view: ExchangeView;
   readonly #which: HeadOf;
 
-  constructor(exchange: Intercepted, which: HeadOf) {
-    this.#exchange = exchange;
+  constructor(view: ExchangeView, which: HeadOf) {
+    this.#view = view;
     this.#which = which;
   }
 
   get(name: string): string | null {
     const wanted = fieldName(name);
-    const { memory } = this.#exchange;
+    const { memory } = this.#view.exchange;
     const end = this.#end();
     let next = findField(memory, this.#fields(), end, wanted);
     if (next < 0) return null;
@@ -38,7 +39,7 @@ export class HeaderFields implements HookHeaders {
 
   getAll(name: string): string[] {
     const wanted = fieldName(name);
-    const { memory } = this.#exchange;
+    const { memory } = this.#view.exchange;
     const end = this.#end();
     const values: string[] = [];
     for (let next = this.#fields(); ; ) {
@@ -49,25 +50,25 @@ export class HeaderFields implements HookHeaders {
   }
 
   has(name: string): boolean {
-    return findField(this.#exchange.memory, this.#fields(), this.#end(), fieldName(name)) >= 0;
+    return findField(this.#view.exchange.memory, this.#fields(), this.#end(), fieldName(name)) >= 0;
   }
 
   set(name: string, value: string): void {
     const bytes = fieldName(name);
     encodeValue(name, value);
-    if (!this.#exchange.setField(this.#which, bytes, encoded.bytes, encoded.length))
+    if (!this.#view.exchange.setField(this.#which, bytes, encoded.bytes, encoded.length))
       this.#refuse("set", name);
   }
 
   append(name: string, value: string): void {
     const bytes = fieldName(name);
     encodeValue(name, value);
-    if (!this.#exchange.addField(this.#which, bytes, encoded.bytes, encoded.length))
+    if (!this.#view.exchange.addField(this.#which, bytes, encoded.bytes, encoded.length))
       this.#refuse("append", name);
   }
 
   delete(name: string): void {
-    if (!this.#exchange.removeField(this.#which, fieldName(name))) this.#refuse("delete", name);
+    if (!this.#view.exchange.removeField(this.#which, fieldName(name))) this.#refuse("delete", name);
   }
 
   *entries(): IterableIterator<[name: string, value: string]> {
@@ -80,7 +81,7 @@ export class HeaderFields implements HookHeaders {
   }
 
   #lines(): [string, string][] {
-    const { memory } = this.#exchange;
+    const { memory } = this.#view.exchange;
     const end = this.#end();
     const lines: [string, string][] = [];
     for (let next = this.#fields(); ; ) {
@@ -93,19 +94,19 @@ export class HeaderFields implements HookHeaders {
 
   /** Where its first field line begins. */
   #fields(): number {
-    const exchange = this.#exchange;
+    const exchange = this.#view.exchange;
     const start = this.#which === HeadOf.request ? exchange.requestStart : exchange.responseStart;
     if (start < 0 || !exchange.isLive) throw gone(exchange);
     return fieldsStart(exchange.memory, start, this.#end());
   }
 
   #end(): number {
-    const exchange = this.#exchange;
+    const exchange = this.#view.exchange;
     return this.#which === HeadOf.request ? exchange.requestHeadEnd : exchange.responseHeadEnd;
   }
 
   #refuse(what: string, name: string): never {
-    const exchange = this.#exchange;
+    const exchange = this.#view.exchange;
     if (!exchange.isLive) throw gone(exchange);
     const lower = name.toLowerCase();
     let why = "it is too late for that, or there is no room in the head";

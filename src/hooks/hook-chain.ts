@@ -54,6 +54,8 @@ export class HookChain implements Chain {
   readonly #responseLinks: readonly Link[];
   readonly #errorLinks: readonly Link[];
   readonly #logLinks: readonly Link[];
+  /** When the clock was last read: as a hook is called, the one before it having returned. */
+  #readMs = 0;
 
   constructor(links: readonly Link[], surroundings: HookSurroundings) {
     this.#surroundings = surroundings;
@@ -87,9 +89,9 @@ export class HookChain implements Chain {
     const view = this.#viewOf(exchange);
     view.moment = LOG;
     const record = recordOf(view);
+    this.#readMs = this.#clock.nowMs();
     for (let i = 0; i < this.#logLinks.length; i++) {
       const link = this.#logLinks[i]!;
-      const beganMs = this.#clock.nowMs();
       this.#surroundings.cells[Counter.hookCalls]!++;
       try {
         const outcome = link.hooks.onLog!(record, view);
@@ -97,7 +99,7 @@ export class HookChain implements Chain {
       } catch (error) {
         this.#tellThrown(view, link, LOG, error);
       }
-      this.#tellBudget(view, link, LOG, this.#clock.nowMs() - beganMs);
+      this.#spend(view, link, LOG);
     }
     view.moment = 0;
   }
@@ -124,6 +126,7 @@ export class HookChain implements Chain {
   #advance(view: ExchangeView, index: number): void {
     const { moment } = view;
     const links = this.#linksOf(moment);
+    this.#readMs = this.#clock.nowMs();
     for (let i = index; i < links.length; i++) {
       const outcome = this.#ask(view, links[i]!);
       // It has failed for good, or the exchange has ended meanwhile.
@@ -134,6 +137,7 @@ export class HookChain implements Chain {
         return;
       }
       if (this.#answer(view, links[i]!, outcome)) return;
+      this.#readMs = this.#clock.nowMs();
     }
     this.#proceed(view);
   }
@@ -148,7 +152,6 @@ export class HookChain implements Chain {
 
   #ask(view: ExchangeView, link: Link): Outcome {
     const { moment } = view;
-    const beganMs = this.#clock.nowMs();
     this.#surroundings.cells[Counter.hookCalls]!++;
     let outcome: Outcome;
     try {
@@ -156,8 +159,7 @@ export class HookChain implements Chain {
     } catch (error) {
       this.#failed(view, link, "threw", error);
     }
-    const tookMs = this.#clock.nowMs() - beganMs;
-    if (tookMs > link.budgetMs) this.#tellBudget(view, link, moment, tookMs);
+    this.#spend(view, link, moment);
     return outcome;
   }
 
@@ -169,7 +171,6 @@ export class HookChain implements Chain {
       view.isHeld = true;
       view.exchange.hold();
     }
-    view.watchEnd();
     view.timer = this.#clock.after(link.timeoutMs, () => {
       if (!this.#counts(view, turn)) return;
       this.#failed(view, link, "late", undefined);
@@ -267,8 +268,15 @@ export class HookChain implements Chain {
     });
   }
 
+  /** A hook has returned. Reads the clock once: the next is called at once. */
+  #spend(view: ExchangeView, link: Link, moment: number): void {
+    const nowMs = this.#clock.nowMs();
+    const tookMs = nowMs - this.#readMs;
+    this.#readMs = nowMs;
+    if (tookMs > link.budgetMs) this.#tellBudget(view, link, moment, tookMs);
+  }
+
   #tellBudget({ exchange }: ExchangeView, link: Link, moment: number, tookMs: number): void {
-    if (tookMs <= link.budgetMs) return;
     this.#surroundings.cells[Counter.hooksOverBudget]!++;
     this.#surroundings.tell({
       kind: "over_budget",

@@ -27,7 +27,7 @@ export class RequestView implements HookRequest {
   }
 
   get headers(): HookHeaders {
-    this.#headers ??= new HeaderFields(this.#view.exchange, HeadOf.request);
+    this.#headers ??= new HeaderFields(this.#view, HeadOf.request);
     return this.#headers;
   }
 

@@ -30,7 +30,7 @@ export class ResponseView implements HookResponse {
   }
 
   get headers(): HookHeaders {
-    this.#headers ??= new HeaderFields(this.#view.exchange, HeadOf.response);
+    this.#headers ??= new HeaderFields(this.#view, HeadOf.response);
     return this.#headers;
   }
 

@@ -10,6 +10,7 @@ import {
   type BodySink,
   type BodyStage,
   type Chain,
+  type Edge,
   HeadOf,
   type HookFailureReason,
   type Intercepted,
@@ -43,8 +44,18 @@ export const Verdict = {
 } as const;
 export type Verdict = (typeof Verdict)[keyof typeof Verdict];
 
-/** Stands in for the exchange of one that is over. */
+const GOES_ON = Verdict.goesOn;
+
+/** Stands in for the exchange of one that is over, and for its chain. */
 const OVER = new Exchange();
+const NO_CHAIN: Chain = {
+  moments: 0,
+  request() {},
+  upstream() {},
+  response() {},
+  error() {},
+  log() {},
+};
 
 /** Whoever carries out what is asked for here. */
 export interface Desk {
@@ -74,10 +85,9 @@ export interface PlannedAnswer {
 }
 
 export class InterceptedExchange implements Intercepted {
-  edge: unknown = null;
-  onEnded: (() => void) | null = null;
-  exchange: Exchange;
-  readonly chain: Chain;
+  edge: Edge | null = null;
+  exchange: Exchange = OVER;
+  chain: Chain = NO_CHAIN;
   readonly #desk: Desk;
   /** The last one that was called; 0: it is over, or none was. */
   moment = 0;
@@ -85,6 +95,8 @@ export class InterceptedExchange implements Intercepted {
   isCalling = false;
   verdict: Verdict = Verdict.goesOn;
   isMarked = false;
+  /** Nothing but its chain can know of it: nothing was put off, no body goes through a stage. */
+  isPlain = true;
   /** Its error moment has been. */
   hasFailed = false;
   answerPlan: PlannedAnswer | null = null;
@@ -98,8 +110,8 @@ export class InterceptedExchange implements Intercepted {
   dispatchFailure: Failure | null = null;
 
   /** `Framing` of the bodies as they come, and the length where it is one. */
-  readonly requestFraming: number;
-  readonly requestLength: number;
+  requestFraming = 0;
+  requestLength = 0;
   responseFraming = 0;
   responseLength = 0;
   /** What the bodies go through, and the answer of the chain. */
@@ -123,12 +135,27 @@ export class InterceptedExchange implements Intercepted {
   requestBodyBytes = 0;
   responseBodyBytes = 0;
 
-  constructor(desk: Desk, exchange: Exchange, chain: Chain, framing: number, length: number) {
+  constructor(desk: Desk) {
     this.#desk = desk;
+  }
+
+  /** For a new exchange: the object is new, or was plain until its end. */
+  begin(exchange: Exchange, chain: Chain, framing: number, length: number): void {
     this.exchange = exchange;
     this.chain = chain;
     this.requestFraming = framing;
     this.requestLength = length;
+    this.verdict = GOES_ON;
+    this.hasFailed = false;
+    this.failure = null;
+    this.fault = 0;
+    this.failurePhase = "";
+    this.dispatchFailure = null;
+    this.responseFraming = 0;
+    this.responseLength = 0;
+    this.isTold = false;
+    this.isTimed = false;
+    this.responseBodyBytes = 0;
   }
 
   get isLive(): boolean {
@@ -258,6 +285,7 @@ export class InterceptedExchange implements Intercepted {
   hold(): void {
     if (this.verdict !== Verdict.goesOn || !this.isCalling || this.moment === AT_LOG) return;
     this.verdict = Verdict.held;
+    this.isPlain = false;
   }
 
   proceed(): void {
@@ -296,17 +324,26 @@ export class InterceptedExchange implements Intercepted {
   transform(which: HeadOf, stage: BodyStage, keepsLength: boolean): BodySink | null {
     const atMoment = which === REQUEST ? AT_REQUEST : AT_RESPONSE;
     if (this.moment !== atMoment || !this.#stands()) return null;
+    this.isPlain = false;
     return this.#desk.transform(this, which, stage, keepsLength);
   }
 
   mark(): void {
-    if (this.isLive) this.#desk.mark(this);
+    if (!this.isLive) return;
+    this.isPlain = false;
+    this.#desk.mark(this);
   }
 
   /** The exchange is over: nothing of it can be seen or changed any more. */
   end(): void {
     this.exchange = OVER;
     this.moment = 0;
+  }
+
+  /** Nobody knows of it any more: it waits for another exchange, and keeps nothing of this one. */
+  rest(): void {
+    this.edge = null;
+    this.chain = NO_CHAIN;
   }
 
   /** The exchange waits for what the chain says. */

@@ -53,6 +53,8 @@ export class Interceptions implements Desk {
   #origins!: OriginProtocol;
   #clusters: readonly RoundRobin[] = [];
   #interception: Interception | null = null;
+  /** Of exchanges that are over. */
+  readonly #free: InterceptedExchange[] = [];
   #isInBatch = false;
 
   constructor(plane: Plane, exchanges: Exchanges, responses: ResponseWriter) {
@@ -101,7 +103,8 @@ export class Interceptions implements Desk {
   request(exchange: Exchange, head: MessageHead, framing: number): boolean {
     const chain = exchange.chain!;
     const length = head.contentLength;
-    const intercepted = new InterceptedExchange(this, exchange, chain, framing, length);
+    const intercepted = this.#free.length > 0 ? this.#free.pop()! : new InterceptedExchange(this);
+    intercepted.begin(exchange, chain, framing, length);
     exchange.intercepted = intercepted;
     intercepted.requestBodyBytes = exchange.requestEnd - exchange.requestHeadEnd;
     intercepted.isWaiting = head.expectContinue && head.versionMinor === 1;
@@ -155,8 +158,14 @@ export class Interceptions implements Desk {
       this.#call(intercepted, AT_LOG);
     }
     this.#abortSenders(intercepted);
+    const { edge } = intercepted;
+    // A chain that was never called cannot know of it.
+    const isUnknown = intercepted.moment === 0;
     intercepted.end();
-    intercepted.onEnded?.();
+    const isLet = edge === null ? isUnknown : edge.ended();
+    if (!isLet || !intercepted.isPlain) return;
+    intercepted.rest();
+    this.#free.push(intercepted);
   }
 
   /** The client has left. */

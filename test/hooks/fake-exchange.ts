@@ -2,7 +2,13 @@
  * An exchange for chains to work on, without a session: heads are texts in a memory of their own, verdicts
  * and edits are written down.
  */
-import type { BodySink, BodyStage, HookFailureReason, Intercepted } from "../../src/contract/interception.ts";
+import type {
+  BodySink,
+  BodyStage,
+  Edge,
+  HookFailureReason,
+  Intercepted,
+} from "../../src/contract/interception.ts";
 
 /** What a body was written to. */
 export class FakeSink implements BodySink {
@@ -42,8 +48,7 @@ const REQUEST_AT = 100;
 const RESPONSE_AT = 5_000;
 
 export class FakeExchange implements Intercepted {
-  edge: unknown = null;
-  onEnded: (() => void) | null = null;
+  edge: Edge | null = null;
   isLive = true;
   readonly memory = new Uint8Array(16_384);
   routeName = "shop";
@@ -107,7 +112,7 @@ export class FakeExchange implements Intercepted {
     this.isLive = false;
     this.requestStart = -1;
     for (const stage of this.stages) stage.abort();
-    this.onEnded?.();
+    this.edge?.ended();
   }
 
   clientAddress(): string {

@@ -45,7 +45,12 @@ withChain("what a chain sees of an exchange", {}, async (stage, chain) => {
   chain.onLog = (e) => {
     last = e;
     seen.push(e.isLive, e.requestBodyBytes, e.responseBodyBytes, requestHead(e).slice(0, 5));
-    e.onEnded = () => seen.push("ended", e.isLive);
+    e.edge = {
+      ended: () => {
+        seen.push("ended", e.isLive);
+        return false;
+      },
+    };
   };
   const client = stage.client();
   client.write(GET);

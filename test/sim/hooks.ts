@@ -11,6 +11,7 @@ import {
   type BodySink,
   type BodyStage,
   type Chain,
+  type Edge,
   HeadOf,
   type Intercepted,
   type Interception,
@@ -26,12 +27,12 @@ const HOLD_MS_MAX = 40;
 const LONG_HOLD_MS_MAX = 2_000;
 
 /** What a chain remembers of an exchange. */
-interface Seen {
+interface Seen extends Edge {
   readonly plan: Plan;
   /** Grows with each moment: what belongs to an earlier one is not said any more. */
   moment: number;
   logged: number;
-  ended: number;
+  endedCount: number;
   readonly wantsLog: boolean;
 }
 
@@ -56,9 +57,9 @@ export class SimHooks {
 
   /** When the world has come to rest. */
   check(): void {
-    for (const { plan, logged, ended, wantsLog } of this.#seen) {
+    for (const { plan, logged, endedCount, wantsLog } of this.#seen) {
       if (logged !== (wantsLog ? 1 : 0)) this.#stage.broken(`request ${plan.id} is logged once: ${logged}`);
-      if (ended !== 1) this.#stage.broken(`request ${plan.id} ends once: ${ended}`);
+      if (endedCount !== 1) this.#stage.broken(`request ${plan.id} ends once: ${endedCount}`);
     }
     for (const { name, isOver } of this.#writers) {
       if (!isOver) this.#stage.broken(`${name} is told that it is over`);
@@ -89,10 +90,20 @@ export class SimHooks {
       this.#stage.broken(`a chain sees only what a client has sent: ${JSON.stringify(head)}`);
       return null;
     }
-    const seen = { plan, moment: 0, logged: 0, ended: 0, wantsLog: (moments & Moment.log) !== 0 };
+    const seen: Seen = {
+      plan,
+      moment: 0,
+      logged: 0,
+      endedCount: 0,
+      wantsLog: (moments & Moment.log) !== 0,
+      // What is held or has a stage is known to others: the session must see that by itself.
+      ended() {
+        this.endedCount++;
+        return true;
+      },
+    };
     this.#seen.push(seen);
     e.edge = seen;
-    e.onEnded = () => seen.ended++;
     return seen;
   }
 

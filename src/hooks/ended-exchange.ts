@@ -1,0 +1,52 @@
+/**
+ * Stands in for an exchange that is over, in views that somebody keeps: the object that they looked at may be another
+ * exchange's by then. Nothing of it can be seen or changed.
+ */
+import type { Intercepted } from "../contract/interception.ts";
+
+export const ENDED: Intercepted = {
+  edge: null,
+  isLive: false,
+  memory: new Uint8Array(0),
+  routeName: "",
+  nowMs: 0,
+  startMs: 0,
+  method: 0,
+  clientMinor: 0,
+  mayTunnel: false,
+  hasRequestBody: false,
+  hasResponseBody: false,
+  isEventStream: false,
+  status: 0,
+  endpoint: "",
+  cluster: "",
+  attempts: 0,
+  failureBy: "",
+  failureReason: "",
+  failureText: "",
+  requestBodyBytes: 0,
+  responseBodyBytes: 0,
+  requestStart: -1,
+  requestHeadEnd: -1,
+  responseStart: -1,
+  responseHeadEnd: -1,
+  clientAddress: () => "",
+  setField: () => false,
+  addField: () => false,
+  removeField: () => false,
+  setTarget: () => false,
+  setStatus: () => false,
+  routeTo: () => false,
+  hold() {},
+  proceed() {},
+  answer: () => ({
+    write: () => false,
+    end() {},
+    fail() {},
+    more() {},
+    onDrained: null,
+    onAborted: null,
+  }),
+  fail() {},
+  transform: () => null,
+};
