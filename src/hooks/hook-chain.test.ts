@@ -4,7 +4,7 @@ import { FakeExchange } from "../../test/hooks/fake-exchange.ts";
 import { BLOCK_BYTES, Counter } from "../contract/counters.ts";
 import type { HookNotice } from "../contract/notices.ts";
 import { HookChain } from "./hook-chain.ts";
-import type { HookRecord, Hooks } from "./hooks.ts";
+import type { HookContext, HookRecord, HookRequest, HookResponse, Hooks } from "./hooks.ts";
 import { type HookSurroundings, REAL_CLOCK } from "./link.ts";
 
 class World implements HookSurroundings {
@@ -239,6 +239,50 @@ test("the client leaves while a hook waits: no verdict, the signal says so, edit
   await settle();
   assert.deepEqual(seen, ["HookError", "true", "done"]);
   assert.deepEqual(exchange.verdicts, ["hold"]);
+  assert.deepEqual(world.told, []);
+});
+
+test("what is kept of an exchange that is over sees nothing of the one behind it", () => {
+  const exchange = new FakeExchange();
+  const world = new World();
+  let kept: [HookRequest, HookResponse, HookContext] | undefined;
+  const chain = chainOf(world, {
+    onResponse(response, request, context) {
+      request.state.user = "ada";
+      assert.equal(request.headers.get("host"), "a");
+      assert.equal(response.headers.get("server"), "x");
+      kept ??= [request, response, context];
+    },
+  });
+  exchange.responseHead = "HTTP/1.1 200 OK\r\nServer: x\r\n\r\n";
+  chain.response(exchange);
+  assert.equal(exchange.edge?.ended(), true, "the chain keeps nothing of it");
+  exchange.edge = null;
+  exchange.cluster = "app";
+  chain.response(exchange);
+  const before = [exchange.requestHead, exchange.responseHead, exchange.status];
+  const [request, response, context] = kept!;
+  const ended = { name: "HookError", code: "ended" };
+  const uses: (() => unknown)[] = [
+    () => request.method,
+    () => request.target,
+    () => (request.target = "/new"),
+    () => request.headers.get("host"),
+    () => [...request.headers],
+    () => request.headers.set("x-a", "1"),
+    () => request.headers.append("x-a", "1"),
+    () => request.headers.delete("host"),
+    () => request.transformBody((body) => body),
+    () => response.headers.get("server"),
+    () => response.headers.set("x-a", "1"),
+    () => (response.status = 404),
+    () => response.transformBody((body) => body),
+  ];
+  for (const use of uses) assert.throws(use, ended, use.toString());
+  assert.deepEqual([exchange.requestHead, exchange.responseHead, exchange.status], before);
+  assert.deepEqual([request.route, request.cluster, response.status, response.endpoint], ["", "", 0, ""]);
+  assert.deepEqual(context.state, { user: "ada" });
+  assert.equal(request.signal.aborted, true);
   assert.deepEqual(world.told, []);
 });
 

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { asciiBytes } from "../../src/base/bytes.ts";
 import { Counter } from "../../src/contract/counters.ts";
-import { HeadOf } from "../../src/contract/interception.ts";
+import { HeadOf, type Intercepted } from "../../src/contract/interception.ts";
+import type { RawPeer } from "./raw-peer.ts";
 import {
   answerWith,
   heldAt,
@@ -291,3 +292,45 @@ onEachEngine(
     assert.deepEqual((stage.chain as ScriptedChain).told, ["log 200"]);
   },
 );
+
+withChain("an exchange that nobody keeps serves another, unless it was held", {}, async (stage, chain) => {
+  const seen: Intercepted[] = [];
+  let isLet = true;
+  let isHeld = false;
+  chain.onRequest = (e) => {
+    assert.deepEqual([e.edge, e.status, e.failureReason, e.responseBodyBytes], [null, 0, "", 0]);
+    seen.push(e);
+    e.edge = { ended: () => isLet };
+    if (!isHeld) return;
+    e.hold();
+    e.proceed();
+  };
+  const client = stage.client();
+  let backend: RawPeer | undefined;
+  const exchangeOnce = async () => {
+    client.write(GET);
+    backend ??= await stage.backend.next();
+    await backend.head();
+    backend.write(OK);
+    assert.equal((await client.message()).body, "ok");
+    const count = seen.length;
+    await stage.when(
+      "it is logged",
+      () => chain.told.filter((told) => told === "log 200").length === count || undefined,
+    );
+    return seen.at(-1)!;
+  };
+  const first = await exchangeOnce();
+  assert.equal(await exchangeOnce(), first);
+  isHeld = true;
+  assert.equal(await exchangeOnce(), first);
+  const afterHeld = await exchangeOnce();
+  assert.notEqual(afterHeld, first);
+  assert.equal(first.isLive, false);
+  isHeld = false;
+  isLet = false;
+  const kept = await exchangeOnce();
+  const next = await exchangeOnce();
+  assert.notEqual(next, kept);
+  assert.equal(kept.isLive, false);
+});
