@@ -141,7 +141,7 @@ export interface Intercepted {
    * The body is written to what this returns; one that must not be (HEAD, 204, 205, 304) is thrown away there.
    */
   answer(status: number, lines: Uint8Array, bodyBytes: number): BodySink;
-  /** The chain has failed and its policy is to fail closed: answered 500 where nothing was said. */
+  /** The chain has failed and its policy is to fail closed: answered 500 (or 408) where nothing was said. */
   fail(reason: HookFailureReason): void;
 
   /**
@@ -155,8 +155,11 @@ export interface Intercepted {
 export const HeadOf = { request: 0, response: 1 } as const;
 export type HeadOf = (typeof HeadOf)[keyof typeof HeadOf];
 
-/** `hook_threw`: an error; `hook_late`: over its time; `hook_stalled`: a body that does not come. */
-export type HookFailureReason = "hook_threw" | "hook_late" | "hook_stalled";
+/**
+ * `hook_threw`: an error; `hook_late`: over its time; `hook_stalled`: a body that does not come; `body_late`: the
+ * chain's time is over, and it was the client's body that it waited for (408).
+ */
+export type HookFailureReason = "hook_threw" | "hook_late" | "hook_stalled" | "body_late";
 
 /** What a body passes through, at the edge. Called in order; nothing after `end` or `abort`. */
 export interface BodyStage {

@@ -87,6 +87,22 @@ test("a full gate stops the source, and opening it lets it go on", () => {
   assert.equal(sink.text.length, (fed + 1) * 10_000);
 });
 
+test("whose turn it is: the source's while it may go on and has not ended", () => {
+  const { pipe, sink } = pipeOf(new Marking(""));
+  assert.equal(pipe.awaitsSource, true);
+  pipe.open();
+  feed(pipe, "1");
+  assert.equal(pipe.awaitsSource, true);
+  sink.hasRoom = false;
+  feed(pipe, "2");
+  assert.equal(pipe.awaitsSource, false);
+  sink.hasRoom = true;
+  pipe.drained();
+  assert.equal(pipe.awaitsSource, true);
+  pipe.end();
+  assert.equal(pipe.awaitsSource, false);
+});
+
 test("a full sink stops the source until it has drained", () => {
   const { pipe, sink } = pipeOf(new Marking(""));
   pipe.open();

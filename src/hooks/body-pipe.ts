@@ -44,6 +44,9 @@ export class BodyPipe implements BodyStage {
   #isOver = false;
   /** The last stage was told "enough". */
   #isStopped = false;
+  /** The source was told "enough". */
+  #isFull = false;
+  #hasAll = false;
 
   /** Its bytes come out as many as they went in. */
   readonly keepsLength: boolean;
@@ -54,6 +57,11 @@ export class BodyPipe implements BodyStage {
 
   get takesStages(): boolean {
     return !this.#isOpen && !this.#isOver;
+  }
+
+  /** It is the source's turn: it has not said all, and may go on. */
+  get awaitsSource(): boolean {
+    return !this.#hasAll && !this.#isFull && !this.#isOver;
   }
 
   /** Where it all goes: what `Intercepted.transform` gave for this pipe. */
@@ -81,7 +89,7 @@ export class BodyPipe implements BodyStage {
     } else if (this.#isStopped) {
       this.#isStopped = false;
       this.#stages[index - 1]?.drained();
-      if (index === 0) this.#sink?.more();
+      if (index === 0) this.#askSource();
     }
   }
 
@@ -97,10 +105,13 @@ export class BodyPipe implements BodyStage {
     // `slice` of a Buffer, which the memory of some engines is, would be a view.
     const bytes = new Uint8Array(end - start);
     bytes.set(memory.subarray(start, end));
-    return this.#put(0, bytes);
+    const goOn = this.#put(0, bytes);
+    this.#isFull = !goOn;
+    return goOn;
   }
 
   end(): void {
+    this.#hasAll = true;
     this.#endAt(0);
   }
 
@@ -160,15 +171,20 @@ export class BodyPipe implements BodyStage {
     if (!this.#isStopped) return;
     this.#isStopped = false;
     const last = this.#stages.at(-1);
-    if (last === undefined) this.#sink!.more();
+    if (last === undefined) this.#askSource();
     else last.drained();
   }
 
   #more(index: number): void {
     if (this.#isOver) return;
     const before = this.#stages[index - 1];
-    if (before === undefined) this.#sink!.more();
+    if (before === undefined) this.#askSource();
     else before.drained();
+  }
+
+  #askSource(): void {
+    this.#isFull = false;
+    this.#sink?.more();
   }
 
   #fail(reason: HookFailureReason): void {

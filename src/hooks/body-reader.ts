@@ -29,6 +29,11 @@ export class BodyReader implements PipeStage {
     return this.#body;
   }
 
+  /** The body is not complete, and may still be. */
+  get isReading(): boolean {
+    return this.#isReading;
+  }
+
   take(bytes: Uint8Array): boolean {
     if (!this.#isReading) return this.out.write(bytes);
     this.#pieces.push(bytes);

@@ -63,6 +63,11 @@ export class ExchangeView implements HookContext, Edge {
     return this.#requestPipe !== null;
   }
 
+  /** More of the request body could come, and has not. */
+  get awaitsClient(): boolean {
+    return this.#requestPipe?.awaitsSource === true;
+  }
+
   /** Puts the body through `stage`. Throws a `HookError` where that cannot be. */
   addStage(which: HeadOf, stage: PipeStage, keepsLength: boolean): void {
     const isRequest = which === HeadOf.request;

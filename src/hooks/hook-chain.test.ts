@@ -172,6 +172,68 @@ for (const { name, hooks, verdicts, told = [], waitMs = 0 } of VERDICTS)
     assert.equal(world.cells[Counter.hooksLate], told.filter((kind) => kind === "late").length);
   });
 
+const BODIES: readonly {
+  name: string;
+  hooks: Hooks;
+  body: string;
+  isWhole?: true;
+  verdict: string;
+  told: readonly string[];
+}[] = [
+  {
+    name: "none of it has come",
+    hooks: { onRequest: async (request) => void (await request.text()) },
+    body: "",
+    verdict: "fail body_late",
+    told: [],
+  },
+  {
+    name: "half of it has come",
+    hooks: { onRequest: async (request) => void (await request.bytes()) },
+    body: "half",
+    verdict: "fail body_late",
+    told: [],
+  },
+  {
+    name: "all of it has come, and the hook waits for something else",
+    hooks: { onRequest: async (request) => void (await Promise.all([request.text(), never])) },
+    body: "all",
+    isWhole: true,
+    verdict: "fail hook_late",
+    told: ["late"],
+  },
+  {
+    name: "the hook does not read it",
+    hooks: { onRequest: () => never },
+    body: "",
+    verdict: "fail hook_late",
+    told: ["late"],
+  },
+  {
+    name: "half of it has come, open",
+    hooks: { onFailure: "open", onRequest: async (request) => void (await request.text()) },
+    body: "half",
+    verdict: "proceed",
+    told: ["late"],
+  },
+];
+
+for (const { name, hooks, body, isWhole, verdict, told } of BODIES)
+  test(`late at a request's body: ${name}`, async () => {
+    const world = new World();
+    const exchange = new FakeExchange("POST / HTTP/1.1\r\nHost: a\r\n\r\n");
+    exchange.hasRequestBody = true;
+    chainOf(world, { ...hooks, timeoutMs: 5 }).request(exchange);
+    if (body !== "") exchange.feed(body);
+    if (isWhole === true) exchange.stages.at(-1)!.end();
+    while (exchange.verdicts.length < 2) await later(1);
+    assert.deepEqual(exchange.verdicts, ["hold", verdict]);
+    assert.deepEqual(
+      world.told.map(({ kind }) => kind),
+      told,
+    );
+  });
+
 test("what is thrown is told with its place, and bounded", () => {
   const world = new World();
   const hooks: Hooks = {

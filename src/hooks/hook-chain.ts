@@ -228,6 +228,12 @@ export class HookChain implements Chain {
       sendAnswer(exchange, tooLargeAnswer(), () => {});
       return;
     }
+    if (kind === "late" && link.isClosed && moment === REQUEST && view.request.awaitsClient) {
+      view.moment = 0;
+      view.isHeld = false;
+      exchange.fail("body_late");
+      return;
+    }
     if (kind === "late") this.#tellLate(view, link);
     else this.#tellThrown(view, link, moment, error);
     // Where it is failing already, nothing can fail more: the usual answer follows.

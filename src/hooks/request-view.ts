@@ -20,7 +20,7 @@ export class RequestView implements HookRequest {
   #target = "";
   #client = "";
   #cluster = "";
-  #body: Promise<Uint8Array> | null = null;
+  #reader: BodyReader | null = null;
 
   constructor(view: ExchangeView) {
     this.#view = view;
@@ -132,10 +132,15 @@ export class RequestView implements HookRequest {
     return Uint8Array.from(await this.#read(options?.maxBytes));
   }
 
+  /** A hook reads the body, and the client has not sent all of it. */
+  get awaitsClient(): boolean {
+    return this.#reader?.isReading === true && this.#view.awaitsClient;
+  }
+
   #read(bytesMax = BODY_BYTES_MAX): Promise<Uint8Array> {
     if (typeof bytesMax !== "number" || !(bytesMax >= 0))
       throw new TypeError(`maxBytes is a number of bytes, not ${String(bytesMax)}`);
-    if (this.#body !== null) return this.#body;
+    if (this.#reader !== null) return this.#reader.body;
     const { exchange, moment } = this.#view;
     this.#assertRequestMoment(moment);
     if (!exchange.hasRequestBody && !exchange.mayTunnel) return Promise.resolve(new Uint8Array(0));
@@ -143,7 +148,7 @@ export class RequestView implements HookRequest {
     if (length > bytesMax) throw tooLarge(bytesMax);
     const reader = new BodyReader(bytesMax);
     this.#view.addStage(HeadOf.request, reader, true);
-    this.#body = reader.body;
+    this.#reader = reader;
     return reader.body;
   }
 

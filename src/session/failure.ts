@@ -169,7 +169,7 @@ export const Failures = {
     408,
     Counter.errorRequestBodyTimeout,
     "http_request_error",
-    "The request body fell silent.",
+    "The request body did not arrive in time.",
   ),
 
   overload: failure(
@@ -407,6 +407,7 @@ export function rateLimitedWith(status: number): Failure {
 /** What it means that a chain of hooks has failed. */
 export function hookFailure(reason: HookFailureReason): Failure {
   if (reason === "hook_late") return Failures.hookLate;
+  if (reason === "body_late") return Failures.bodyTimeout;
   return reason === "hook_stalled" ? Failures.hookStalled : Failures.hookThrew;
 }
 

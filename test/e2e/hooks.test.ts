@@ -5,7 +5,9 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import path from "node:path";
+import { text } from "node:stream/consumers";
 import { test } from "node:test";
 import { askReload } from "../../src/control/control-socket.ts";
 import { testEachEngine } from "../harness/engines.ts";
@@ -154,6 +156,11 @@ async function checkHooks(proxy: ProxyProcess): Promise<void> {
   assert.equal((await seen("/read", { method: "POST", body: "hello" })).headers["x-text"], "hello");
   assert.equal((await ask("/read", { method: "POST", body: "x".repeat(2_000) })).status, 413);
 
+  assert.match(
+    await answerToHalf(proxy.port, "/read"),
+    /^HTTP\/1\.1 408 [\s\S]*details="request_body_timeout"/,
+  );
+
   for (const [target, reason] of [
     ["/throws", "threw"],
     ["/late", "late"],
@@ -168,7 +175,14 @@ async function checkHooks(proxy: ProxyProcess): Promise<void> {
   assert.equal((await ask("/stray")).status, 200);
   await proxy.log(({ kind, msg }) => kind === "stray" && msg.includes("nobody waits for it"));
   const { calls, threw, late } = (await statsOf(proxy)).total.hooks;
-  assert.deepEqual({ calls, threw, late }, { calls: 14, threw: 1, late: 2 });
+  assert.deepEqual({ calls, threw, late }, { calls: 15, threw: 1, late: 2 });
+}
+
+/** All that a client gets whose body stops in the middle. */
+async function answerToHalf(port: number, target: string): Promise<string> {
+  const socket = connect(port, "127.0.0.1");
+  socket.write(`POST ${target} HTTP/1.1\r\nHost: a\r\nContent-Length: 8\r\n\r\nhalf`);
+  return await text(socket);
 }
 
 async function checkBodies(proxy: ProxyProcess): Promise<void> {

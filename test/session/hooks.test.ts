@@ -228,6 +228,23 @@ for (const where of ["onRequest", "onUpstream", "onResponse"] as const) {
     assert.deepEqual(chain.told.slice(-2), ["error", "log 500 hook_late"]);
   });
 
+  withChain(`${where} holds, and fails because of the client's body`, {}, async (stage, chain) => {
+    const held = heldAt(stage, chain, where);
+    const client = stage.client();
+    client.write("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 8\r\n\r\nhalf");
+    if (where === "onResponse") {
+      const backend = await stage.backend.next();
+      await backend.head();
+      backend.write(OK);
+    }
+    (await held).fail("body_late");
+    assert.match((await client.message()).head, /^HTTP\/1\.1 408 [\s\S]*details="request_body_timeout"/);
+    assert.deepEqual(stage.reasons, ["request_body_timeout"]);
+    assert.equal(stage.counter(Counter.errorRequestBodyTimeout), 1);
+    assert.equal(stage.counter(Counter.errorHookLate), 0);
+    assert.deepEqual(chain.told.slice(-2), ["error", "log 408 request_body_timeout"]);
+  });
+
   withChain(`the client leaves while ${where} holds`, {}, async (stage, chain) => {
     const held = heldAt(stage, chain, where);
     const client = stage.client();
