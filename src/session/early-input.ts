@@ -11,15 +11,22 @@
  */
 import { SMALL_SLOT_BYTES } from "../base/buffer-pool.ts";
 import { copy } from "../base/bytes.ts";
+import { Verdict } from "./intercepted.ts";
 import { type ClientLeg, ClientState } from "./legs.ts";
 import type { Plane } from "./plane.ts";
 
+const HELD = Verdict.held;
 const WAITING = ClientState.waiting;
 /** In front of kept input, for the chunk line that a body reader may write there. */
 const HEADROOM_BYTES = 64;
 const SMALL_BYTES_MAX = SMALL_SLOT_BYTES - HEADROOM_BYTES;
 /** Small slots that a client may fill before it is not read any more. */
 const PIECES_READ_MAX = 4;
+
+/** Foreign code is waited for, which may take long: a client that ends meanwhile need not be read to be gone. */
+function isHeld({ exchange }: ClientLeg): boolean {
+  return exchange !== null && exchange.intercepted !== null && exchange.intercepted.verdict === HELD;
+}
 
 /** Keeps `[start, end)` in `leg.pending`, or makes the leg deaf; takes over the reference. */
 export function keepEarly(plane: Plane, leg: ClientLeg, start: number, end: number): void {
@@ -44,5 +51,5 @@ export function keepEarly(plane: Plane, leg: ClientLeg, start: number, end: numb
   if (leg.paused) return;
   leg.paused = true;
   // What a client that breaks off had sent is worth nothing any more.
-  port.pause(leg.connection, true);
+  port.pause(leg.connection, true, isHeld(leg) && plane.snapshot.policy.halfClosedClients !== "serve");
 }

@@ -266,6 +266,48 @@ const BOTH_WAYS = WAYS.flatMap(({ way, pairOf }): Case[] => [
     },
   },
   {
+    name: `${way}: the FIN of a peer that is paused and watched for it breaks off at once`,
+    needsWatching: true,
+    async run(stage) {
+      const { arena, witness } = stage;
+      for (const paused of ["before", "between", "after"]) {
+        const { seen, peer } = await pairOf(stage);
+        if (paused === "before") witness.pause(seen, true, true);
+        await arena.pass(5);
+        peer.write(patternOf(1).slice(0, 1000));
+        await arena.pass(5);
+        if (paused === "between") witness.pause(seen, true, true);
+        await arena.pass(5);
+        peer.end();
+        if (paused === "after") witness.pause(seen, true, true);
+        // Read before it was paused, it is an end like any other.
+        await arena.until(`it is over, paused ${paused}`, () => seen.errno !== 0 || seen.hasEnded);
+        if (paused !== "after") assert.equal(seen.errno, Errno.ECONNRESET);
+        witness.close(seen);
+      }
+    },
+  },
+  {
+    name: `${way}: a FIN that was watched for and not sent changes nothing`,
+    async run(stage) {
+      const { arena, witness } = stage;
+      const { seen, peer } = await pairOf(stage);
+      await pauseAndPass(stage, seen);
+      witness.resume(seen);
+      witness.pause(seen, true, true);
+      await arena.pass(5);
+      witness.resume(seen);
+      await pauseAndPass(stage, seen);
+      peer.write(patternOf(1).slice(0, 1000));
+      peer.end();
+      await arena.pass(20);
+      assert.ok(!seen.hasEnded && seen.errno === 0, "it is watched for what breaks it alone");
+      witness.resume(seen);
+      await arena.until("it ended", () => seen.hasEnded);
+      assert.equal(seen.receivedBytes, 1000);
+    },
+  },
+  {
     name: `${way}: what a peer sent before it broke off comes first where it was not watched`,
     async run(stage) {
       const { arena, engine, witness } = stage;

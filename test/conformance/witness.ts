@@ -192,8 +192,8 @@ export class Witness implements Handler {
     this.#ask(() => this.engine.wantDrained(seen.connection));
   }
 
-  pause(seen: Seen, isWatched = false): void {
-    this.#ask(() => this.engine.pause(seen.connection, isWatched));
+  pause(seen: Seen, isWatched = false, isEndWatched = false): void {
+    this.#ask(() => this.engine.pause(seen.connection, isWatched, isEndWatched));
   }
 
   resume(seen: Seen): void {

@@ -110,6 +110,31 @@ for (const point of POINTS) {
     assert.match(chain.told.at(-1)!, /^log 0 client_gone$/);
   });
 
+  withChain(`a client that leaves its body unread while ${point} holds`, {}, async (stage, chain) => {
+    // A response and an error come when the body has been passed on, or is not wanted any more.
+    if (point === "onResponse" || point === "onError") return;
+    for (const leave of ["end", "reset"] as const) {
+      stage.counters[Counter.clientBytesIn] = 0;
+      const held = heldAt(stage, chain, point);
+      const client = stage.client();
+      client.write(`POST / HTTP/1.1\r\nHost: h\r\nContent-Length: ${LARGE.length}\r\n\r\n`);
+      const exchange = await held;
+      client.write(LARGE.subarray(0, 3_000));
+      await stage.eventually("a piece has come", () => stage.counters[Counter.clientBytesIn]! > 3_000);
+      // Nothing of this is read.
+      client.write(LARGE.subarray(3_000, 90_000));
+      if (leave === "reset") client.reset();
+      else client.end();
+      if (stage.engine.name === "net") {
+        exchange.answer(200, asciiBytes(""), 0).end();
+        await client.gone();
+        continue;
+      }
+      await stage.eventually("it is over", () => !exchange.isLive);
+      assert.match(chain.told.at(-1)!, /^log 0 client_gone$/);
+    }
+  });
+
   withChain(
     `a client that has said all is served what ${point} held`,
     { policy: { halfClosedClients: "serve" } },

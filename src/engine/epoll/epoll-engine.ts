@@ -19,7 +19,6 @@ import type { AddressRecord } from "../native/address-book.ts";
 import { CLOSED_FD, ConnectionList, Flag } from "../native/connection-table.ts";
 import { type Mapping, mapMemory } from "../native/memory.ts";
 import { NativeEngine } from "../native/native-engine.ts";
-import { takeSocketError } from "../native/sockets.ts";
 import { loadSyscalls, requireMainThread } from "../native/syscalls.ts";
 
 const EPOLL_CLOEXEC = 0x80000;
@@ -55,6 +54,7 @@ const READABLE = Flag.readable;
 const BLOCKED = Flag.blocked;
 const HUNG_UP = Flag.hungUp;
 const WATCHED = Flag.watched;
+const END_WATCHED = Flag.endWatched;
 
 const EINTR = 4;
 const EAGAIN = 11;
@@ -221,7 +221,7 @@ class EpollEngine extends NativeEngine {
 
   /** Tells with the next batch, if a watched connection is broken. @cold */
   #noteBreak(connection: number): void {
-    const errno = takeSocketError(this.table.fd[connection]!);
+    const errno = this.whatBroke(connection, (this.table.flags[connection]! & HUNG_UP) !== 0);
     if (errno === 0) return;
     this.table.errno[connection] = errno;
     this.notice(connection, FAIL_DUE);
@@ -281,7 +281,8 @@ class EpollEngine extends NativeEngine {
     if ((events & END_EVENTS) !== 0) flags |= HUNG_UP;
     if ((events & READ_EVENTS) !== 0) flags |= READABLE;
     this.table.flags[connection] = flags;
-    if ((flags & WATCHED) !== 0 && (events & BREAK_EVENTS) !== 0) this.#noteBreak(connection);
+    const breaks = (flags & END_WATCHED) === 0 ? BREAK_EVENTS : END_EVENTS;
+    if ((flags & WATCHED) !== 0 && (events & breaks) !== 0) this.#noteBreak(connection);
     else if ((events & READ_EVENTS) !== 0) this.#read(connection);
   }
 

@@ -39,6 +39,8 @@ export const Flag = {
   hungUp: 16384,
   /** Paused, and `failed` is wanted all the same. */
   watched: 32768,
+  /** Watched, and the peer's FIN breaks it off as well. */
+  endWatched: 65536,
 } as const;
 
 /** Bits of `ConnectionTable.inFlight`: what the kernel works on. */
@@ -59,7 +61,7 @@ export const CLOSED_FD = -2;
 export class ConnectionTable {
   readonly capacity: number;
   readonly fd: Int32Array;
-  readonly flags: Uint16Array;
+  readonly flags: Int32Array;
   readonly inFlight: Uint8Array;
   readonly errno: Int16Array;
   readonly #free: Int32Array;
@@ -69,7 +71,7 @@ export class ConnectionTable {
     assert(capacity > 0, "there is room for a connection");
     this.capacity = capacity;
     this.fd = new Int32Array(capacity).fill(NONE);
-    this.flags = new Uint16Array(capacity);
+    this.flags = new Int32Array(capacity);
     this.inFlight = new Uint8Array(capacity);
     this.errno = new Int16Array(capacity);
     this.#free = new Int32Array(capacity);

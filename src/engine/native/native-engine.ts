@@ -20,7 +20,7 @@ import { ListenerTable, type NativeListener } from "./listener-table.ts";
 import { discardMemory, type Mapping, mapMemory } from "./memory.ts";
 import { type NestedLoop, type NestedSource, nestedLoop } from "./nested-loop.ts";
 import { SendQueue } from "./send-queue.ts";
-import { openStream, setAbortive, shutdownSend, writePeerHost } from "./sockets.ts";
+import { openStream, setAbortive, shutdownSend, takeSocketError, writePeerHost } from "./sockets.ts";
 import { loadSyscalls, type Syscalls } from "./syscalls.ts";
 
 const OPEN = Flag.open;
@@ -35,6 +35,7 @@ const DRAIN_DUE = Flag.drainDue;
 const FAIL_DUE = Flag.failDue;
 const SEND_BROKEN = Flag.sendBroken;
 const WATCHED = Flag.watched;
+const END_WATCHED = Flag.endWatched;
 
 /** Bound once: the global is a getter. */
 const clock = performance;
@@ -168,10 +169,11 @@ export abstract class NativeEngine implements Engine, NestedSource {
     else this.table.flags[connection] = flags | DRAIN_WANTED;
   }
 
-  pause(connection: number, isWatched = false): void {
+  pause(connection: number, isWatched = false, isEndWatched = false): void {
     const flags = this.table.flags[connection]!;
     if ((flags & (OPEN | PAUSED)) !== OPEN) return;
-    this.table.flags[connection] = flags | (isWatched ? PAUSED | WATCHED : PAUSED);
+    const watched = isWatched ? (isEndWatched ? WATCHED | END_WATCHED : WATCHED) : 0;
+    this.table.flags[connection] = flags | PAUSED | watched;
     // What can still be read is not wanted: nothing to wait for.
     if ((flags & SEND_BROKEN) !== 0) this.notice(connection, FAIL_DUE);
     this.stopReceiving(connection);
@@ -180,8 +182,15 @@ export abstract class NativeEngine implements Engine, NestedSource {
   resume(connection: number): void {
     const flags = this.table.flags[connection]!;
     if ((flags & (OPEN | PAUSED)) !== (OPEN | PAUSED)) return;
-    this.table.flags[connection] = flags & ~(PAUSED | WATCHED);
+    this.table.flags[connection] = flags & ~(PAUSED | WATCHED | END_WATCHED);
     this.startReceiving(connection);
+  }
+
+  /** What broke a watched connection, as a negative errno; 0: nothing. `hasEnded`: its peer has sent FIN. @cold */
+  protected whatBroke(connection: number, hasEnded: boolean): number {
+    const errno = takeSocketError(this.table.fd[connection]!);
+    const isLost = hasEnded && (this.table.flags[connection]! & END_WATCHED) !== 0;
+    return errno === 0 && isLost ? Errno.ECONNRESET : errno;
   }
 
   shutdown(connection: number): void {

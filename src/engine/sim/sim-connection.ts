@@ -1,4 +1,5 @@
 /** What the simulated engine knows of one connection. */
+import { Errno } from "../../contract/errno.ts";
 import type { WireEnd } from "./wire.ts";
 
 export interface SimConnection {
@@ -8,6 +9,8 @@ export interface SimConnection {
   isPaused: boolean;
   /** While it is paused. */
   isWatched: boolean;
+  /** The same of the peer's FIN. */
+  isEndWatched: boolean;
   isGivenUp: boolean;
   hasEnded: boolean;
   hasFailed: boolean;
@@ -28,6 +31,7 @@ export function newSimConnection(number: number, end: WireEnd): SimConnection {
     isConnected: false,
     isPaused: false,
     isWatched: false,
+    isEndWatched: false,
     isGivenUp: false,
     hasEnded: false,
     hasFailed: false,
@@ -38,4 +42,10 @@ export function newSimConnection(number: number, end: WireEnd): SimConnection {
     queuedBytes: 0,
     ranges: [],
   };
+}
+
+/** What broke a connection that is watched, as a negative errno; 0: nothing. */
+export function whatBroke({ end, isWatched, isEndWatched }: SimConnection): number {
+  if (!isWatched || end.errno !== 0) return isWatched ? end.errno : 0;
+  return isEndWatched && end.hasFin ? Errno.ECONNRESET : 0;
 }

@@ -17,7 +17,7 @@ import {
   type ListenerSource,
 } from "../../contract/port.ts";
 import { parseConnectAddress } from "../net/address.ts";
-import { newSimConnection, type SimConnection } from "./sim-connection.ts";
+import { newSimConnection, type SimConnection, whatBroke } from "./sim-connection.ts";
 import { END_OF_STREAM, NOTHING_YET, type WireEnd, type WireOwner } from "./wire.ts";
 import type { ListenerOwner, WireListener, World } from "./world.ts";
 
@@ -130,18 +130,20 @@ class VirtualEngine implements SimEngine, WireOwner, ListenerOwner {
     this.#makeReady(connection);
   }
 
-  pause(number: number, isWatched = false): void {
+  pause(number: number, isWatched = false, isEndWatched = false): void {
     const connection = this.#of(number);
     if (connection.isPaused) return;
     connection.isPaused = true;
     connection.isWatched = isWatched;
-    if (isWatched && connection.end.errno !== 0) this.#makeReady(connection);
+    connection.isEndWatched = isEndWatched;
+    if (whatBroke(connection) !== 0) this.#makeReady(connection);
   }
 
   resume(number: number): void {
     const connection = this.#of(number);
     connection.isPaused = false;
     connection.isWatched = false;
+    connection.isEndWatched = false;
     this.#makeReady(connection);
   }
 
@@ -304,8 +306,9 @@ class VirtualEngine implements SimEngine, WireOwner, ListenerOwner {
         return;
       }
     }
-    if (connection.isWatched && connection.end.errno !== 0) {
-      this.#fail(connection, connection.end.errno, handler);
+    const broke = whatBroke(connection);
+    if (broke !== 0) {
+      this.#fail(connection, broke, handler);
       return;
     }
     this.#read(connection, handler);

@@ -110,6 +110,11 @@ export class WireEnd {
     return this.#inbox.length > 0 || this.#inboxState === FIN || this.errno !== 0;
   }
 
+  /** The peer's FIN is here, whatever lies in front of it. */
+  get hasFin(): boolean {
+    return this.#inboxState === FIN;
+  }
+
   /** FIN behind what is written. */
   shutdown(): void {
     if (this.#isShut || this.isClosed) return;

@@ -29,6 +29,8 @@ const RECVSEND_BUNDLE = 16 << IOPRIO_SHIFT;
 const POLLIN = 1;
 const POLLERR = 8;
 const POLLHUP = 16;
+/** The peer has sent FIN. */
+export const POLLRDHUP = 0x2000;
 const POLL_ADD_MULTI = 1;
 const SOCK_CLOEXEC = 0x80000;
 const MSG_NOSIGNAL = 0x4000;
@@ -137,7 +139,7 @@ export function prepPollIn(words: Int32Array, at: number, fd: number, kind: numb
  * poll events (`POLLERR`, `POLLHUP`, `POLLRDHUP`), not of bytes.
  */
 export function prepPollBreak(words: Int32Array, at: number, fd: number, kind: number, index: number): void {
-  prep(words, at, OP_POLL_ADD, fd, 0, POLL_ADD_MULTI, POLLERR | POLLHUP, kind, index);
+  prep(words, at, OP_POLL_ADD, fd, 0, POLL_ADD_MULTI, POLLERR | POLLHUP | POLLRDHUP, kind, index);
 }
 
 /**

@@ -23,7 +23,6 @@ import type { Engine, EngineOptions } from "../../contract/port.ts";
 import type { AddressRecord } from "../native/address-book.ts";
 import { ConnectionList, Flag, InFlight } from "../native/connection-table.ts";
 import { NativeEngine } from "../native/native-engine.ts";
-import { takeSocketError } from "../native/sockets.ts";
 import { requireMainThread } from "../native/syscalls.ts";
 import { Accepting } from "./accepting.ts";
 import { BreakPolls } from "./break-polls.ts";
@@ -33,6 +32,7 @@ import { ImmediateSends, noteRefused } from "./immediate-sends.ts";
 import { Messages } from "./messages.ts";
 import { Operation } from "./operation.ts";
 import {
+  POLLRDHUP,
   prepCancel,
   prepClose,
   prepConnect,
@@ -409,9 +409,9 @@ class UringEngine extends NativeEngine {
       if (this.table.inFlight[connection] === 0) this.#close(connection);
       return;
     }
-    // The end of the peer's side alone is told behind its bytes.
+    // The end of the peer's side alone is told behind its bytes, unless it is watched for.
     const isWatched = result > 0 && (flags & WATCHED) !== 0;
-    const errno = isWatched ? takeSocketError(this.table.fd[connection]!) : 0;
+    const errno = isWatched ? this.whatBroke(connection, (result & POLLRDHUP) !== 0) : 0;
     if (errno < 0) this.fail(connection, errno);
     else if (last && result === ECANCELED) this.dirty.add(connection);
   }
