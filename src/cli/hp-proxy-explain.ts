@@ -135,7 +135,7 @@ export function explain(
   if (routes === undefined) rows.push(["route", UNROUTED]);
   rows.push(...limitRows(snapshot, route));
   if (rehearsal.request !== "") forwardedRows(snapshot, route, rehearsal, requestLine, fields, rows);
-  else rows.push(["answer", answerText(rehearsal)]);
+  else answeredRows(snapshot, route, rehearsal, fields, rows);
   if (failure !== undefined) rows.push(["reason", `${failure.reason}: ${failure.message}`]);
   const text = rows.map(([name, value]) => `${name.padEnd(10)} ${value}\n`).join("");
   return { text, isRefused: failure !== undefined };
@@ -231,6 +231,22 @@ function forwardedRows(
       ? snapshot.limits.requestBodyBytesMax
       : route.requestBodyBytesMax;
   rows.push(["body", bodyBytesMax === 0 ? "no limit" : `${bodyBytesMax} bytes at most`]);
+}
+
+/** Of a request that goes to no backend. */
+function answeredRows(
+  { routing, hooking }: Snapshot,
+  route: Route | undefined,
+  rehearsal: Rehearsal,
+  fields: readonly string[],
+  rows: [string, string][],
+): void {
+  const { failure, answer } = rehearsal;
+  const chain = (route === undefined ? routing?.unroutedChain : route.chain) ?? -1;
+  const isPreflight = route?.cors != null && /^Access-Control-Allow-Methods:/m.test(answer);
+  const isAsked = failure === undefined ? !isPreflight : failure.reason === "no_route";
+  if (isAsked) rows.push(...linkRows(hooking?.chains[chain] ?? [], fields));
+  rows.push(["answer", answerText(rehearsal)]);
 }
 
 function timeoutsText({ connectMs, responseHeadMs, responseBodyIdleMs, requestMs }: Timeouts): string {

@@ -10,6 +10,8 @@ type HookedDocument = Pick<Document, "hooks" | "compress" | "basicAuth" | "forwa
 export interface CompiledHooks {
   readonly chains: readonly (readonly HookLink[])[];
   readonly chain: number;
+  /** Of requests that no route matches. */
+  readonly unroutedChain: number;
   readonly routeChains: readonly number[];
   readonly digest: string;
 }
@@ -27,14 +29,15 @@ export function compileHooks(document: HookedDocument): CompiledHooks | null {
     return number;
   };
   const routeChains = (routes ?? []).map((route) => {
-    const isLocal = route.redirect !== undefined || route.respond !== undefined;
-    return isLocal ? -1 : chainOf(linksOf(document, route));
+    const isLocal = [route.redirect, route.respond, route.maintenance].some((way) => way !== undefined);
+    return chainOf(isLocal ? localLinksOf(document, route) : linksOf(document, route));
   });
   const chain = routes === undefined ? chainOf(linksOf(document, {})) : -1;
+  const unroutedChain = routes === undefined ? -1 : chainOf(localLinksOf(document, {}));
   if (chains.length === 0) return null;
   const all = [...hooks, ...(routes ?? []).flatMap((route) => route.hooks ?? [])];
   const digest = [...new Set(all.map((each) => each.digest))].join(" ");
-  return { chains, chain, routeChains, digest };
+  return { chains, chain, unroutedChain, routeChains, digest };
 }
 
 /**
@@ -43,14 +46,26 @@ export function compileHooks(document: HookedDocument): CompiledHooks | null {
  */
 function linksOf(document: HookedDocument, route: RouteDocument): HookLink[] {
   const { compress = document.compress } = route;
-  const { basicAuth = document.basicAuth, forwardAuth = document.forwardAuth } = route;
-  const code = [...(document.hooks ?? []), ...(route.hooks ?? [])].map(({ link }) => link);
-  // Who may not pass reaches nothing behind.
-  const built = [compress, basicAuth, forwardAuth].filter((link) => link !== undefined && link !== null);
+  const built = compress === undefined || compress === null ? [] : [compress];
   const mirror = route.mirror === undefined ? [] : [route.mirror];
   const buffers = (which: "request" | "response") =>
     (route.buffer ?? []).filter((buffer) => buffer.which === which);
-  return [...buffers("response"), ...built, ...code, ...mirror, ...buffers("request")];
+  return [
+    ...buffers("response"),
+    ...built,
+    ...localLinksOf(document, route),
+    ...mirror,
+    ...buffers("request"),
+  ];
+}
+
+/** As `linksOf`, of a request that goes to no backend: what is about bodies and backends has no use there. */
+function localLinksOf(document: HookedDocument, route: RouteDocument): HookLink[] {
+  const { basicAuth = document.basicAuth, forwardAuth = document.forwardAuth } = route;
+  const code = [...(document.hooks ?? []), ...(route.hooks ?? [])].map(({ link }) => link);
+  // Who may not pass reaches nothing behind.
+  const built = [basicAuth, forwardAuth].filter((link) => link !== undefined && link !== null);
+  return [...built, ...code];
 }
 
 /** `routing` with the number of each route's chain. */
@@ -60,5 +75,7 @@ export function withChains(routing: Routing, hooks: CompiledHooks | null): Routi
     const chain = hooks.routeChains[index] ?? hooks.chain;
     return chain < 0 ? route : { ...route, chain };
   });
-  return { ...routing, routes };
+  return hooks.unroutedChain < 0
+    ? { ...routing, routes }
+    : { ...routing, routes, unroutedChain: hooks.unroutedChain };
 }

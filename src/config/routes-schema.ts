@@ -241,7 +241,7 @@ export const ROUTE = {
   ),
   maintenance: shaped<boolean | "on" | "off" | MaintenanceInput, StaticAnswer | undefined>(
     "on|off",
-    "Answers 503 with Retry-After whatever else the route says; or body, contentType and retryAfter (1m)",
+    "Answers 503 with Retry-After in place of what the route does; or body, contentType and retryAfter (1m)",
     "Requests under way go on; new ones are turned away at once.",
     readMaintenance,
     ANY_JSON,

@@ -18,7 +18,7 @@ import type { FailureNotice } from "./notices.ts";
 
 /** Bits: at which moments a chain wants to be called. */
 export const Moment = {
-  /** The request is rendered as it would go to a backend; none is chosen yet. */
+  /** The request is rendered as it would go to a backend; none is chosen yet, and none may be meant. */
   request: 1,
   /** An endpoint is chosen for the next attempt; nothing of this attempt is sent. */
   upstream: 2,

@@ -13,6 +13,8 @@ export interface Routing {
   readonly rateLimits?: readonly RateLimit[];
   /** Of requests that no route matches, as `Route.rateLimit`. */
   readonly unroutedRateLimit?: number;
+  /** Number of the chain of hooks of requests that no route matches; absent: none. */
+  readonly unroutedChain?: number;
 }
 
 /** All conditions must hold; an empty list is no condition. */

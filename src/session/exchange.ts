@@ -12,6 +12,7 @@ import { BodyMode, BodyReader } from "../http1/body.ts";
 import type { RoutePlan } from "../route/route-plan.ts";
 import type { InterceptedExchange } from "./intercepted.ts";
 import { type ClientLeg, ClientState, type OriginLeg, OriginState } from "./legs.ts";
+import type { LocalAnswer } from "./local-answer.ts";
 
 /** How a response body leaves towards the client. */
 export const Outgoing = {
@@ -29,6 +30,7 @@ export type Outgoing = (typeof Outgoing)[keyof typeof Outgoing];
 export class Exchange {
   client: ClientLeg | null = null;
   origin: OriginLeg | null = null;
+  /** Null where it goes to no backend. */
   cluster: RoundRobin | null = null;
   /** What its route says; null where there are no routes. */
   plan: RoutePlan | null = null;
@@ -36,6 +38,8 @@ export class Exchange {
   chain: Chain | null = null;
   /** What its chain sees; made at its first moment. */
   intercepted: InterceptedExchange | null = null;
+  /** What it is answered unless its hooks say otherwise; null: a backend answers. */
+  local: LocalAnswer | null = null;
   /** Its route's, or the snapshot's, as of its beginning. */
   timeouts: Timeouts = DEFAULT_TIMEOUTS;
   /** Index in `cluster.endpoints` of the endpoint in use. */
@@ -106,6 +110,7 @@ export class Exchange {
     this.plan = null;
     this.chain = null;
     this.intercepted = null;
+    this.local = null;
     this.timeouts = DEFAULT_TIMEOUTS;
     this.endpointIndex = -1;
     this.tried = 0;
@@ -145,10 +150,17 @@ export function endpointOf({ cluster, endpointIndex }: Exchange): string {
   return endpointIndex < 0 ? "" : cluster!.endpoints[endpointIndex]!.name;
 }
 
+/** The client is told `status`, for those who log it. */
+export function noteTold(exchange: Exchange, status: number): void {
+  exchange.status = status;
+  if (exchange.intercepted !== null) exchange.intercepted.isTold = true;
+}
+
 /** What is going on in an exchange that has not ended. */
 export function phaseOf(exchange: Exchange): FailureNotice["phase"] {
   if (exchange.responseStarted) return "response-body";
-  if (exchange.requestStart < 0) return "request-head";
+  const isLocal = exchange.local !== null && exchange.cluster === null;
+  if (exchange.requestStart < 0 || isLocal) return "request-head";
   const { origin } = exchange;
   if (origin === null || origin.state === OriginState.connecting) return "connect";
   return exchange.client!.state === ClientState.body ? "request-body" : "response-head";

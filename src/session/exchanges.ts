@@ -23,12 +23,13 @@ import { Framing, requestFraming } from "../http1/framing.ts";
 import { HeadNote, type MessageHead, Method, persists, upgrades } from "../http1/message-head.ts";
 import { askedIn } from "./asked.ts";
 import { ClientNames } from "./client-names.ts";
-import { Exchange } from "./exchange.ts";
+import { Exchange, noteTold } from "./exchange.ts";
 import { connectFailure, type Failure, Failures } from "./failure.ts";
 import { FailureReports } from "./failure-reports.ts";
 import { HeadRules } from "./head-rules.ts";
 import { Interceptions } from "./interceptions.ts";
 import { type ClientLeg, ClientState } from "./legs.ts";
+import type { LocalAnswer } from "./local-answer.ts";
 import { LocalAnswers } from "./local-answers.ts";
 import { microseconds, type Plane } from "./plane.ts";
 import type { ClientProtocol, OriginProtocol } from "./protocols.ts";
@@ -67,8 +68,8 @@ export class Exchanges {
     this.#plane = plane;
     this.names = new ClientNames(plane);
     this.reports = new FailureReports(plane, this.names);
-    this.#locals = new LocalAnswers(plane, responses, this.reports);
     this.interceptions = new Interceptions(plane, this, responses);
+    this.#locals = new LocalAnswers(plane, responses, this);
     this.#rules = new HeadRules(plane.snapshot);
     this.#requests = requests;
     this.#responses = responses;
@@ -125,16 +126,20 @@ export class Exchanges {
     if (head.maxForwards === 0) return this.#locals.options(leg, head, framing, pos, end);
     this.#clients.ensurePeer(leg);
     const router = this.#router;
+    let local: LocalAnswer | null = null;
     if (router !== null) {
       if (leg.peerStart < 0) {
         this.#clients.refuse(leg, Failures.overload);
         return end;
       }
-      if (!router.find(leg, head)) return this.#locals.routed(leg, head, router, framing, pos, end);
+      if (!router.find(leg, head)) {
+        local = router.local();
+        if (local === null) return this.#locals.routed(leg, head, router, framing, pos, end);
+      }
     }
-    const exchange = this.#open(leg, head, framing);
+    const exchange = this.#open(leg, head, framing, local);
     const isRendered = leg.peerStart >= 0 && this.#requests.render(exchange, head);
-    if (!isRendered || (router !== null && !router.edit(exchange))) {
+    if (!isRendered || (exchange.plan !== null && !router!.edit(exchange))) {
       // The connection ends: whatever follows the head is not read.
       leg.state = ClientState.body;
       this.fail(exchange, router?.failure ?? Failures.overload);
@@ -160,11 +165,14 @@ export class Exchanges {
       limits.requestsInFlightMax > 0 &&
       plane.counters[Counter.requestsInFlight]! > limits.requestsInFlightMax
     ) {
+      // Its hooks are told, and cannot hold it.
+      if (exchange.chain !== null) this.interceptions.attach(exchange, head, framing).hasFailed = true;
       this.fail(exchange, Failures.tooManyInFlight);
       return after;
     }
     if (exchange.chain !== null && !this.interceptions.request(exchange, head, framing)) return after;
-    this.#dispatch(exchange, Failures.noEndpoint);
+    if (local === null) this.dispatch(exchange, Failures.noEndpoint);
+    else this.#locals.goOn(exchange);
     return after;
   }
 
@@ -190,7 +198,7 @@ export class Exchanges {
     const status = responseStarted ? 0 : FAULTS[fault].status;
     this.reports.ofBody(exchange, fault, status, asked);
     if (!responseStarted) {
-      this.#noteTold(exchange, status);
+      noteTold(exchange, status);
       this.#responses.keepLines(exchange);
     }
     this.#abandon(exchange);
@@ -236,7 +244,7 @@ export class Exchanges {
     this.#plane.count(failure.counter, 1);
     exchange.tried = RoundRobin.markTried(exchange.tried, exchange.endpointIndex);
     exchange.origin = null;
-    this.#dispatch(exchange, failure);
+    this.dispatch(exchange, failure);
   }
 
   /**
@@ -260,7 +268,7 @@ export class Exchanges {
     exchange.freshOnly = true;
     // Its body waits again for a connection.
     if (!exchange.wholeInSlot) this.blockClient(exchange);
-    this.#dispatch(exchange, failure);
+    this.dispatch(exchange, failure);
   }
 
   /** The final response head has been read: the request will not be sent again. */
@@ -298,8 +306,9 @@ export class Exchanges {
   proceed(exchange: Exchange): void {
     const { moment, failure, fault, dispatchFailure } = exchange.intercepted!;
     if (moment === Moment.request) {
-      this.#renewCluster(exchange);
-      this.#dispatch(exchange, Failures.noEndpoint);
+      if (exchange.cluster !== null) this.#renewCluster(exchange);
+      if (exchange.local === null) this.dispatch(exchange, Failures.noEndpoint);
+      else this.#locals.goOn(exchange);
     } else if (moment === Moment.upstream) {
       const { listed, healthy } = exchange.cluster!.endpoints[exchange.endpointIndex]!;
       if (listed && healthy) this.#connect(exchange);
@@ -307,11 +316,12 @@ export class Exchanges {
         // It has gone meanwhile, and nothing was sent to it.
         exchange.tried = RoundRobin.markTried(exchange.tried, exchange.endpointIndex);
         this.#renewCluster(exchange);
-        this.#dispatch(exchange, dispatchFailure!);
+        this.dispatch(exchange, dispatchFailure!);
       }
     } else if (moment === Moment.response) {
       this.#responses.commit(exchange);
-      this.#origins.release(exchange.origin!);
+      if (exchange.cluster === null) this.#locals.send(exchange);
+      else this.#origins.release(exchange.origin!);
     } else if (failure === null) this.#endBad(exchange, fault as Fault);
     else this.#endFailed(exchange, failure);
   }
@@ -326,12 +336,13 @@ export class Exchanges {
       return;
     }
     this.reports.ofExchange(exchange, failure, failure.status);
-    this.#noteTold(exchange, failure.status);
+    noteTold(exchange, failure.status);
     const asked = askedIn(this.#plane.memory, exchange);
     const mayGoOn = exchange.keepAlive && exchange.clientMinor === 1 && leg.state === ClientState.waiting;
     const keepAlive = mayGoOn && !this.#plane.isLeaving(leg.listener);
     const pages = exchange.plan?.pages;
     this.#responses.keepLines(exchange);
+    if (exchange.local !== null) this.#locals.keepRetryAfter(exchange.local, failure);
     this.#abandon(exchange);
     const isTold = this.#responses.answerFailure(leg, failure, asked, !keepAlive, pages);
     this.#clients.exchangeEnded(leg, keepAlive && isTold);
@@ -343,33 +354,27 @@ export class Exchanges {
    */
   tunnel(exchange: Exchange, status: number, pos: number, end: number): void {
     const plane = this.#plane;
-    const { ranges, port } = plane;
     const client = exchange.client!;
     const origin = exchange.origin!;
-    this.#noteTold(exchange, status);
+    noteTold(exchange, status);
     const clientConnection = client.connection;
     const originConnection = origin.connection;
     this.#release(exchange);
     this.#origins.detach(origin);
     this.#relays.join(clientConnection, originConnection);
-    if (client.paused) port.resume(clientConnection);
+    if (client.paused) plane.port.resume(clientConnection);
     if (pos < end) {
       plane.buffers.retain(pos);
       this.#relays.forward(originConnection, pos, end);
     }
-    while (!ranges.isEmpty(client.pending)) {
-      const start = ranges.firstStart(client.pending);
-      const rangeEnd = ranges.firstEnd(client.pending);
-      ranges.shift(client.pending);
-      this.#relays.forward(clientConnection, start, rangeEnd);
-    }
+    this.#relays.forwardAll(clientConnection, client.pending);
     const { ended } = client;
     this.#clients.detach(client);
     if (ended) this.#relays.ended(clientConnection);
   }
 
-  /** An exchange for the request with `head`, which goes where its route or its listener says. */
-  #open(leg: ClientLeg, head: MessageHead, framing: number): Exchange {
+  /** An exchange for the request with `head`, which goes where its route or its listener says, or is for `local`. */
+  #open(leg: ClientLeg, head: MessageHead, framing: number, local: LocalAnswer | null): Exchange {
     const plane = this.#plane;
     const exchange = this.#free.length > 0 ? this.#free.pop()! : new Exchange();
     exchange.client = leg;
@@ -393,12 +398,15 @@ export class Exchanges {
     }
     const plan = this.#router === null ? null : this.#router.plan;
     exchange.plan = plan;
-    exchange.chain = plan === null ? this.#chain : plan.chain;
     exchange.timeouts = plan?.timeouts ?? plane.snapshot.timeouts;
-    if (plan !== null) plan.requestsInFlight++;
-    const chosen = plan === null ? LISTENER_CLUSTER : plan.targets!.next();
-    const cluster = chosen >= 0 ? chosen : plane.snapshot.listeners[leg.listener]!.cluster;
-    exchange.cluster = this.#clusters[cluster]!;
+    exchange.local = local;
+    if (local === null) {
+      exchange.chain = plan === null ? this.#chain : plan.chain;
+      if (plan !== null) plan.requestsInFlight++;
+      const chosen = plan === null ? LISTENER_CLUSTER : plan.targets!.next();
+      const cluster = chosen >= 0 ? chosen : plane.snapshot.listeners[leg.listener]!.cluster;
+      exchange.cluster = this.#clusters[cluster]!;
+    } else exchange.chain = local.chain;
     leg.exchange = exchange;
     plane.count(Counter.requestsInFlight, 1);
     const { requestMs } = exchange.timeouts;
@@ -413,7 +421,7 @@ export class Exchanges {
   }
 
   /** Sends the request to the next endpoint that may have it; `failure` is the answer when there is none. */
-  #dispatch(exchange: Exchange, failure: Failure): void {
+  dispatch(exchange: Exchange, failure: Failure): void {
     const { nowS } = this.#plane;
     const cluster = exchange.cluster!;
     const attemptsMax = attemptsMaxOf(exchange.plan);
@@ -434,7 +442,7 @@ export class Exchanges {
   /** Sends the request to the endpoint that is chosen, or to the next. */
   #connect(exchange: Exchange): void {
     const errno = this.#origins.open(exchange, exchange.cluster!.endpoints[exchange.endpointIndex]!);
-    if (errno !== 0) this.#dispatch(exchange, this.#notOpened(exchange, errno));
+    if (errno !== 0) this.dispatch(exchange, this.#notOpened(exchange, errno));
   }
 
   /** The endpoint in use could not even be connected to; returns what that means. */
@@ -453,12 +461,6 @@ export class Exchanges {
     exchange.cluster = renewed;
     exchange.endpointIndex = -1;
     exchange.tried = 0;
-  }
-
-  /** What the client is told, for those who log it. */
-  #noteTold(exchange: Exchange, status: number): void {
-    exchange.status = status;
-    if (exchange.intercepted !== null) exchange.intercepted.isTold = true;
   }
 
   #dropRequest(exchange: Exchange): void {
@@ -488,7 +490,7 @@ export class Exchanges {
     plane.standstill.leave(connection);
     if (plane.requestDeadlines !== null) plane.requestDeadlines.clear(connection);
     plane.count(Counter.requestsInFlight, -1);
-    if (exchange.plan !== null) exchange.plan.requestsInFlight--;
+    if (exchange.plan !== null && exchange.local === null) exchange.plan.requestsInFlight--;
     if (exchange.linesStart >= 0) plane.buffers.release(exchange.linesStart);
     exchange.clear();
     this.#free.push(exchange);

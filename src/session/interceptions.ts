@@ -97,10 +97,8 @@ export class Interceptions implements Desk {
     if (!this.#isInBatch && this.#marked.length === 1) this.#interception?.wake();
   }
 
-  /**
-   * The request of `exchange`, which has a chain, is ready to be sent; `head` is as it came. `false`: it stands.
-   */
-  request(exchange: Exchange, head: MessageHead, framing: number): boolean {
+  /** The chain of `exchange` is told of it from here on; its request is ready to be sent, `head` is as it came. */
+  attach(exchange: Exchange, head: MessageHead, framing: number): InterceptedExchange {
     const chain = exchange.chain!;
     const length = head.contentLength;
     const intercepted = this.#free.length > 0 ? this.#free.pop()! : new InterceptedExchange(this);
@@ -108,7 +106,13 @@ export class Interceptions implements Desk {
     exchange.intercepted = intercepted;
     intercepted.requestBodyBytes = exchange.requestEnd - exchange.requestHeadEnd;
     intercepted.isWaiting = head.expectContinue && head.versionMinor === 1;
-    if ((chain.moments & AT_REQUEST) === 0) return true;
+    return intercepted;
+  }
+
+  /** As `attach`, and the chain is asked about the request. `false`: it stands. */
+  request(exchange: Exchange, head: MessageHead, framing: number): boolean {
+    const intercepted = this.attach(exchange, head, framing);
+    if ((intercepted.chain.moments & AT_REQUEST) === 0 || exchange.local?.isDecided === true) return true;
     const goesOn = this.#call(intercepted, AT_REQUEST);
     if (intercepted.beginsStage) this.#beginStage(intercepted);
     return goesOn;

@@ -9,6 +9,7 @@
  * @hot
  */
 import { assert } from "../base/assert.ts";
+import type { RangeQueue } from "../base/range-queue.ts";
 import { Counter } from "../contract/counters.ts";
 import { type Failure, Failures } from "./failure.ts";
 import { peerText } from "./peer-text.ts";
@@ -72,6 +73,17 @@ export class Relays {
     plane.port.send(partner, housed, housed + end - start);
     if (plane.isQueueLong(partner, end - start)) this.#pause(connection, partner);
     this.#touch(connection);
+  }
+
+  /** As `forward`, for all that waits in `queue`, which is empty then. */
+  forwardAll(connection: number, queue: RangeQueue): void {
+    const { ranges } = this.#plane;
+    while (!ranges.isEmpty(queue)) {
+      const start = ranges.firstStart(queue);
+      const end = ranges.firstEnd(queue);
+      ranges.shift(queue);
+      this.forward(connection, start, end);
+    }
   }
 
   /** FIN from one side. */

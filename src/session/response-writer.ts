@@ -30,6 +30,7 @@ import { DateLine } from "./date-line.ts";
 import { type Exchange, Outgoing } from "./exchange.ts";
 import type { Failure } from "./failure.ts";
 import { type ClientLeg, ClientState } from "./legs.ts";
+import { type LocalAnswer, writeLocation } from "./local-answer.ts";
 import { COPIED_BYTES_MAX, type Plane } from "./plane.ts";
 import { editResponse } from "./routing.ts";
 import { chunkedMode, slotWithEnd } from "./trailers.ts";
@@ -41,8 +42,6 @@ const NOTHING = new Uint8Array(0);
 const CORS_FIELDS = new FieldEdits(CORS_EDITS, new Map(), 0);
 const CONTINUE = asciiBytes("HTTP/1.1 100 Continue\r\n\r\n");
 const CRLF = Uint8Array.of(0x0d, 0x0a);
-const SLASH = 0x2f;
-const BACKSLASH = 0x5c;
 const CLOSE_LINE = asciiBytes("Connection: close\r\n");
 const CHUNKED_LINE = asciiBytes("Transfer-Encoding: chunked\r\n");
 /** What is written around the lines of an answer of foreign code. */
@@ -187,8 +186,7 @@ export class ResponseWriter {
     bodyBytes: number,
     hasNoBody: boolean,
   ): boolean {
-    const { memory, view, nowMs, epochOffsetMs } = this.#plane;
-    const client = exchange.client!;
+    const { memory, view } = this.#plane;
     const { plan } = exchange;
     const statusLine = asciiBytes(`HTTP/1.1 ${status} ${reasonPhrase(status)}\r\n`);
     this.keepLines(exchange);
@@ -196,11 +194,6 @@ export class ResponseWriter {
     if (slot < 0) return false;
     const modern = exchange.clientMinor === 1;
     exchange.outgoing = bodyBytes >= 0 || hasNoBody ? plain : modern ? chunked : untilClose;
-    exchange.firstChunk = true;
-    exchange.eventStream = false;
-    // As in `begin`: what is left of the request is not worth reading.
-    const isLast = !modern || client.state === ClientState.body || this.#plane.isLeaving(client.listener);
-    if (isLast) exchange.keepAlive = false;
     let at = writeBytes(memory, slot, statusLine);
     at = writeBytes(memory, at, lines);
     if (plan !== null && plan.cors !== null) at = CORS_FIELDS.remove(memory, view, slot, at);
@@ -208,17 +201,43 @@ export class ResponseWriter {
     else if (hasLength(exchange, status, bodyBytes)) {
       at = writeBytes(memory, at, asciiBytes(`Content-Length: ${bodyBytes}\r\n`));
     }
+    this.#endHead(exchange, slot, at, status);
+    this.commit(exchange);
+    return true;
+  }
+
+  /**
+   * Writes the head of what a route answers itself: it can be changed until `commit`, and its body follows that.
+   * `false`: out of slots.
+   */
+  beginLocal(exchange: Exchange, { status, lines }: LocalAnswer): boolean {
+    this.keepLines(exchange);
+    const slot = this.#acquire(lines.length + ANSWER_OWN_BYTES_MAX);
+    if (slot < 0) return false;
+    exchange.outgoing = plain;
+    this.#endHead(exchange, slot, writeBytes(this.#plane.memory, slot, lines), status);
+    return true;
+  }
+
+  /** Ends the head `[slot, end)` of an answer to `exchange` that no backend gave. */
+  #endHead(exchange: Exchange, slot: number, end: number, status: number): void {
+    const { memory, buffers, nowMs, epochOffsetMs } = this.#plane;
+    const client = exchange.client!;
+    exchange.firstChunk = true;
+    exchange.eventStream = false;
+    // As in `begin`: what is left of the request is not worth reading.
+    const isCut = client.state === ClientState.body || this.#plane.isLeaving(client.listener);
+    if (isCut || exchange.clientMinor === 0) exchange.keepAlive = false;
+    let at = end;
     if (!exchange.keepAlive) at = writeBytes(memory, at, CLOSE_LINE);
     at = this.lines.write(memory, at);
     at = writeBytes(memory, at, this.#date.at(nowMs + epochOffsetMs));
     at = writeBytes(memory, at, CRLF);
     exchange.slotStart = slot;
     exchange.slotAt = at;
-    exchange.slotLimit = this.#plane.buffers.slotEnd(slot);
+    exchange.slotLimit = buffers.slotEnd(slot);
     exchange.responseBody.begin(Framing.none, 0, BodyMode.payload);
     exchange.status = status;
-    this.commit(exchange);
-    return true;
   }
 
   /**
@@ -342,11 +361,7 @@ export class ResponseWriter {
     const start = this.#acquire(lines.length + locationBytes + ANSWER_OWN_BYTES_MAX + body.length);
     if (start < 0) return false;
     let end = writeBytes(memory, start, lines);
-    if (redirect !== null) {
-      const locationEnd = redirect.location.write(memory, view, end, source);
-      end = redirect.guardsSlashes ? withOneSlash(memory, end, locationEnd) : locationEnd;
-      end = writeBytes(memory, end, CRLF);
-    }
+    if (redirect !== null) end = writeLocation(memory, view, end, redirect, source);
     if (close) end = writeBytes(memory, end, CLOSE_LINE);
     this.#finish(leg, start, end, body, redirect === null ? answer!.status : redirect.status);
     return true;
@@ -435,17 +450,4 @@ export class ResponseWriter {
 function hasLength({ method }: Exchange, status: number, bodyBytes: number): boolean {
   if (bodyBytes < 0 || status === 204 || status === 304) return false;
   return method !== Method.CONNECT || status >= 300;
-}
-
-/**
- * What begins with several slashes, `[start, end)`, begins with one: it would name another host (RFC 3986 §4.2;
- * browsers take a backslash for a slash). Returns its new end.
- */
-function withOneSlash(memory: Uint8Array, start: number, end: number): number {
-  let pos = start;
-  while (pos < end && (memory[pos] === SLASH || memory[pos] === BACKSLASH)) pos++;
-  if (pos === start) return end;
-  memory[start] = SLASH;
-  memory.copyWithin(start + 1, pos, end);
-  return end - (pos - start - 1);
 }

@@ -6,9 +6,9 @@
  */
 import { equalsIgnoreCase } from "../base/ascii.ts";
 import { LARGE_SLOT_BYTES, SMALL_SLOT_BYTES } from "../base/buffer-pool.ts";
-import { asciiBytes, copy, textOf } from "../base/bytes.ts";
+import { asciiBytes, copy, textOf, writeBytes } from "../base/bytes.ts";
 import { parseIp } from "../base/ip-address.ts";
-import type { Chain } from "../contract/interception.ts";
+import { type Chain, Moment } from "../contract/interception.ts";
 import { RETRIES, type Routing } from "../contract/routing.ts";
 import { type MessageHead, Method } from "../http1/message-head.ts";
 import { ClientAddress } from "../route/client-address.ts";
@@ -17,13 +17,14 @@ import type { ReadyCors } from "../route/cors.ts";
 import type { FieldEdits } from "../route/field-edits.ts";
 import { ReadyRateLimit } from "../route/rate-limit.ts";
 import type { Rewriting } from "../route/rewriting.ts";
-import { type ReadyPages, RoutePlan } from "../route/route-plan.ts";
+import { chainOf, type ReadyPages, type ReadyRedirect, RoutePlan } from "../route/route-plan.ts";
 import { NO_ROUTE, RouteTable } from "../route/route-table.ts";
 import { TemplateSource } from "../route/template.ts";
 import { askedBy } from "./asked.ts";
 import type { Exchange } from "./exchange.ts";
 import { type Failure, Failures, rateLimitedWith } from "./failure.ts";
 import type { ClientLeg } from "./legs.ts";
+import { type LocalAnswer, NO_BYTES, writeLocation } from "./local-answer.ts";
 import type { Plane } from "./plane.ts";
 import type { RateLimiter } from "./rate-limiter.ts";
 import type { ResponseWriter } from "./response-writer.ts";
@@ -37,6 +38,9 @@ const NO_ROOM = -1;
 const LOCATION_BYTES_MAX = LARGE_SLOT_BYTES - 1024;
 const REQUEST_ID = asciiBytes("x-request-id");
 const ATTEMPTS_MAX = 1 + RETRIES;
+/** Of a request that a route answers itself, and of one that is refused before its hooks have a say. */
+const LOCAL_MOMENTS = Moment.request | Moment.response | Moment.error | Moment.log;
+const DECIDED_MOMENTS = Moment.error | Moment.log;
 /** Of a peer that has none, as a unix socket. */
 const NO_ADDRESS = new Uint8Array(0);
 
@@ -58,6 +62,8 @@ export class Router {
   readonly #rates: RateLimiter | null;
   /** Of requests that no route matches. */
   readonly #unroutedLimit: ReadyRateLimit | null;
+  /** Hooks of requests that no route matches. */
+  readonly #unroutedChain: Chain | null;
   /** How long a request that was refused for its rate has to wait. */
   #waitMs = 0;
   /** Whose request it is; found only where `#asksAddress`. */
@@ -69,7 +75,7 @@ export class Router {
    */
   constructor(
     plane: Plane,
-    { routes, rateLimits = [], unroutedRateLimit = -1 }: Routing,
+    { routes, rateLimits = [], unroutedRateLimit = -1, unroutedChain }: Routing,
     pages: ReadyPages,
     seed: number,
     chains: readonly Chain[] = [],
@@ -80,6 +86,7 @@ export class Router {
     this.#plans = routes.map((route) => new RoutePlan(route, pages, seed, chains, rateLimits));
     const unrouted = rateLimits[unroutedRateLimit];
     this.#rates = rates;
+    this.#unroutedChain = chainOf(chains, unroutedChain);
     this.#unroutedLimit = unrouted === undefined ? null : new ReadyRateLimit(unrouted);
     this.#asksAddress =
       this.#plans.some(({ asksAddress }) => asksAddress) || this.#unroutedLimit?.asksAddress === true;
@@ -103,17 +110,17 @@ export class Router {
     }
     const plan = this.#plans[index]!;
     this.plan = plan;
+    this.#read(plan, head);
     const { cors } = plan;
     if (cors !== null) cors.read(memory, head);
     if (plan.isGuarded && isRefused(plan, address)) {
       this.failure = Failures.clientDenied;
       return false;
     }
-    if (cors !== null && cors.isPreflight) {
+    if (cors?.isPreflight === true) {
       if (!cors.isAllowed) this.failure = Failures.originDenied;
       return false;
     }
-    this.#read(plan, head);
     if (plan.rateLimit !== null && this.#isTooFast(plan.rateLimit, head, address)) return false;
     if (plan.targets === null) return false;
     if (plan.requestsInFlightMax > 0 && plan.requestsInFlight >= plan.requestsInFlightMax) {
@@ -126,6 +133,33 @@ export class Router {
       return false;
     }
     return true;
+  }
+
+  /**
+   * What the request that `find` was just called for, and that is forwarded to nobody, is answered once its hooks
+   * have had their say; null: there is none to be asked or told. @cold
+   */
+  local(): LocalAnswer | null {
+    const { plan } = this;
+    const chain = plan === null ? this.#unroutedChain : plan.chain;
+    if (chain === null) return null;
+    const preflight = this.failure === null && plan!.cors?.isPreflight === true ? plan!.cors.preflight : null;
+    const isDecided = preflight !== null || (this.failure !== null && this.failure !== Failures.noRoute);
+    if ((chain.moments & (isDecided ? DECIDED_MOMENTS : LOCAL_MOMENTS)) === 0) return null;
+    const redirect = this.failure === null && preflight === null ? plan!.redirect : null;
+    const redirectLines = redirect === null ? NO_BYTES : this.#redirectLines(redirect);
+    const { failure } = this;
+    if (failure !== null) {
+      const isTooFast = failure.counter === Failures.rateLimited.counter;
+      const retryAfterS = isTooFast ? this.#retryAfterS() : 0;
+      const { status } = failure;
+      return { chain, failure, retryAfterS, isDecided, status, lines: NO_BYTES, body: NO_BYTES };
+    }
+    const { status, lines, body } =
+      redirect === null
+        ? (preflight ?? plan!.answer!)
+        : { status: redirect.status, lines: redirectLines, body: NO_BYTES };
+    return { chain, failure, retryAfterS: 0, isDecided, status, lines, body };
   }
 
   /**
@@ -148,7 +182,7 @@ export class Router {
       return responses.answerRoute(leg, plan!, this.source, head.method === Method.HEAD, close);
     }
     if (failure.counter === Failures.rateLimited.counter) {
-      responses.lines.addRetryAfter(Math.max(1, Math.ceil(this.#waitMs / 1000)));
+      responses.lines.addRetryAfter(this.#retryAfterS());
     }
     return responses.answerFailure(leg, failure, askedBy(this.#plane.memory, head), close, plan?.pages);
   }
@@ -189,6 +223,32 @@ export class Router {
       }
       if (!this.#enlarge(exchange)) return false;
     }
+  }
+
+  #retryAfterS(): number {
+    return Math.max(1, Math.ceil(this.#waitMs / 1000));
+  }
+
+  /**
+   * All lines of `redirect`, Location included; none, with `failure`, where they are too long or slots are out.
+   * @cold
+   */
+  #redirectLines(redirect: ReadyRedirect): Uint8Array {
+    const { buffers, memory, view } = this.#plane;
+    if (redirect.location.length(this.source) > LOCATION_BYTES_MAX) {
+      this.failure = Failures.locationTooLong;
+      return NO_BYTES;
+    }
+    const slot = buffers.acquireLarge();
+    if (slot < 0) {
+      this.failure = Failures.overload;
+      return NO_BYTES;
+    }
+    const start = writeBytes(memory, slot, redirect.lines);
+    const end = writeLocation(memory, view, start, redirect, this.source);
+    const lines = new Uint8Array(memory.subarray(slot, end));
+    buffers.release(slot);
+    return lines;
   }
 
   /** Counts the request against `limit`. `true`: it is beyond, with `failure`. */

@@ -145,8 +145,9 @@ function mayMeetUnasked({ unaskedAtMs, reachMs }: Stage, { askedMs, answeredMs }
   return unaskedAtMs.some((atMs) => atMs + reachMs > askedMs && atMs < endMs);
 }
 
-/** Answered by the proxy, as its route says. */
+/** Answered by the proxy, as its route says, or one of its hooks. */
 function isRouted(plan: Plan): boolean {
+  if (plan.hookedBytes >= 0) return plan.isAnswered;
   return plan.isAnswered && !plan.isServed && plan.answeredStatus === routedStatus(plan);
 }
 
