@@ -54,6 +54,7 @@ const CQ_ENTRIES = 8192;
 const SQE_WORDS = 16;
 
 const EPERM = 1;
+const ENOMEM = 12;
 const EINVAL = 22;
 const ENOSYS = 38;
 const TWO_POW_32 = 0x1_0000_0000;
@@ -268,6 +269,9 @@ export class Ring {
     if (refusal === -ENOSYS) throw new EngineUnavailable("io_uring_setup: ENOSYS (kernel without io_uring)");
     if (refusal === -EINVAL) {
       throw new EngineUnavailable("io_uring_setup: EINVAL (DEFER_TASKRUN needs kernel 6.1)");
+    }
+    if (refusal === -ENOMEM) {
+      throw new EngineUnavailable("io_uring_setup: ENOMEM (too little locked memory allowed: ulimit -l)");
     }
     throw new EngineUnavailable(`io_uring_setup: errno ${-refusal}`);
   }
