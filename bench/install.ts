@@ -38,7 +38,9 @@ function installNpm(cache: string): void {
   const directory = path.join(cache, "npm");
   mkdirSync(directory, { recursive: true });
   const args = ["install", "--prefix", ".", "--no-audit", "--no-fund", "--ignore-scripts", ...NPM_PACKAGES];
-  if (!run("npm", args, directory)) say("npm packages could not be installed");
+  if (run("npm", args, directory)) return;
+  say("npm packages could not be installed");
+  process.exitCode = 1;
 }
 
 /** Fetches the package as an ordinary user may, and unpacks it. */

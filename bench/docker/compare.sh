@@ -29,11 +29,25 @@ load() {
     sed -n 's/^ *\([0-9]*\) requests in .*/\1/p'
 }
 
+# Waits until $1 answers: some are built when their container starts. Then 2 s of load that do not count.
+warm() {
+  tries=30
+  until [ -n "$(load 1 "$(port_of "$1")")" ]; do
+    tries=$((tries - 1))
+    if [ "$tries" -eq 0 ]; then
+      echo "compare.sh: $1 does not answer; docker compose logs $1 says why" >&2
+      return
+    fi
+    sleep 1
+  done
+  load 2 "$(port_of "$1")" >/dev/null
+}
+
 trap 'docker compose down --timeout 1' EXIT
 # shellcheck disable=SC2086 # names are words
 docker compose up --build --detach backend $names
 docker compose build load
-for name in $names; do load 2 "$(port_of "$name")" >/dev/null; done
+for name in $names; do warm "$name"; done
 printf '%s\t%s\t%s\t%s\n' round name requests/s cpu-us/request
 round=1
 while [ "$round" -le "$rounds" ]; do
@@ -42,7 +56,7 @@ while [ "$round" -le "$rounds" ]; do
     requests=$(load "$seconds" "$(port_of "$name")")
     after=$(cpu_us "$name")
     awk -v r="$round" -v n="$name" -v q="${requests:-0}" -v s="$seconds" -v c="$((after - before))" \
-      'BEGIN { printf "%s\t%s\t%.0f\t%s\n", r, n, q / s, q > 0 ? sprintf("%.1f", c / q) : "none" }'
+      'BEGIN { printf "%s\t%s\t%.0f\t%s\n", r, n, q / s, (q > 0 ? sprintf("%.1f", c / q) : "none") }'
   done
   round=$((round + 1))
 done
