@@ -30,6 +30,8 @@ export class BodyPump {
   readonly #exchanges: Exchanges;
   readonly #responses: ResponseWriter;
   #origins!: OriginProtocol;
+  /** Where `#takeNext` has put something. */
+  #start = -1;
 
   constructor(plane: Plane, exchanges: Exchanges, responses: ResponseWriter) {
     this.#plane = plane;
@@ -77,22 +79,13 @@ export class BodyPump {
     const { origin } = exchange;
     if (exchange.requestSent || origin === null || origin.state < SENDING) return;
     while (sender.pendingBytes > 0 && !sender.isBlocked) {
-      const slot = this.#acquire(sender.pendingBytes);
-      if (slot < 0) {
-        this.#exchanges.fail(exchange, Failures.overload);
-        return;
-      }
-      const start = slot + PREFIX_BYTES;
-      const bytes = sender.take(memory, start, buffers.slotEnd(slot));
-      if (sender.failure !== null) {
-        buffers.release(slot);
-        this.#fail(intercepted, sender);
-        return;
-      }
+      const bytes = this.#takeNext(intercepted, sender);
+      if (bytes < 0) return;
+      const start = this.#start;
       const from = sendsChunks ? prefixChunk(memory, start, bytes, intercepted.isFirstChunk) : start;
       intercepted.isFirstChunk = false;
       this.#origins.sendBody(exchange, from, start + bytes, false);
-      buffers.release(slot);
+      buffers.release(start);
     }
     if (!sender.hasEnded || sender.pendingBytes > 0) return;
     const slot = buffers.acquireSmall();
@@ -106,27 +99,18 @@ export class BodyPump {
   }
 
   #moveResponse(intercepted: InterceptedExchange, sender: BodySender): void {
-    const { buffers, memory } = this.#plane;
+    const { buffers } = this.#plane;
     const { exchange } = intercepted;
     // Its head may be held.
     if (!exchange.responseStarted) return;
     const client = exchange.client!.connection;
     while (sender.pendingBytes > 0 && !sender.isBlocked) {
-      const slot = this.#acquire(sender.pendingBytes);
-      if (slot < 0) {
-        this.#exchanges.fail(exchange, Failures.overload);
-        return;
-      }
-      const start = slot + PREFIX_BYTES;
-      const bytes = sender.take(memory, start, buffers.slotEnd(slot));
-      if (sender.failure !== null) {
-        buffers.release(slot);
-        this.#fail(intercepted, sender);
-        return;
-      }
+      const bytes = this.#takeNext(intercepted, sender);
+      if (bytes < 0) return;
+      const start = this.#start;
       intercepted.responseBodyBytes += bytes;
       this.#responses.body(exchange, start, start + bytes);
-      buffers.release(slot);
+      buffers.release(start);
       if (this.#plane.isQueueLong(client, bytes)) this.#block(intercepted, sender, client);
     }
     if (!sender.hasEnded || sender.pendingBytes > 0) {
@@ -140,6 +124,25 @@ export class BodyPump {
     }
     if (this.#responses.end(exchange)) this.#exchanges.finish(exchange);
     else this.#exchanges.fail(exchange, Failures.overload);
+  }
+
+  /**
+   * Copies what comes next of a body to `#start`, behind room for the line of a chunk, in a slot with one
+   * reference. Returns how many bytes; -1: the exchange has failed.
+   */
+  #takeNext(intercepted: InterceptedExchange, sender: BodySender): number {
+    const { buffers, memory } = this.#plane;
+    const slot = this.#acquire(sender.pendingBytes);
+    if (slot < 0) {
+      this.#exchanges.fail(intercepted.exchange, Failures.overload);
+      return -1;
+    }
+    this.#start = slot + PREFIX_BYTES;
+    const bytes = sender.take(memory, this.#start, buffers.slotEnd(slot));
+    if (sender.failure === null) return bytes;
+    buffers.release(slot);
+    this.#fail(intercepted, sender);
+    return -1;
   }
 
   /** The client is slow: its own silence is what is timed. */
