@@ -8,9 +8,9 @@ import { test } from "node:test";
 import { Counter } from "../../src/contract/counters.ts";
 import { METRICS } from "../../src/control/metrics.ts";
 import { ConfiguredProxy } from "../harness/configured-proxy.ts";
-import { installed, Program } from "../harness/program.ts";
 import { statsOf } from "../harness/proxy.ts";
 import { freePort } from "../harness/servers.ts";
+import { noServiceManager, startServiceManager } from "../harness/service-manager.ts";
 import { startOrigin } from "./origin.ts";
 import { ProxyProcess, runToEnd, temporaryFolder } from "./proxy-process.ts";
 
@@ -237,25 +237,14 @@ test("metrics have every counter, once", () => {
   );
 });
 
-const python = installed("python3");
-const NOTIFY = `
-import socket, sys
-s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-s.bind(sys.argv[1])
-print("bound", flush=True)
-while True: print("[" + s.recv(4096).decode().replace("\\n", "|") + "]", flush=True)
-`;
-
 test("a service manager is told", {
   timeout,
-  skip: python === "" || process.platform !== "linux",
+  skip: noServiceManager,
 }, async (t) => {
   const folder = temporaryFolder(t);
-  const NOTIFY_SOCKET = path.join(folder, "notify");
-  const manager = new Program(t, [python, "-c", NOTIFY, NOTIFY_SOCKET]);
-  await manager.printed(/bound/);
+  const { manager, environment } = await startServiceManager(t);
   writeFileSync(path.join(folder, "hp-proxy.config.json"), JSON.stringify(BASE));
-  const proxy = new ProxyProcess(t, ["run", "--log-format", "json"], { NOTIFY_SOCKET }, folder);
+  const proxy = new ProxyProcess(t, ["run", "--log-format", "json"], environment, folder);
   await manager.printed(/\[READY=1\|STATUS=listening on 127\.0\.0\.1:\d+\]/);
   proxy.kill("SIGHUP");
   await manager.printed(/\[RELOADING=1\|MONOTONIC_USEC=\d+\]\n\[READY=1\|/);

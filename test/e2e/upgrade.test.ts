@@ -9,8 +9,9 @@ import { askReload, askUpgrade, readStats } from "../../src/control/control-sock
 import { ConfiguredProxy } from "../harness/configured-proxy.ts";
 import { ENGINES, testEachEngine, whyNot } from "../harness/engines.ts";
 import { once as askOnce, connectAgainAndAgain } from "../harness/newcomers.ts";
-import { installed, Program } from "../harness/program.ts";
+import { Program } from "../harness/program.ts";
 import { freePort } from "../harness/servers.ts";
+import { noServiceManager, startServiceManager } from "../harness/service-manager.ts";
 import { Moment, startOrigin } from "./origin.ts";
 import { ProxyProcess, runToEnd, temporaryFolder } from "./proxy-process.ts";
 
@@ -222,24 +223,13 @@ test("SIGTERM during an upgrade ends both", { timeout }, async (t) => {
   assert.equal((await proxy.ended).status, 0);
 });
 
-const python = installed("python3");
-const NOTIFY = `
-import socket, sys
-s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-s.bind(sys.argv[1])
-print("bound", flush=True)
-while True: print("[" + s.recv(4096).decode().replace("\\n", "|") + "]", flush=True)
-`;
-
 test("the service manager is told who the service is now", {
   timeout,
-  skip: python === "" || process.platform !== "linux",
+  skip: noServiceManager,
 }, async (t) => {
   const { control, base } = await setting(t);
-  const NOTIFY_SOCKET = path.join(temporaryFolder(t), "notify");
-  const manager = new Program(t, [python, "-c", NOTIFY, NOTIFY_SOCKET]);
-  await manager.printed(/bound/);
-  const proxy = await ConfiguredProxy.start(t, base, [], { NOTIFY_SOCKET });
+  const { manager, environment } = await startServiceManager(t);
+  const proxy = await ConfiguredProxy.start(t, base, [], environment);
   const { newPid } = await askUpgrade(control);
   await manager.printed(new RegExp(`READY=1[^]*\\[MAINPID=${newPid}\\]\n\\[READY=1\\|STATUS=listening on`));
   assert.equal(await proxy.process.exited, 0);
