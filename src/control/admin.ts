@@ -25,7 +25,7 @@ export interface AdminListener {
   /** For a process that takes over; null where it has no descriptor of ours. */
   readonly heritage: InheritedAdmin | null;
   /** As `closeServer`. */
-  close(): Promise<void>;
+  close(waitMs?: number): Promise<void>;
 }
 
 const QUESTION_MS_MAX = 10_000;
@@ -69,7 +69,7 @@ export async function openAdmin(
     address: listenText({ host: address, port }),
     heritage: fd < 0 ? null : { host: wanted.host, port: wanted.port, fd },
     isAt: (next) => next?.host === wanted.host && next.port === wanted.port,
-    close: () => closeServer(server),
+    close: (waitMs) => closeServer(server, waitMs),
   };
 }
 

@@ -1,12 +1,19 @@
 /** How the servers end that answer questions about the proxy. */
 import type { Server } from "node:http";
+import { Server as NetServer } from "node:net";
 
-/** For answers that are under way. */
+/** For questions and answers that are under way. */
 const CLOSE_MS_MAX = 500;
 
-/** Nobody is let in any more; who was, gets an answer. Resolves when all are gone. */
-export async function closeServer(server: Server): Promise<void> {
-  const late = setTimeout(() => server.closeAllConnections(), CLOSE_MS_MAX);
-  await new Promise((resolve) => server.close(resolve));
+/**
+ * Nobody is let in any more. Who was, gets an answer, also to a question that comes only now, in the next `waitMs`;
+ * then it is cut. Resolves when all are gone. Called again it cuts nobody, and resolves at once.
+ */
+export async function closeServer(server: Server, waitMs: number = CLOSE_MS_MAX): Promise<void> {
+  const late = setTimeout(() => server.closeAllConnections(), waitMs);
+  // Not `server.close`, which breaks off connections that have not asked yet.
+  await new Promise((resolve) => NetServer.prototype.close.call(server, resolve));
   clearTimeout(late);
+  // Ends its timer as well.
+  server.close(() => {});
 }

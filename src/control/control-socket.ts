@@ -44,8 +44,8 @@ export interface ControlSocket {
   readonly path: string;
   /** From now on whoever opens `path` reaches this one, and before that whoever was there: never nobody. */
   publish(): Promise<void>;
-  /** Answers what was asked, and removes `path` unless another is there by now. */
-  close(): Promise<void>;
+  /** As `closeServer`, and removes `path` unless another is there by now. */
+  close(waitMs?: number): Promise<void>;
 }
 
 /**
@@ -80,8 +80,8 @@ export async function openControlSocket(
     async publish() {
       if (made !== where) await rename(made, where);
     },
-    async close() {
-      await closeServer(server);
+    async close(waitMs) {
+      await closeServer(server, waitMs);
       const found = inode === 0 ? undefined : await lstat(where).catch(() => undefined);
       if (found?.ino === inode) await rm(where, { force: true });
     },

@@ -161,18 +161,22 @@ export class Service implements Answering {
     if (!this.#hasSuccessor) this.#manager.stopping();
     this.#unwatch?.();
     await this.supervisor.drain(timeoutMs);
-    await this.stop();
+    await this.#end(this.#hasSuccessor ? HANDED_OVER_MS_MAX : undefined);
   }
 
   /** Ends everything at once. Idempotent. */
   async stop(): Promise<void> {
+    await this.#end(undefined);
+  }
+
+  /** Whoever may still ask is waited for as `closeServer` does. */
+  async #end(waitMs: number | undefined): Promise<void> {
     clearInterval(this.#lines);
     this.#unwatch?.();
     this.#upgrader.abort("the old process has been ended");
     await this.supervisor.stop();
-    await this.#control?.close();
-    await this.#admin?.close();
-    await this.#closing;
+    await Promise.all([this.#control?.close(waitMs), this.#admin?.close(waitMs)]);
+    if (waitMs !== undefined) await this.#closing;
     this.#control = undefined;
     this.#admin = undefined;
   }
@@ -214,7 +218,7 @@ export class Service implements Answering {
     this.#unwatch?.();
     this.#manager.replaced(pid);
     // Whoever was let in here is answered here, while all that come now reach the successor.
-    this.#closing = this.#admin?.close();
+    this.#closing = this.#admin?.close(HANDED_OVER_MS_MAX);
     this.#admin = undefined;
   }
 
@@ -277,6 +281,12 @@ export class Service implements Answering {
     this.#unwatch = watchFiles(this.#reloader.files, changed, this.#log);
   }
 }
+
+/**
+ * Whoever was let in before another process took over is waited for so long: it could not know, and would find a
+ * connection closed without a word.
+ */
+const HANDED_OVER_MS_MAX = 5_000;
 
 const NOTHING_TO_READ: ConfigError = {
   source: "reload",
