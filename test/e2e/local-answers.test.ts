@@ -99,7 +99,6 @@ async function checkExplain(t: Scope, folder: string): Promise<void> {
   const explained = async (target: string) => (await runToEnd(t, ["explain", target], {}, folder)).stdout;
   assert.match(await explained("/here"), /\nbasicAuth +1 user[^\n]*\nhooks +hooks\.js/);
   assert.match(await explained("/nowhere"), /\nbasicAuth +1 user[^\n]*\nhooks +hooks\.js/);
-  assert.match(await explained("/open"), /\nhooks +hooks\.js/);
   assert.doesNotMatch(await explained("/open"), /basicAuth/);
   assert.doesNotMatch(await explained("/away"), /mirror|compress/);
   assert.doesNotMatch(await explained("/denied"), /basicAuth/);

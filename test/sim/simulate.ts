@@ -239,7 +239,8 @@ class Simulation implements Stage {
   #hook(routing: Routing): Routing {
     const hooks = this.#hooks;
     if (hooks === null) return routing;
-    return { ...routing, routes: routing.routes.map((route) => ({ ...route, chain: hooks.drawChain() })) };
+    const routes = routing.routes.map((route) => ({ ...route, chain: hooks.drawChain() }));
+    return { ...routing, routes, unroutedChain: hooks.drawChain() };
   }
 
   // ── Backends
