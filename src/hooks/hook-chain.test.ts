@@ -228,10 +228,8 @@ for (const { name, hooks, body, isWhole, verdict, told } of BODIES)
     if (isWhole === true) exchange.stages.at(-1)!.end();
     while (exchange.verdicts.length < 2) await later(1);
     assert.deepEqual(exchange.verdicts, ["hold", verdict]);
-    assert.deepEqual(
-      world.told.map(({ kind }) => kind),
-      told,
-    );
+    const kinds = world.told.map(({ kind }) => kind);
+    assert.deepEqual(kinds, told);
   });
 
 test("what is thrown is told with its place, and bounded", () => {
@@ -426,10 +424,8 @@ test("a log hook that throws or rejects disturbs nobody", async () => {
   chain.log(exchange);
   await settle();
   assert.equal(called, 1);
-  assert.deepEqual(
-    world.told.map(({ message }) => message.slice(0, 8)),
-    ["Error: a", "Error: b"],
-  );
+  const starts = world.told.map(({ message }) => message.slice(0, 8));
+  assert.deepEqual(starts, ["Error: a", "Error: b"]);
 });
 
 const refuse = (): never => {
@@ -485,10 +481,8 @@ for (const [name, onRequest, verdicts] of HOSTILE)
       await settle();
       const goesOn = verdicts[0] === "hold" ? ["hold", "proceed"] : [];
       assert.deepEqual(exchange.verdicts, onFailure === "closed" ? verdicts : goesOn);
-      assert.deepEqual(
-        world.told.map(({ hook }) => hook),
-        ["onRequest"],
-      );
+      const named = world.told.map(({ hook }) => hook);
+      assert.deepEqual(named, ["onRequest"]);
     }
   });
 

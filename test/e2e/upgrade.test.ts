@@ -193,10 +193,7 @@ test("a new process that dies is told of", { timeout }, async (t) => {
   writeFileSync(flag, "end");
   const { done, newPid, errors } = await askUpgrade(control);
   assert.deepEqual([done, newPid], [false, 0]);
-  assert.match(
-    errors.join(),
-    /^the new process ended before it accepted, with SIGKILL; its log says why$/,
-  );
+  assert.match(errors.join(), /^the new process ended before it accepted, with SIGKILL; its log says why$/);
   assert.match(await askOnce(proxy.port), SERVED);
 });
 
