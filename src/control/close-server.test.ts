@@ -34,10 +34,11 @@ test("who asks nothing is cut in the end", async () => {
   assert.equal(await text(client), "");
 });
 
-test("a second time it is over at once", async () => {
+test("a second time the earlier end counts, and once all are gone nothing is waited for", async () => {
   const { server, client } = await started();
   const first = closeServer(server, 60_000);
-  await closeServer(server, 60_000);
-  client.destroy();
+  await closeServer(server, 1);
   await first;
+  assert.equal(await text(client), "");
+  await closeServer(server, 60_000);
 });

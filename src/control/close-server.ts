@@ -7,7 +7,7 @@ const CLOSE_MS_MAX = 500;
 
 /**
  * Nobody is let in any more. Who was, gets an answer, also to a question that comes only now, in the next `waitMs`;
- * then it is cut. Resolves when all are gone. Called again it cuts nobody, and resolves at once.
+ * then it is cut. Resolves when all are gone. Called again, the earlier end counts.
  */
 export async function closeServer(server: Server, waitMs: number = CLOSE_MS_MAX): Promise<void> {
   const late = setTimeout(() => server.closeAllConnections(), waitMs);
