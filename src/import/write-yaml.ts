@@ -1,4 +1,5 @@
 /** Writes what an import has found as YAML, with the place of each part of it as a comment. */
+import path from "node:path";
 import { Document, isMap, isSeq, type Node, type YAMLMap } from "yaml";
 import { escapeVariables } from "../config/interpolate.ts";
 import type { ClusterDraft } from "./clusters.ts";
@@ -89,7 +90,12 @@ function comment(root: YAMLMap, key: string, texts: readonly string[]): void {
 
 function flow(node: unknown): void {
   const isGroup = isMap(node) || isSeq(node);
-  if (isGroup && JSON.stringify(node.toJSON()).length <= FLOW_CHARACTERS_MAX) node.flow = true;
+  if (isGroup && JSON.stringify(node.toJSON(), named).length <= FLOW_CHARACTERS_MAX) node.flow = true;
+}
+
+/** For `JSON.stringify`: how deep somebody's folders are shall not decide about lines. */
+function named(key: string, value: unknown): unknown {
+  return key === "file" && typeof value === "string" ? path.basename(value) : value;
 }
 
 /** `${` would be a variable of the environment. */
