@@ -25,6 +25,8 @@ export interface LoadResult {
   readonly maxUs: number;
   /** Connections that failed or broke, timeouts, and responses that are not 2xx or 3xx. */
   readonly errors: number;
+  /** Of these, requests that were due and not sent when the load ended, where the generator tells. */
+  readonly unsent?: number;
   /** CPU time of the generator without its start, where it tells. */
   readonly cpuMs?: number;
 }
@@ -197,6 +199,7 @@ export function parseHpBenchResult(text: string): LoadResult {
     p999Us: result.latencyUs.p99_9,
     maxUs: result.latencyUs.max,
     errors: result.errorCount + result.unsent + result.responses - result.successful,
+    unsent: result.unsent,
     cpuMs: result.cpuMs.user + result.cpuMs.system,
   };
 }
