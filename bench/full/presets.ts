@@ -54,8 +54,8 @@ const WITH_MAIN = SCENARIOS.filter(
   ({ kind, name }) => kind === "proxy" && !WITH_EVERYBODY.includes(name),
 ).map(({ name }) => name);
 
-const EXACT = { rounds: 4, seconds: 2, warmupSeconds: 3 };
-const PLAIN = { rounds: 3, seconds: 2, warmupSeconds: 3 };
+const EXACT = { rounds: 4, seconds: 2, warmupSeconds: 5 };
+const PLAIN = { rounds: 3, seconds: 2, warmupSeconds: 5 };
 
 export const FULL: Preset = {
   name: "",

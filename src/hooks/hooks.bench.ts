@@ -5,7 +5,6 @@
 import { execFileSync } from "node:child_process";
 import { BLOCK_BYTES } from "../contract/counters.ts";
 import { run } from "../session/http-session.bench.ts";
-import { inlineMore } from "../worker/inlining.ts";
 import { HookChain } from "./hook-chain.ts";
 import type { Hooks } from "./hooks.ts";
 import { REAL_CLOCK } from "./link.ts";
@@ -55,7 +54,6 @@ if (import.meta.main) {
   const [only, exchanges = "500000"] = process.argv.slice(2);
   const names = Object.keys(CASES);
   if (only !== undefined) {
-    inlineMore();
     const { nsPerExchange } = run(Number(exchanges), chainOf(CASES[names[Number(only)]!]));
     console.log(nsPerExchange);
   } else {

@@ -8,10 +8,8 @@ import { flushCompileCache } from "node:module";
 import { inspect } from "node:util";
 import type { FromWorker, ToWorker } from "../contract/worker-messages.ts";
 import { isForeign } from "./foreign-errors.ts";
-import { inlineMore } from "./inlining.ts";
 import { type Surroundings, Worker } from "./worker.ts";
 
-inlineMore();
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR2"] as const)
   process.on(signal, () => {});
 
