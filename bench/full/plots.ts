@@ -23,7 +23,17 @@ const AXIS_WIDTH = 62;
 const LEGEND_LINE_HEIGHT = 16;
 const TITLE_LENGTH_MAX = 60;
 /** Colours of hp-proxy and of the others; each contender keeps its own in every panel. */
-const OWN_COLOURS = ["#1d5fd1", "#4f8df0", "#8fb8f8", "#0b3a8f", "#6a7fd6", "#7aa7c7"];
+const OWN_COLOURS = [
+  "#1d5fd1",
+  "#4f8df0",
+  "#8fb8f8",
+  "#0b3a8f",
+  "#6a7fd6",
+  "#7aa7c7",
+  "#a5b4fc",
+  "#0891b2",
+  "#67e8f9",
+];
 const OTHER_COLOURS = [
   "#b45309",
   "#2f855a",
@@ -33,6 +43,8 @@ const OTHER_COLOURS = [
   "#b7791f",
   "#d53f8c",
   "#0d9488",
+  "#9ca3af",
+  "#111827",
 ];
 
 /** What a bar shows. NaN for a round that has no such figure. */
