@@ -118,7 +118,7 @@ test("hp-bench: answers that are no success count as errors", () => {
     elapsedMs: 500,
     errorCount: 1,
     cpuMs: { user: 5, system: 6 },
-    unsent: 0,
+    unsent: 2,
     latencyUs: { mean: 3.5, p50: 3, p90: 4, p99: 5, p99_9: 6, max: 7 },
   });
   assert.deepEqual(parseHpBenchResult(json), {
@@ -130,7 +130,8 @@ test("hp-bench: answers that are no success count as errors", () => {
     p99Us: 5,
     p999Us: 6,
     maxUs: 7,
-    errors: 3,
+    errors: 5,
+    unsent: 2,
     cpuMs: 11,
   });
 });
