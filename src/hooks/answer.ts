@@ -1,22 +1,13 @@
 /** From what a hook returned to an answer on its way. */
 import { LARGE_SLOT_BYTES } from "../base/buffer-pool.ts";
 import type { Intercepted } from "../contract/interception.ts";
+import { FRAMING_NAMES } from "../http1/framing-names.ts";
 import type { HookAnswer, HookHeadersInput, HookResult } from "./hooks.ts";
 import { bytesOf, copyOf } from "./web-stage.ts";
 import { fieldName, fieldValue } from "./wire-text.ts";
 
 /** The proxy writes these itself, or they are between two neighbours. */
-const OURS = new Set([
-  "content-length",
-  "transfer-encoding",
-  "connection",
-  "keep-alive",
-  "proxy-connection",
-  "te",
-  "trailer",
-  "upgrade",
-  "date",
-]);
+const OURS = new Set([...FRAMING_NAMES, "date"]);
 
 /** RFC 9110 §15.3.5, §15.3.6, §15.4.5: their content is not sent, so it has no type either. */
 const EMPTY: readonly number[] = [204, 205, 304];

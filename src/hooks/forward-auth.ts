@@ -7,23 +7,12 @@
 import { Agent, type IncomingMessage, request as requestHttp } from "node:http";
 import { request as requestHttps, Agent as SecureAgent } from "node:https";
 import type { ForwardAuthLink } from "../contract/hooking.ts";
+import { FRAMING_NAMES } from "../http1/framing-names.ts";
 import type { HookRequest, HookResult, Hooks } from "./hooks.ts";
 
 const KEPT_MAX = 64;
 /** About a connection or a body: not the business of who is asked, nor of a client that gets the answer. */
-const LEFT_OUT = new Set([
-  ...[
-    "connection",
-    "keep-alive",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "expect",
-  ],
-  ...["content-length", "content-encoding", "content-type", "host", "date"],
-]);
+const LEFT_OUT = new Set([...FRAMING_NAMES, ...["content-encoding", "content-type", "host", "date"]]);
 const LEFT_OUT_OF_ANSWERS = new Set(
   [...LEFT_OUT].filter((name) => !/^content-(?:type|encoding)$/.test(name)),
 );

@@ -1,5 +1,6 @@
 /** The field lines of a head, as hooks see them: the bytes themselves, read and edited where they lie. */
 import { HeadOf, type Intercepted } from "../contract/interception.ts";
+import { FRAMING_NAMES } from "../http1/framing-names.ts";
 import type { ExchangeView } from "./exchange-view.ts";
 import { HookError } from "./hook-error.ts";
 import type { HookHeaders } from "./hooks.ts";
@@ -110,24 +111,11 @@ export class HeaderFields implements HookHeaders {
     if (!exchange.isLive) throw gone(exchange);
     const lower = name.toLowerCase();
     let why = "it is too late for that, or there is no room in the head";
-    if (FRAMING_NAMES.has(lower)) why = "framing depends on it, and the proxy writes it";
+    if (FRAMING_NAMES.includes(lower)) why = "framing depends on it, and the proxy writes it";
     else if (lower === "host") why = "there is one, which names a host";
     throw new HookError("refused", `cannot ${what} header field ${name}: ${why}`);
   }
 }
-
-/** On these depends where a message ends; for messages only, the session has the last word. */
-const FRAMING_NAMES = new Set([
-  "content-length",
-  "transfer-encoding",
-  "connection",
-  "keep-alive",
-  "proxy-connection",
-  "te",
-  "trailer",
-  "upgrade",
-  "expect",
-]);
 
 /** What is thrown where bytes are asked for that are not there any more. */
 export function gone({ isLive }: Intercepted): HookError {

@@ -9,6 +9,7 @@ import http from "node:http";
 import { Counter } from "../contract/counters.ts";
 import type { MirrorLink } from "../contract/hooking.ts";
 import { HeadOf } from "../contract/interception.ts";
+import { FRAMING_NAMES } from "../http1/framing-names.ts";
 import { NOWHERE, type PipeOutput, type PipeStage } from "./body-pipe.ts";
 import type { ExchangeView } from "./exchange-view.ts";
 import { HookError } from "./hook-error.ts";
@@ -20,18 +21,7 @@ const ANSWER_MS = 10_000;
 const FREE_SOCKETS_MAX = 8;
 
 /** About the connection or the framing of the original; or said by us. */
-const LEFT_OUT = new Set([
-  "connection",
-  "content-length",
-  "expect",
-  "keep-alive",
-  "proxy-connection",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "upgrade",
-  "x-mirrored",
-]);
+const LEFT_OUT = new Set([...FRAMING_NAMES, "x-mirrored"]);
 
 /** The head of a copy; its body comes later. */
 interface Copy {

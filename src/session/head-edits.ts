@@ -12,6 +12,7 @@ import { SMALL_SLOT_BYTES } from "../base/buffer-pool.ts";
 import { asciiBytes, copy } from "../base/bytes.ts";
 import { HeadOf } from "../contract/interception.ts";
 import { hostEndOf } from "../http1/authority.ts";
+import { FRAMING_NAMES } from "../http1/framing-names.ts";
 import { Method } from "../http1/message-head.ts";
 import { reasonPhrase } from "../http1/reason-phrase.ts";
 import { nextLine } from "../route/field-edits.ts";
@@ -47,18 +48,8 @@ const TRANSFER_ENCODING_WRITTEN = asciiBytes("Transfer-Encoding");
 const CHUNKED = asciiBytes("chunked");
 const HOST = asciiBytes("host");
 const EXPECT = asciiBytes("expect");
-/** On these depends where a message ends, or whose turn it is: they are ours to write. By their length. */
-const FRAMING_NAMES: readonly (readonly Uint8Array[])[] = byLength([
-  "connection",
-  "content-length",
-  "expect",
-  "keep-alive",
-  "proxy-connection",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "upgrade",
-]);
+/** They are ours to write. By their length. */
+const TAKEN_NAMES: readonly (readonly Uint8Array[])[] = byLength(FRAMING_NAMES);
 
 export class HeadEdits {
   readonly #plane: Plane;
@@ -295,7 +286,7 @@ function isOpenName(name: Uint8Array): boolean {
     const byte = name[i]!;
     if (IS_TOKEN[byte] === 0 || FOLD[byte] !== byte) return false;
   }
-  const taken = FRAMING_NAMES[name.length];
+  const taken = TAKEN_NAMES[name.length];
   if (taken !== undefined) {
     for (let i = 0; i < taken.length; i++) if (isSame(taken[i]!, name)) return false;
   }
