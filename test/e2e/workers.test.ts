@@ -5,10 +5,12 @@ import { connect, type Socket } from "node:net";
 import { test } from "node:test";
 import { readStats } from "../../src/control/control-socket.ts";
 import type { StatsReport, WorkerStats } from "../../src/control/stats-report.ts";
+import { REFUSE_URING_ERRNO } from "../harness/refuse-uring.ts";
 import { startOrigin } from "./origin.ts";
 import { ENGINES, engineMissing, ProxyProcess } from "./proxy-process.ts";
 
 const timeout = 30_000;
+const ENOMEM = 12;
 const GET = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 
 async function stats(proxy: ProxyProcess): Promise<StatsReport> {
@@ -145,4 +147,20 @@ test("without FFI several workers share a port, and figures outlive a worker", {
   do report = await stats(proxy);
   while (report.total.requests < 5);
   assert.equal(report.total.requests, 5);
+});
+
+test("a user whose memory for rings is used up: auto passes over uring, and one line says why", {
+  timeout,
+}, async (t) => {
+  const missing = await engineMissing("epoll");
+  if (missing !== "") return t.skip(missing);
+  const origin = await startOrigin(t, (_request, response) => response.end("ok"));
+  const proxy = await ProxyProcess.start(t, [origin.address], ["--workers", "2"], {
+    NODE_OPTIONS: `--import ${new URL("../harness/refuse-uring.ts", import.meta.url).href}`,
+    [REFUSE_URING_ERRNO]: String(ENOMEM),
+  });
+  assert.equal(await (await fetch(proxy.url)).text(), "ok");
+  const told = proxy.logs.map(({ msg }) => msg).filter((msg) => msg.includes("io_uring"));
+  const reason = "io_uring_setup: ENOMEM (too little locked memory allowed: ulimit -l)";
+  assert.deepEqual(told, [`engine epoll; passed over uring (${reason})`]);
 });
