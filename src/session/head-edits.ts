@@ -63,35 +63,22 @@ export class HeadEdits {
   }
 
   /**
-   * Instead of every line named `name`; the value is the first `valueBytes` of `value`. `false`: refused, or there
-   * is no room; nothing has changed then.
+   * One line more; where it `replaces`, instead of every line named `name`. The value is the first `valueBytes` of
+   * `value`. `false`: refused, or there is no room; nothing has changed then.
    */
-  setField(
+  putField(
     exchange: Exchange,
     which: HeadOf,
     name: Uint8Array,
     value: Uint8Array,
     valueBytes: number,
-  ): boolean {
-    if (!this.#isOpenName(name) || !isValue(value, valueBytes)) return false;
-    if (which === REQUEST && isSame(name, HOST) && hostEndOf(value, 0, valueBytes) < 0) return false;
-    return this.#replaceField(exchange, which, name, name, value, valueBytes);
-  }
-
-  /** One line more. `false`: as above. */
-  addField(
-    exchange: Exchange,
-    which: HeadOf,
-    name: Uint8Array,
-    value: Uint8Array,
-    valueBytes: number,
+    replaces: boolean,
   ): boolean {
     if (!this.#isOpenName(name) || !isValue(value, valueBytes)) return false;
     // RFC 9112 §3.2: one, and only one.
-    if (which === REQUEST && isSame(name, HOST)) return false;
-    if (!this.#own(exchange, which, name.length + valueBytes + LINE_FRAME_BYTES)) return false;
-    this.#writeLine(exchange, which, name, value, valueBytes);
-    return true;
+    if (which === REQUEST && isSame(name, HOST) && !(replaces && hostEndOf(value, 0, valueBytes) >= 0))
+      return false;
+    return this.#putLine(exchange, which, name, name, value, valueBytes, replaces);
   }
 
   /** `false`: the name cannot be removed. */
@@ -102,17 +89,18 @@ export class HeadEdits {
     return true;
   }
 
-  /** As `setField`, of any name and value; the name is written as `written`. */
-  #replaceField(
+  /** As `putField`, of any name and value; the name is written as `written`. */
+  #putLine(
     exchange: Exchange,
     which: HeadOf,
     name: Uint8Array,
     written: Uint8Array,
     value: Uint8Array,
     valueBytes: number,
+    replaces: boolean,
   ): boolean {
     if (!this.#own(exchange, which, name.length + valueBytes + LINE_FRAME_BYTES)) return false;
-    this.#dropLines(exchange, which, name);
+    if (replaces) this.#dropLines(exchange, which, name);
     this.#writeLine(exchange, which, written, value, valueBytes);
     return true;
   }
@@ -120,7 +108,7 @@ export class HeadEdits {
   /** The message leaves in chunks that we write. `false`: there is no room. */
   chunk(exchange: Exchange, which: HeadOf): boolean {
     const written = TRANSFER_ENCODING_WRITTEN;
-    if (!this.#replaceField(exchange, which, TRANSFER_ENCODING, written, CHUNKED, CHUNKED.length))
+    if (!this.#putLine(exchange, which, TRANSFER_ENCODING, written, CHUNKED, CHUNKED.length, true))
       return false;
     this.#dropLines(exchange, which, CONTENT_LENGTH);
     this.#dropLines(exchange, which, TRAILER);
@@ -135,7 +123,7 @@ export class HeadEdits {
   /** The end of the connection ends the response. `false`: there is no room. */
   untilClose(exchange: Exchange): boolean {
     const which = HeadOf.response;
-    if (!this.#replaceField(exchange, which, CONNECTION, CONNECTION_WRITTEN, CLOSE, CLOSE.length))
+    if (!this.#putLine(exchange, which, CONNECTION, CONNECTION_WRITTEN, CLOSE, CLOSE.length, true))
       return false;
     this.#dropLines(exchange, which, CONTENT_LENGTH);
     return true;

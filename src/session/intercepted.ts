@@ -255,11 +255,13 @@ export class InterceptedExchange implements Intercepted {
   }
 
   setField(which: HeadOf, name: Uint8Array, value: Uint8Array, valueBytes = value.length): boolean {
-    return this.#mayEdit(which) && this.#desk.edits.setField(this.exchange, which, name, value, valueBytes);
+    if (!this.#mayEdit(which)) return false;
+    return this.#desk.edits.putField(this.exchange, which, name, value, valueBytes, true);
   }
 
   addField(which: HeadOf, name: Uint8Array, value: Uint8Array, valueBytes = value.length): boolean {
-    return this.#mayEdit(which) && this.#desk.edits.addField(this.exchange, which, name, value, valueBytes);
+    if (!this.#mayEdit(which)) return false;
+    return this.#desk.edits.putField(this.exchange, which, name, value, valueBytes, false);
   }
 
   removeField(which: HeadOf, name: Uint8Array): boolean {
