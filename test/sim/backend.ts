@@ -26,6 +26,8 @@ export class BackendConnection extends Actor implements MessageSink {
   #hasSpokenUnasked = false;
   #unaskedMs = Infinity;
   #unaskedBehind: Plan | null = null;
+  /** It has said that it switches protocols, and has not. */
+  #hasSwitched = false;
   #tunnel: Tunnel | null = null;
 
   constructor(stage: Stage, name: string, pace: Pace) {
@@ -55,12 +57,12 @@ export class BackendConnection extends Actor implements MessageSink {
     const isForwarded = plan !== undefined && routedStatus(plan) === 0;
     const isKnown = isForwarded && plan.askedMs >= 0 && !isAmong(HEAD_FAULTS, plan.fault);
     if (!isKnown) {
-      this.#stage.broken(`a backend sees only what a client has sent: ${JSON.stringify(text)}`);
+      this.#misread(`a backend sees only what a client has sent: ${JSON.stringify(text)}`);
       this.reset();
       return 0;
     }
     if (method !== plan.method || target !== rewrittenTarget(plan) || version !== "HTTP/1.1") {
-      this.#stage.broken(`request ${id} keeps its request line: ${line}`);
+      this.#misread(`request ${id} keeps its request line: ${line}`);
     }
     // Whose turn it is, and what is a request, the proxy cannot know of a backend that speaks unasked.
     if (this.#hasSpokenUnasked) this.#checkShunned(plan);
@@ -88,13 +90,13 @@ export class BackendConnection extends Actor implements MessageSink {
     const at = this.#bodyBytes;
     this.#bodyBytes += end - start;
     if (this.#bodyBytes > requestBytes || !isPieceOf(id, Way.request, at, bytes, start, end)) {
-      this.#stage.broken(`request ${id}: bytes ${at} to ${this.#bodyBytes} of its body are its own`);
+      this.#misread(`request ${id}: bytes ${at} to ${this.#bodyBytes} of its body are its own`);
     }
   }
 
   trailers(text: string): void {
     if (this.#stage.snapshot.policy.trailers === "drop" || text !== TRAILER)
-      this.#stage.broken(`trailers reach a backend: ${JSON.stringify(text)}`);
+      this.#misread(`trailers reach a backend: ${JSON.stringify(text)}`);
   }
 
   complete(): void {
@@ -103,17 +105,25 @@ export class BackendConnection extends Actor implements MessageSink {
     plan.metWholeCount++;
     this.trace.note(this.name, "has all of", plan.id);
     if (this.#bodyBytes !== plan.requestBytes) {
-      this.#stage.broken(`request ${plan.id} has its body: ${this.#bodyBytes} of ${plan.requestBytes} bytes`);
+      this.#misread(`request ${plan.id} has its body: ${this.#bodyBytes} of ${plan.requestBytes} bytes`);
     }
     if (isAmong(BODY_FAULTS, plan.fault)) {
-      this.#stage.broken(`request ${plan.id} has a bad body and is whole: ${plan.fault}`);
+      this.#misread(`request ${plan.id} has a bad body and is whole: ${plan.fault}`);
     }
     if (!this.#hasAnswered) this.#answer(plan);
   }
 
   malformed(what: string): void {
-    this.#stage.broken(`a backend gets requests that it can read: ${what}`);
+    this.#misread(`a backend gets requests that it can read: ${what}`);
     this.reset();
+  }
+
+  /**
+   * Reads what it must not. Whoever spoke unasked may answer one request with what was meant for another: a
+   * request to switch may have met the lie of a switch, and from then on the client's bytes are relayed as they are.
+   */
+  #misread(what: string): void {
+    if (!this.#hasSpokenUnasked || !this.#hasSwitched) this.#stage.broken(what);
   }
 
   #checkHead(plan: Plan, text: string): void {
@@ -182,6 +192,7 @@ export class BackendConnection extends Actor implements MessageSink {
       return;
     }
     if (lie === "silent") return;
+    if (lie === "switch") this.#hasSwitched = true;
     if (lie === "surplus" || lie === "body-for-head") this.#speakUnasked(plan);
     for (const piece of lyingResponse(plan)) this.write(piece);
     if (lie === "cut") {
