@@ -56,7 +56,8 @@ export interface Port {
    * Stops `received`, and `ended` with it. What the engine had already taken from the kernel may still come: at
    * most a few slots. `isWatched`: where the peer breaks the connection off (RST, also behind its FIN), `failed`
    * comes at once, although bytes that came before are lost with it; otherwise when it is next read or written.
-   * `isEndWatched`, with it: the peer's FIN breaks the connection off as well (`failed` with ECONNRESET).
+   * `isEndWatched`, with it: the peer's FIN breaks the connection off as well (`failed` with ECONNRESET). Asked again
+   * of a paused connection, it changes what is watched; what has come before then counts as well.
    * The engine on node:net cannot watch: libuv does not look at a descriptor from which nothing is wanted.
    */
   pause(connection: number, isWatched?: boolean, isEndWatched?: boolean): void;

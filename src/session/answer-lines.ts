@@ -1,10 +1,10 @@
 /**
  * Field lines that the next answer of our own gets beside those that are rendered for its reason: what
- * depends on the request. One record is used for all of them.
+ * depends on the request. One record is used for all of them. And what the lines of a chain say.
  *
  * @hot
  */
-import { asciiBytes, writeBytes } from "../base/bytes.ts";
+import { asciiBytes, textOf, writeBytes } from "../base/bytes.ts";
 
 const RETRY_AFTER = asciiBytes("Retry-After: ");
 const CR = 0x0d;
@@ -46,4 +46,9 @@ export class AnswerLines {
     this.end = 0;
     return at;
   }
+}
+
+/** Whether `lines`, which a chain wrote, say that an event stream follows. @cold */
+export function isEventStream(lines: Uint8Array): boolean {
+  return /^content-type:[ \t]*text\/event-stream\s*(;|\r\n)/im.test(textOf(lines, 0, lines.length));
 }

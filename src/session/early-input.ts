@@ -30,7 +30,7 @@ function isHeld({ exchange }: ClientLeg): boolean {
 
 /** Keeps `[start, end)` in `leg.pending`, or makes the leg deaf; takes over the reference. */
 export function keepEarly(plane: Plane, leg: ClientLeg, start: number, end: number): void {
-  const { buffers, memory, view, ranges, port } = plane;
+  const { buffers, memory, view, ranges } = plane;
   if (ranges.isEmpty(leg.pending)) leg.pendingCount = 0;
   leg.pendingCount++;
   const slot = end - start <= SMALL_BYTES_MAX ? buffers.acquireSmall() : -1;
@@ -50,6 +50,12 @@ export function keepEarly(plane: Plane, leg: ClientLeg, start: number, end: numb
   }
   if (leg.paused) return;
   leg.paused = true;
+  watchUnread(plane, leg);
+}
+
+/** Its exchange is held from now on, or not any more: what is watched of a client that is not read. */
+export function watchUnread({ port, snapshot }: Plane, leg: ClientLeg): void {
+  if (!leg.paused) return;
   // What a client that breaks off had sent is worth nothing any more.
-  port.pause(leg.connection, true, isHeld(leg) && plane.snapshot.policy.halfClosedClients !== "serve");
+  port.pause(leg.connection, true, isHeld(leg) && snapshot.policy.halfClosedClients !== "serve");
 }

@@ -9,15 +9,16 @@
  * @hot
  */
 import type { RoundRobin } from "../balance/round-robin.ts";
-import { textOf } from "../base/bytes.ts";
 import { type BodyStage, HeadOf, type Interception, Moment } from "../contract/interception.ts";
 import { BodyMode } from "../http1/body.ts";
 import type { Fault } from "../http1/fault.ts";
 import { Framing } from "../http1/framing.ts";
 import type { MessageHead } from "../http1/message-head.ts";
+import { isEventStream } from "./answer-lines.ts";
 import { askedIn } from "./asked.ts";
 import { BodyPump } from "./body-pump.ts";
 import { BodySender } from "./body-sender.ts";
+import { watchUnread } from "./early-input.ts";
 import { type Exchange, Outgoing, phaseOf } from "./exchange.ts";
 import type { Exchanges } from "./exchanges.ts";
 import { type Failure, Failures, hookFailure } from "./failure.ts";
@@ -35,6 +36,7 @@ const AT_ERROR = Moment.error;
 const AT_LOG = Moment.log;
 const REQUEST = HeadOf.request;
 const GOES_ON = Verdict.goesOn;
+const HELD = Verdict.held;
 const NONE = Framing.none;
 const LENGTH = Framing.length;
 const CHUNKED = Framing.chunked;
@@ -354,7 +356,9 @@ export class Interceptions implements Desk {
     else if (moment === AT_ERROR) chain.error(intercepted);
     else chain.log(intercepted);
     intercepted.isCalling = false;
-    return intercepted.verdict === GOES_ON;
+    const goesOn = intercepted.verdict === GOES_ON;
+    if (!goesOn) watchUnread(this.plane, intercepted.exchange.client!);
+    return goesOn;
   }
 
   #run(): void {
@@ -371,8 +375,9 @@ export class Interceptions implements Desk {
   #carryOut(intercepted: InterceptedExchange): void {
     if (intercepted.beginsStage) this.#beginStage(intercepted);
     const { verdict } = intercepted;
-    if (intercepted.isLive && verdict > Verdict.held) {
+    if (intercepted.isLive && verdict > HELD) {
       intercepted.verdict = GOES_ON;
+      watchUnread(this.plane, intercepted.exchange.client!);
       if (verdict === Verdict.proceeds) this.#exchanges.proceed(intercepted.exchange);
       else if (verdict === Verdict.answers) this.#answer(intercepted);
       else this.#exchanges.fail(intercepted.exchange, hookFailure(intercepted.failReason!));
@@ -402,7 +407,7 @@ export class Interceptions implements Desk {
     intercepted.beginsStage = false;
     if (!intercepted.feedsFromSlot) {
       // Its backend cannot say so: it is not asked before the chain has seen the body.
-      if (intercepted.isWaiting && intercepted.verdict === Verdict.held) this.#invite(intercepted);
+      if (intercepted.isWaiting && intercepted.verdict === HELD) this.#invite(intercepted);
       this.#clients.unblock(exchange.client!);
       return;
     }
@@ -492,8 +497,4 @@ export class Interceptions implements Desk {
     intercepted.failure = failure;
     intercepted.fault = fault;
   }
-}
-
-function isEventStream(lines: Uint8Array): boolean {
-  return /^content-type:[ \t]*text\/event-stream\s*(;|\r\n)/im.test(textOf(lines, 0, lines.length));
 }

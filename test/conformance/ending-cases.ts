@@ -308,6 +308,52 @@ const BOTH_WAYS = WAYS.flatMap(({ way, pairOf }): Case[] => [
     },
   },
   {
+    name: `${way}: a paused peer that has ended or broken off is failed as soon as that is watched for`,
+    needsWatching: true,
+    async run(stage) {
+      const { arena, witness } = stage;
+      for (const [leave, watchedBefore] of [
+        ["end", false],
+        ["end", true],
+        ["reset", false],
+      ] as const) {
+        for (const isAfter of [true, false]) {
+          const { seen, peer } = await pairOf(stage);
+          witness.pause(seen, watchedBefore);
+          await arena.pass(5);
+          peer.write(patternOf(1).slice(0, 1000));
+          if (!isAfter) witness.pause(seen, true, true);
+          await arena.pass(5);
+          peer[leave]();
+          await arena.pass(20);
+          if (isAfter) assert.equal(seen.errno, 0);
+          witness.pause(seen, true, true);
+          await arena.until(`${leave} is told (${watchedBefore}, ${isAfter})`, () => seen.errno !== 0);
+          assert.ok(BROKEN_BY_PEER.includes(seen.errno), `errno ${seen.errno}`);
+          witness.close(seen);
+        }
+      }
+    },
+  },
+  {
+    name: `${way}: a paused peer that ends is left in peace where that is not watched for any more`,
+    async run(stage) {
+      const { arena, witness } = stage;
+      const { seen, peer } = await pairOf(stage);
+      witness.pause(seen, true, true);
+      await arena.pass(5);
+      witness.pause(seen, true);
+      const before = seen.receivedBytes;
+      peer.write(patternOf(1).slice(0, 1000));
+      peer.end();
+      await arena.pass(20);
+      assert.ok(!seen.hasEnded && seen.errno === 0 && seen.receivedBytes === before);
+      witness.resume(seen);
+      await arena.until("it ended", () => seen.hasEnded);
+      assert.equal(seen.receivedBytes, 1000);
+    },
+  },
+  {
     name: `${way}: what a peer sent before it broke off comes first where it was not watched`,
     async run(stage) {
       const { arena, engine, witness } = stage;

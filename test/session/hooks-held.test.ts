@@ -147,6 +147,35 @@ for (const point of POINTS) {
   );
 }
 
+for (const leave of ["end before", "end", "reset"] as const) {
+  withChain(
+    `a client that was not read when its request was held is seen to leave: ${leave}`,
+    {},
+    async (stage, chain) => {
+      const client = stage.client();
+      // More than is read ahead of an answer.
+      client.write(GET.repeat(Math.ceil(90_000 / GET.length)));
+      const backend = await stage.backend.next();
+      await backend.head();
+      if (leave === "end before") client.end();
+      const held = heldAt(stage, chain, "onRequest");
+      backend.write(OK);
+      const exchange = await held;
+      if (leave === "end") client.end();
+      if (leave === "reset") client.reset();
+      if (stage.engine.name === "net") {
+        // Node does not look at a descriptor from which nothing is wanted.
+        chain.onRequest = (next) => void answerWith(next, 200, "ok");
+        answerWith(exchange, 200, "ok");
+        await client.gone();
+        return;
+      }
+      await stage.eventually("it is over", () => !exchange.isLive);
+      assert.match(chain.told.at(-1)!, /^log 0 client_gone$/);
+    },
+  );
+}
+
 /** The next connection to the backend that is used. */
 async function nextOf(stage: Stage, point: Point): Promise<RawPeer> {
   const wasUsed = point === "onRequest" || point === "onUpstream";

@@ -171,9 +171,10 @@ export abstract class NativeEngine implements Engine, NestedSource {
 
   pause(connection: number, isWatched = false, isEndWatched = false): void {
     const flags = this.table.flags[connection]!;
-    if ((flags & (OPEN | PAUSED)) !== OPEN) return;
     const watched = isWatched ? (isEndWatched ? WATCHED | END_WATCHED : WATCHED) : 0;
-    this.table.flags[connection] = flags | PAUSED | watched;
+    const paused = (flags & ~(WATCHED | END_WATCHED)) | PAUSED | watched;
+    if ((flags & OPEN) === 0 || paused === flags) return;
+    this.table.flags[connection] = paused;
     // What can still be read is not wanted: nothing to wait for.
     if ((flags & SEND_BROKEN) !== 0) this.notice(connection, FAIL_DUE);
     this.stopReceiving(connection);

@@ -132,7 +132,6 @@ class VirtualEngine implements SimEngine, WireOwner, ListenerOwner {
 
   pause(number: number, isWatched = false, isEndWatched = false): void {
     const connection = this.#of(number);
-    if (connection.isPaused) return;
     connection.isPaused = true;
     connection.isWatched = isWatched;
     connection.isEndWatched = isEndWatched;

@@ -175,7 +175,7 @@ class UringEngine extends NativeEngine {
     while (count > 0) {
       const at = (ring.cqHead & ring.cqMask) * CQE_WORDS;
       if (ring.cqes[at + 1] !== WATCH) break;
-      this.#nextCqe();
+      ring.cqHead = (ring.cqHead + 1) | 0;
       this.#watchDone(ring.cqes[at]!, ring.cqes[at + 2]!);
       count--;
     }
@@ -292,7 +292,11 @@ class UringEngine extends NativeEngine {
   protected stopReceiving(connection: number): void {
     const flags = this.table.flags[connection]!;
     if ((this.table.inFlight[connection]! & RECEIVE_IN_FLIGHT) === 0) {
-      if ((flags & WATCHED) !== 0) this.dirty.add(connection);
+      if ((flags & WATCHED) !== 0) {
+        // A poll that is there may have told before of what is watched for only now.
+        this.#breakPolls.cancel(connection);
+        this.dirty.add(connection);
+      }
       return;
     }
     if ((flags & CANCELLING) !== 0) return;
@@ -338,7 +342,7 @@ class UringEngine extends NativeEngine {
       const kind = cqes[at + 1]!;
       const result = cqes[at + 2]!;
       const flags = cqes[at + 3]!;
-      this.#nextCqe();
+      ring.cqHead = (ring.cqHead + 1) | 0;
       if (kind === RECEIVE) this.#received(index, result, flags);
       else if (kind === SEND) this.#sent(index, result);
       else if (kind === SEND_IMMEDIATE) this.#refused(index, result);
@@ -348,10 +352,6 @@ class UringEngine extends NativeEngine {
       else if (kind === BREAK_POLL) this.#breakPolled(index, result, flags);
     }
     this.buffers.lentLargeCount = this.#bufferRing.available;
-  }
-
-  #nextCqe(): void {
-    this.#ring.cqHead = (this.#ring.cqHead + 1) | 0;
   }
 
   #received(connection: number, result: number, cqeFlags: number): void {
