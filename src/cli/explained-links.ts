@@ -1,9 +1,8 @@
 /** The lines of `hp-proxy explain` about what a request and its response pass: hooks, and what is done as they are. */
 import { functionNames } from "../config/hook-objects.ts";
 import { bytesText } from "../config/values.ts";
-import type { CompressLink, HookLink, MirrorLink } from "../contract/hooking.ts";
+import { type CompressLink, type HookLink, linkName, type MirrorLink } from "../contract/hooking.ts";
 import { chooseCoding } from "../hooks/accept-encoding.ts";
-import { linkName } from "../hooks/hook-runtime.ts";
 
 type Row = [name: string, value: string];
 

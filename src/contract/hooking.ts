@@ -89,3 +89,12 @@ export interface CodeLink {
   /** What becomes of an exchange whose hook has thrown or is late: `open`: it goes on; `closed`: 500. */
   readonly onFailure: "open" | "closed";
 }
+
+/** What a link is called in messages. */
+export function linkName(link: HookLink): string {
+  if (link.kind !== "code") return link.kind;
+  const { source } = link;
+  if ("given" in source) return "createProxy";
+  const name = source.file.slice(Math.max(source.file.lastIndexOf("/"), source.file.lastIndexOf("\\")) + 1);
+  return source.path.length === 0 ? name : `${name}#${source.path.join(".")}`;
+}

@@ -4,8 +4,7 @@
  * Chains are made before the snapshot that brings them is followed, so that what cannot be loaded changes nothing.
  * They stay the same ones as long as `Hooking.version` does.
  */
-import path from "node:path";
-import type { CodeLink, Hooking, HookLink } from "../contract/hooking.ts";
+import { type CodeLink, type Hooking, type HookLink, linkName } from "../contract/hooking.ts";
 import type { Chain } from "../contract/interception.ts";
 import type { HookNotice } from "../contract/notices.ts";
 import type { Snapshot } from "../contract/snapshot.ts";
@@ -153,13 +152,4 @@ export class HookRuntime implements HookSurroundings {
       throw new HooksUnavailable(`${file} gives other hooks in a worker than it gave when it was checked`);
     return found;
   }
-}
-
-/** What a link is called in messages. */
-export function linkName(link: HookLink): string {
-  if (link.kind !== "code") return link.kind;
-  const { source } = link;
-  if ("given" in source) return "createProxy";
-  const name = path.basename(source.file);
-  return source.path.length === 0 ? name : `${name}#${source.path.join(".")}`;
 }
