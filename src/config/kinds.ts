@@ -103,6 +103,22 @@ export function duration(words: KeyWords, initialMs: number, min = 1, max = DAY_
   return { schema, words: { ...words, value: "TIME", initial, json } };
 }
 
+/** A duration that may also be 0: never. */
+export function durationOrNever(words: KeyWords, initialMs: number, min: number, max = DAY_MS) {
+  const refused = new Problem("is not a duration", "write a number with s, m or h, like 30s; 0: never");
+  const read = (written: string): number | Problem => {
+    const ms = readDurationMs(written, 0, max);
+    if (ms === 0 || (typeof ms === "number" && ms >= min)) return ms;
+    return ms instanceof Problem && ms.reason !== "is out of range"
+      ? ms
+      : new Problem(
+          "is out of range",
+          `write something from ${durationText(min)} to ${durationText(max)}, or 0: never`,
+        );
+  };
+  return { schema: kind<Duration, number>(text(read, refused)), words: duration(words, initialMs).words };
+}
+
 export function bytes(words: KeyWords, initialBytes: number | undefined, min: number, max: number) {
   const refused = new Problem(
     "is not a size",

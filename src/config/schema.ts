@@ -13,6 +13,7 @@ import {
   choice,
   described,
   duration,
+  durationOrNever,
   filled,
   integer,
   kind,
@@ -367,6 +368,19 @@ export const documentSchema = z.strictObject({
       },
       "auto",
       ["auto", "off"],
+    ),
+  ),
+  stallTimeout: filled(
+    durationOrNever(
+      {
+        group: WORKERS,
+        flag: "stallTimeout",
+        text: "A worker that stands still for so long (a hook that never returns) is replaced; 0: never",
+        danger:
+          "Short: a slow hook costs its worker all its connections. 0: a worker that is stuck stays so.",
+      },
+      10_000,
+      500,
     ),
   ),
   health: section(HEALTH_SHAPE, "Health checks of every cluster that does not say otherwise"),

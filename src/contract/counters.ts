@@ -115,6 +115,7 @@ export const Counter = {
 } as const;
 export type Counter = (typeof Counter)[keyof typeof Counter];
 
+/** The last of them are no figures: `Sign` in `liveness.ts`. */
 const COUNTER_CELLS = 96;
 
 /** First cell of each histogram within a block. Values are microseconds. */

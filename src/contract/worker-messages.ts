@@ -29,6 +29,8 @@ export interface BootMessage {
   readonly snapshot: Snapshot;
   /** How long to finish what is in flight when the supervisor has gone away. */
   readonly drainTimeoutMs: number;
+  /** It may be ended when it has not turned for so long: pulses are `pulseMsOf` it apart. 0: it is not. */
+  readonly stallTimeoutMs: number;
 }
 
 /** An address that a worker opens itself. */
@@ -39,7 +41,12 @@ export type ToWorker =
   /** Load these hooks, which a snapshot may bring next; answered by `hooks-loaded` or `hooks-refused`. */
   | { readonly type: "load-hooks"; readonly hooking: Hooking }
   /** Replaces the snapshot; answered by `snapshot-taken`, or `snapshot-refused` where its hooks do not load. */
-  | { readonly type: "snapshot"; readonly snapshot: Snapshot; readonly drainTimeoutMs: number }
+  | {
+      readonly type: "snapshot";
+      readonly snapshot: Snapshot;
+      readonly drainTimeoutMs: number;
+      readonly stallTimeoutMs: number;
+    }
   /**
    * Accept there too: at an address, or at a descriptor that waits in the passage with this number. Answered by
    * `listening` or `listen-failed`.
@@ -85,7 +92,7 @@ export type FromWorker =
   | { readonly type: "suppressed"; readonly reason: string; readonly count: number }
   /** As `Notices.endpoint`. */
   | { readonly type: "endpoint"; readonly address: string; readonly errno: number }
-  /** The whole counter block, once a second, where there is no shared segment. */
+  /** The whole counter block, at each pulse, where there is no shared segment. */
   | { readonly type: "counters"; readonly cells: Float64Array }
   /** After `drain`: what waited in the accept queues has been taken, and the descriptors are closed. */
   | { readonly type: "queues-taken" }

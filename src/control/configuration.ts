@@ -28,6 +28,8 @@ export interface Configuration {
   readonly hooking: HookingConfiguration | null;
   /** What is still in flight so long after SIGTERM is cut. */
   readonly drainTimeoutMs: number;
+  /** A worker that has not turned for so long is killed and replaced; 0: none is. */
+  readonly stallTimeoutMs: number;
   /** Time between two lines of figures on standard output; 0: none. */
   readonly statsIntervalMs: number;
   readonly log: LogConfiguration;

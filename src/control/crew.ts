@@ -5,6 +5,7 @@
 import { closeSync } from "node:fs";
 import { blockOf } from "../contract/counters.ts";
 import type { Hooking } from "../contract/hooking.ts";
+import { Sign } from "../contract/liveness.ts";
 import type { Snapshot } from "../contract/snapshot.ts";
 import type { FromWorker, ToWorker } from "../contract/worker-messages.ts";
 import type { Capacity } from "./capacity.ts";
@@ -15,6 +16,7 @@ import type { ListenerSet } from "./listener-set.ts";
 import { type OpenListener, ownSource } from "./listeners.ts";
 import type { Log } from "./log.ts";
 import { type Segment, zeroGauges } from "./segment.ts";
+import { type Sighting, StallWatch } from "./stall-watch.ts";
 import { workerCpus } from "./worker-count.ts";
 import { FIRST_INHERITED_FD, type StartWorker, startProcess } from "./worker-process.ts";
 
@@ -40,18 +42,23 @@ export interface CrewEvents {
   message(index: number, message: FromWorker): void;
   /** A worker died, and is being replaced. */
   replaced(): void;
+  /** A worker has not turned for so long, and is killed now; `hookCall` is its `Sign`. */
+  stalled(index: number, pid: number, silentMs: number, hookCall: number): void;
 }
 
 /** What every worker follows. */
 export interface Orders {
   readonly snapshot: Snapshot;
   readonly drainTimeoutMs: number;
+  readonly stallTimeoutMs: number;
 }
 
 /** A worker that does not say in this time that it has taken its queues loses its sockets all the same. */
 const TAKE_QUEUES_MS = 500;
 /** A worker that does not answer an order for so long stands still. */
 const ANSWER_MS = 10_000;
+/** A worker that died has a successor in this time, or there is more that is wrong. */
+const BEGIN_MS = 20_000;
 /** Hooks may load packages; a worker gives them 10 s itself. */
 const LOAD_HOOKS_MS = 12_000;
 
@@ -65,6 +72,7 @@ export class Crew {
   readonly #parts: CrewParts;
   readonly #events: CrewEvents;
   readonly #fleet: Fleet;
+  readonly #watch: StallWatch;
   #orders: Orders;
   #count = 0;
   /** Listeners that each worker has been told of, by its index. */
@@ -87,6 +95,10 @@ export class Crew {
       parts.log,
       parts.environment,
       parts.startInline ?? startProcess,
+    );
+    this.#watch = new StallWatch(
+      () => this.#sightings(),
+      (index, silentMs) => this.#cut(index, silentMs),
     );
   }
 
@@ -112,6 +124,7 @@ export class Crew {
   async begin(count: number): Promise<ReadyMessage> {
     const { listeners } = this.#parts;
     this.#count = count;
+    this.#watchOut();
     const first = this.#fleet.add(0);
     if (this.#parts.host === undefined) listeners.learn((await first).listenerAddresses);
     const others = Array.from({ length: count - 1 }, (_, index) => this.#fleet.add(index + 1));
@@ -122,9 +135,10 @@ export class Crew {
   /** From now on all follow `orders`. Resolves with what went wrong, in words, when all do. */
   async publish(orders: Orders): Promise<string[]> {
     this.#orders = orders;
+    this.#watchOut();
     const { version } = orders.snapshot;
     return await this.#askAll("follow the new configuration", (index) =>
-      this.#ask(
+      this.#askPlace(
         index,
         { type: "snapshot", ...orders },
         (answer) =>
@@ -134,14 +148,21 @@ export class Crew {
     );
   }
 
-  /** All load `hooking`, and go on as before. Resolves with why single workers cannot. */
+  /**
+   * All load `hooking`, and go on as before. Resolves with why single workers cannot; one that ends over it cannot
+   * either.
+   */
   async loadHooks(hooking: Hooking): Promise<string[]> {
     const fits = (answer: FromWorker) =>
       (answer.type === "hooks-loaded" || answer.type === "hooks-refused") &&
       answer.version === hooking.version;
-    return await this.#askAll("load the hooks", (index) =>
-      this.#ask(index, { type: "load-hooks", hooking }, fits, LOAD_HOOKS_MS),
-    );
+    const { version } = hooking;
+    return await this.#askAll("load the hooks", async (index) => {
+      const answer = await this.#askPlace(index, { type: "load-hooks", hooking }, fits, LOAD_HOOKS_MS);
+      return answer === "gone"
+        ? { type: "hooks-refused", version, reason: "it has ended meanwhile" }
+        : answer;
+    });
   }
 
   /** All accept at `added` as well. Resolves with what went wrong, in words. */
@@ -203,6 +224,26 @@ export class Crew {
   /** Ends every worker now. */
   async stop(): Promise<void> {
     await this.#fleet.stop();
+    this.#watch.stop();
+    for (const { settle } of this.#awaited) settle("gone");
+  }
+
+  /** In its own process, whatever holds a worker holds us as well. */
+  #watchOut(): void {
+    if (this.#parts.startInline === undefined) this.#watch.limitMs = this.#orders.stallTimeoutMs;
+  }
+
+  #sightings(): Sighting[] {
+    return this.#fleet.begun.map(({ index, pid }) => {
+      const cells = blockOf(this.#parts.segment.buffer, index);
+      return { index, pid, pulses: cells[Sign.pulses]!, pulseMs: cells[Sign.pulseMs]! };
+    });
+  }
+
+  #cut(index: number, silentMs: number): void {
+    const hookCall = blockOf(this.#parts.segment.buffer, index)[Sign.hookCall]!;
+    this.#events.stalled(index, this.#fleet.pid(index), silentMs, hookCall);
+    this.#fleet.cut(index, silentMs);
   }
 
   #readyIndexes(): number[] {
@@ -261,16 +302,26 @@ export class Crew {
     for (const listener of all) if (!told.has(listener)) void this.#tellListen(index, listener);
     for (const listener of [...told])
       if (!all.includes(listener)) void this.#tellUnlisten(index, listener, 0);
+    this.#settle(index, message);
     this.#events.ready(index, message);
   }
 
   #heard(index: number, message: FromWorker): void {
     const { log, listeners } = this.#parts;
-    const answered = this.#awaited.filter((each) => each.index === index && each.fits(message));
-    for (const { settle } of answered) settle(message);
+    this.#settle(index, message);
     if (message.type === "listen-failed") log.error({ worker: index }, `cannot listen: ${message.reason}`);
     if (message.type === "queues-taken" && this.ending) listeners.endWorker(index);
     this.#events.message(index, message);
+  }
+
+  #settle(index: number, message: FromWorker): void {
+    const answered = this.#awaited.filter((each) => each.index === index && each.fits(message));
+    for (const { settle } of answered) settle(message);
+  }
+
+  /** Whether there is to be a worker at `index`. */
+  #isToLive(index: number): boolean {
+    return !this.ending && this.#fleet.indexes.includes(index);
   }
 
   #gone(index: number): void {
@@ -279,7 +330,7 @@ export class Crew {
     this.#passages.delete(index);
     this.#told.delete(index);
     for (const { index: of, settle } of this.#awaited) if (of === index) settle("gone");
-    if (!this.ending && this.#fleet.indexes.includes(index)) this.#events.replaced();
+    if (this.#isToLive(index)) this.#events.replaced();
   }
 
   async #tellListen(index: number, listener: OpenListener): Promise<FromWorker | "gone" | "late"> {
@@ -332,6 +383,19 @@ export class Crew {
         return [`${worker} has not begun to ${what} within ${ANSWER_MS / 1000} s: it may stand still`];
       return answer !== "gone" && "reason" in answer ? [`${worker} cannot ${what}: ${answer.reason}`] : [];
     });
+  }
+
+  /** As `#ask`; of a worker that dies meanwhile the successor is asked, once. */
+  async #askPlace(
+    index: number,
+    order: ToWorker,
+    fits: (message: FromWorker) => boolean,
+    waitMs = ANSWER_MS,
+  ): Promise<FromWorker | "gone" | "late"> {
+    const answer = await this.#ask(index, order, fits, waitMs);
+    if (answer !== "gone" || !this.#isToLive(index)) return answer;
+    const begun = await this.#answer(index, ({ type }) => type === "ready", BEGIN_MS);
+    return typeof begun === "object" ? await this.#ask(index, order, fits, waitMs) : answer;
   }
 
   #ask(

@@ -94,6 +94,12 @@ export class Fleet {
     return this.#places.get(index)?.ready === true;
   }
 
+  /** Workers that accept or are finishing, those of places that are being given up included. */
+  get begun(): { index: number; pid: number }[] {
+    const places = [...this.#places.values()].filter(({ ready }) => ready);
+    return places.map(({ index, process }) => ({ index, pid: process?.pid ?? 0 }));
+  }
+
   /** The lowest index without a place, those being given up included. */
   get freeIndex(): number {
     let index = 0;
@@ -138,6 +144,15 @@ export class Fleet {
   /** To one worker, if it lives. */
   send(index: number, message: ToWorker): void {
     this.#places.get(index)?.process?.send(message);
+  }
+
+  /** Ends the worker at `index`, which has stood still for `stalledMs` and may hear nothing; it is replaced. */
+  cut(index: number, stalledMs: number): void {
+    const place = this.#places.get(index);
+    if (place?.process === undefined) return;
+    place.failure = "it stood still";
+    place.stalledMs = stalledMs;
+    place.process.kill();
   }
 
   /**
@@ -201,6 +216,7 @@ export class Fleet {
     place.ready = false;
     place.failure = "";
     place.readyAtMs = -1;
+    place.stalledMs = 0;
     place.timer = setTimeout(() => {
       place.failure = `did not begin within ${BOOT_TIMEOUT_MS / 1000} s`;
       process.kill();
@@ -226,7 +242,7 @@ export class Fleet {
   #exited(place: Place, status: number | null, signal: string | null): void {
     clearTimeout(place.timer);
     const pid = place.process?.pid ?? 0;
-    const lived = place.readyAtMs < 0 ? 0 : performance.now() - place.readyAtMs;
+    const lived = place.readyAtMs < 0 ? 0 : performance.now() - place.readyAtMs - place.stalledMs;
     place.process = undefined;
     place.ready = false;
     this.#events.gone(place.index);
@@ -242,7 +258,9 @@ export class Fleet {
     } else if (!this.#ending) {
       place.shortLives = lived >= WELL_MS ? 0 : place.shortLives + 1;
       const pauseMs = restartPauseMs(place.shortLives);
-      this.#log.error({ worker: place.index, pid, reason, pauseMs }, "worker died, replacing it");
+      // Whoever has cut it has said so.
+      const level = place.stalledMs > 0 ? "info" : "error";
+      this.#log[level]({ worker: place.index, pid, reason, pauseMs }, "worker died, replacing it");
       place.timer = setTimeout(() => this.#start(place), pauseMs);
     } else if (status !== 0) {
       this.#log.warn({ worker: place.index, pid, reason }, "worker ended before it had finished");
@@ -257,6 +275,8 @@ class Place {
   process: WorkerLink | undefined = undefined;
   ready = false;
   readyAtMs = -1;
+  /** For how long it had stood still when it was ended for that; 0: it was not. */
+  stalledMs = 0;
   /** Why it says it cannot begin. */
   failure = "";
   /** Workers in a row that died before they were well. */

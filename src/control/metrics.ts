@@ -131,6 +131,8 @@ export function metricsText(report: StatsReport, cells: Float64Array, reloads: R
   add("uptime_seconds", "gauge", "Since its start", [["", report.uptimeSeconds]]);
   add("workers", "gauge", "Worker processes", [["", report.workers.length]]);
   add("workers_replaced_total", "counter", "Workers that died", [["", report.restarts]]);
+  const stalled = "Workers killed because they stood still";
+  add("workers_stalled_total", "counter", stalled, [["", report.stalls]]);
   add("reloads_total", "counter", "Times that the configuration was read again", [
     [`result="done"`, reloads.done],
     [`result="failed"`, reloads.failed],

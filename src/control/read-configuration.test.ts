@@ -101,6 +101,19 @@ for (const [argv, kind, path, expect] of HEALTH) {
   });
 }
 
+test("a stall timeout is never, or long enough for a pulse", () => {
+  const stallTimeoutMs = (written: string) => good([...BACKENDS, "--stall-timeout", written]).stallTimeoutMs;
+  assert.deepEqual(["0", "0s", "500ms", "1h"].map(stallTimeoutMs), [0, 0, 500, 3_600_000]);
+  assert.equal(good(BACKENDS).stallTimeoutMs, 10_000);
+  const refused = (written: string) => bad([...BACKENDS, "--stall-timeout", written]);
+  const range = "is out of range; write something from 500ms to 24h, or 0: never";
+  assert.deepEqual(refused("499ms"), [`--stall-timeout 499ms: ${range}`]);
+  assert.deepEqual(refused("25h"), [`--stall-timeout 25h: ${range}`]);
+  assert.deepEqual(refused("off"), [
+    "--stall-timeout off: is not a duration; write a number with ms, s, m or h, like 500ms or 30s",
+  ]);
+});
+
 test("everything that is wrong is told at once", () => {
   const errors = bad(
     [

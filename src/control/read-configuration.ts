@@ -116,6 +116,7 @@ function compile(document: Document): Configuration {
       hooking === null ? null : { chains: hooking.chains, chain: hooking.chain, digest: hooking.digest },
     errorPages: document.errorPages ?? [],
     drainTimeoutMs: document.drainTimeout,
+    stallTimeoutMs: document.stallTimeout,
     statsIntervalMs: document.statsInterval,
     log: document.log,
     controlPath: document.control ?? "",

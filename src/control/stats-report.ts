@@ -10,7 +10,10 @@ export interface StatsReport {
   readonly engine: string;
   readonly addresses: readonly string[];
   readonly draining: boolean;
+  /** Workers that died and were replaced. */
   readonly restarts: number;
+  /** Workers that stood still and were killed, those that were to end among them. */
+  readonly stalls: number;
   readonly workers: readonly WorkerStats[];
   readonly total: WorkerStats;
   readonly endpoints: readonly EndpointStats[];

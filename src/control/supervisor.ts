@@ -23,12 +23,14 @@ import type { Embedding } from "./embedding.ts";
 import { failureText, hookText, suppressedText } from "./failure-text.ts";
 import { Figures } from "./figures.ts";
 import type { ReadyMessage } from "./fleet.ts";
+import { HookNames } from "./hook-names.ts";
 import { type Host, loadHost } from "./host.ts";
 import type { InheritedListener } from "./inheritance.ts";
 import { type ListenerChange, ListenerSet } from "./listener-set.ts";
 import type { OpenListener } from "./listeners.ts";
 import type { Log } from "./log.ts";
 import { openSegment, type Segment } from "./segment.ts";
+import { stallText } from "./stall-text.ts";
 import type { StatsReport } from "./stats-report.ts";
 import { workerCount } from "./worker-count.ts";
 
@@ -76,6 +78,8 @@ export class Supervisor {
   readonly #leaving = new Map<number, Leaving>();
   #engine = "";
   #restarts = 0;
+  #stalls = 0;
+  readonly #hookNames = new HookNames();
 
   /**
    * Starts a proxy. Rejects with an error whose message is for people (`NoAddress`, `ListenFailed`,
@@ -146,6 +150,7 @@ export class Supervisor {
         replaced: () => {
           this.#restarts++;
         },
+        stalled: (index, pid, silentMs, hookCall) => this.#stalled(index, pid, silentMs, hookCall),
       },
     );
   }
@@ -174,6 +179,7 @@ export class Supervisor {
       addresses: this.addresses,
       draining: this.#crew.ending,
       restarts: this.#restarts,
+      stalls: this.#stalls,
       ...this.figures.report(this.#crew.members),
       endpoints: this.#backends
         .clusters()
@@ -336,6 +342,12 @@ export class Supervisor {
     this.#parts.log.debug({ worker: index, engine }, "worker accepts");
   }
 
+  #stalled(index: number, pid: number, silentMs: number, hookCall: number): void {
+    const call = this.#hookNames.find(hookCall);
+    this.#stalls++;
+    this.#parts.log.error({ worker: index, pid, silentMs, ...call }, stallText(index, silentMs, call));
+  }
+
   #heard(index: number, message: FromWorker): void {
     const { log } = this.#parts;
     if (message.type === "counters") {
@@ -357,7 +369,8 @@ export class Supervisor {
   }
 
   #orders() {
-    return { snapshot: this.#snapshot, drainTimeoutMs: this.#configuration.drainTimeoutMs };
+    const { drainTimeoutMs, stallTimeoutMs } = this.#configuration;
+    return { snapshot: this.#snapshot, drainTimeoutMs, stallTimeoutMs };
   }
 
   #compile(version: number): Snapshot {
@@ -374,6 +387,7 @@ export class Supervisor {
 
   #publish(): Promise<string[]> {
     this.#snapshot = this.#compile(this.#snapshot.version + 1);
+    this.#hookNames.know(this.#snapshot);
     return this.#crew.publish(this.#orders());
   }
 }

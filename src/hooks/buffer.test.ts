@@ -24,7 +24,7 @@ class World implements HookSurroundings {
   chain(which: "request" | "response", bytesMax: number): HookChain {
     const hooks = this.buffers.hooksOf({ kind: "buffer", which, bytesMax });
     return new HookChain(
-      [{ name: "buffer", hooks, budgetMs: 1_000, timeoutMs: 10_000, isClosed: true }],
+      [{ name: "buffer", hooks, budgetMs: 1_000, timeoutMs: 10_000, isClosed: true, number: 0 }],
       this,
     );
   }

@@ -35,7 +35,7 @@ class World implements HookSurroundings {
   chain(link: CompressLink): HookChain {
     const hooks = this.compressions.hooksOf(link);
     return new HookChain(
-      [{ name: "compress", hooks, budgetMs: 1_000, timeoutMs: 1_000, isClosed: true }],
+      [{ name: "compress", hooks, budgetMs: 1_000, timeoutMs: 1_000, isClosed: true, number: 0 }],
       this,
     );
   }
@@ -292,7 +292,7 @@ test("compress: a password that goes no further than the proxy makes the answer 
   });
   const taking: Hooks = { onRequest: ({ headers }) => headers.delete("authorization") };
   const all = [world.compressions.hooksOf(LINK), taking];
-  const common = { name: "compress", budgetMs: 1_000, timeoutMs: 1_000, isClosed: true };
+  const common = { name: "compress", budgetMs: 1_000, timeoutMs: 1_000, isClosed: true, number: 0 };
   const chain = new HookChain(
     all.map((hooks) => ({ ...common, hooks })),
     world,

@@ -32,6 +32,7 @@ function chainOf(world: World, ...all: readonly (Hooks & { timeoutMs?: number })
     budgetMs: 1_000,
     timeoutMs: hooks.timeoutMs ?? 10_000,
     isClosed: hooks.onFailure !== "open",
+    number: 0,
   }));
   return new HookChain(links, world);
 }
@@ -252,7 +253,8 @@ test("a call over its budget is counted and told, and goes on", () => {
     for (const endMs = performance.now() + 3; performance.now() < endMs; );
   };
   const exchange = new FakeExchange();
-  const link = { name: "a.ts", hooks: { onRequest: spin }, budgetMs: 1, timeoutMs: 1_000, isClosed: true };
+  const common = { name: "a.ts", timeoutMs: 1_000, isClosed: true, number: 0 };
+  const link = { ...common, hooks: { onRequest: spin }, budgetMs: 1 };
   new HookChain([link], world).request(exchange);
   assert.deepEqual(exchange.verdicts, []);
   assert.equal(world.cells[Counter.hooksOverBudget], 1);

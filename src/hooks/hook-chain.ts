@@ -10,6 +10,7 @@
  */
 import { Counter } from "../contract/counters.ts";
 import { type Chain, type Intercepted, Moment } from "../contract/interception.ts";
+import { Sign } from "../contract/liveness.ts";
 import { prepareAnswer, sendAnswer, tooLargeAnswer } from "./answer.ts";
 import { errorText } from "./error-text.ts";
 import { ExchangeView } from "./exchange-view.ts";
@@ -42,6 +43,7 @@ const UPSTREAM = Moment.upstream;
 const RESPONSE = Moment.response;
 const ERROR = Moment.error;
 const LOG = Moment.log;
+const HOOK_CALL = Sign.hookCall;
 
 type Outcome = HookOutcome | Promise<HookOutcome>;
 
@@ -92,7 +94,7 @@ export class HookChain implements Chain {
     this.#readMs = this.#clock.nowMs();
     for (let i = 0; i < this.#logLinks.length; i++) {
       const link = this.#logLinks[i]!;
-      this.#surroundings.cells[Counter.hookCalls]!++;
+      this.#note(link, LOG);
       try {
         const outcome = link.hooks.onLog!(record, view);
         if (isPromise(outcome)) void this.#watch(view, link, outcome);
@@ -152,7 +154,7 @@ export class HookChain implements Chain {
 
   #ask(view: ExchangeView, link: Link): Outcome {
     const { moment } = view;
-    this.#surroundings.cells[Counter.hookCalls]!++;
+    this.#note(link, moment);
     let outcome: Outcome;
     try {
       outcome = callAt(moment, link.hooks, view);
@@ -274,8 +276,16 @@ export class HookChain implements Chain {
     });
   }
 
+  /** A hook is about to be called: if it never returns, this is what is known of it. */
+  #note(link: Link, moment: number): void {
+    const { cells } = this.#surroundings;
+    cells[Counter.hookCalls]!++;
+    cells[HOOK_CALL] = link.number + moment;
+  }
+
   /** A hook has returned. Reads the clock once: the next is called at once. */
   #spend(view: ExchangeView, link: Link, moment: number): void {
+    this.#surroundings.cells[HOOK_CALL] = -(link.number + moment);
     const nowMs = this.#clock.nowMs();
     const tookMs = nowMs - this.#readMs;
     this.#readMs = nowMs;

@@ -6,6 +6,7 @@
  */
 import { type CodeLink, type Hooking, type HookLink, linkName } from "../contract/hooking.ts";
 import type { Chain } from "../contract/interception.ts";
+import { hookNumber } from "../contract/liveness.ts";
 import type { HookNotice } from "../contract/notices.ts";
 import type { Snapshot } from "../contract/snapshot.ts";
 import { basicAuth } from "./basic-auth.ts";
@@ -96,9 +97,13 @@ export class HookRuntime implements HookSurroundings {
   async #load({ version, chains }: Hooking): Promise<readonly Chain[]> {
     const exports = new Map<string, Promise<unknown>>();
     const made: Chain[] = [];
-    for (const links of chains) {
+    for (const [chain, links] of chains.entries()) {
       const ready: Link[] = [];
-      for (const link of links) ready.push(await this.#link(link, version, exports));
+      for (const [index, link] of links.entries())
+        ready.push({
+          ...(await this.#link(link, version, exports)),
+          number: hookNumber(version, chain, index),
+        });
       made.push(new HookChain(ready, this));
     }
     return made;
@@ -110,7 +115,11 @@ export class HookRuntime implements HookSurroundings {
     return endpoints.filter(({ healthy }) => healthy).map(({ address }) => address);
   }
 
-  async #link(link: HookLink, version: number, exports: Map<string, Promise<unknown>>): Promise<Link> {
+  async #link(
+    link: HookLink,
+    version: number,
+    exports: Map<string, Promise<unknown>>,
+  ): Promise<Omit<Link, "number">> {
     if (link.kind !== "code") {
       const { timeoutMs } = link.kind === "forwardAuth" ? link : BUILT_IN;
       return { ...BUILT_IN, timeoutMs, name: linkName(link), hooks: this.#builtIn(link) };

@@ -34,7 +34,7 @@ const CASES: Readonly<Record<string, Hooks | undefined>> = {
 
 function chainOf(hooks: Hooks | undefined): HookChain | undefined {
   if (hooks === undefined) return undefined;
-  const link = { name: "bench", hooks, budgetMs: 1_000, timeoutMs: 1_000, isClosed: true };
+  const link = { name: "bench", hooks, budgetMs: 1_000, timeoutMs: 1_000, isClosed: true, number: 0 };
   const cells = new Float64Array(BLOCK_BYTES / 8);
   return new HookChain([link], {
     clock: REAL_CLOCK,

@@ -9,6 +9,8 @@ export interface Link {
   readonly budgetMs: number;
   readonly timeoutMs: number;
   readonly isClosed: boolean;
+  /** As `hookNumber`. */
+  readonly number: number;
 }
 
 /** The time that budgets and timeouts of hooks are measured by. */

@@ -58,7 +58,7 @@ class World implements HookSurroundings {
 
   chain(link: Partial<MirrorLink> = {}, ...before: Hooks[]): HookChain {
     const all = [...before, this.mirrors.hooksOf({ ...LINK, ...link })];
-    const common = { name: "mirror", budgetMs: 1_000, timeoutMs: 1_000, isClosed: true };
+    const common = { name: "mirror", budgetMs: 1_000, timeoutMs: 1_000, isClosed: true, number: 0 };
     return new HookChain(
       all.map((hooks) => ({ ...common, hooks })),
       this,

@@ -16,7 +16,7 @@ const surroundings = {
 
 /** Calls `look` with the request as a hook sees it. */
 function seen(exchange: FakeExchange, hooks: Hooks): FakeExchange {
-  const link = { name: "a.ts", hooks, budgetMs: 1_000, timeoutMs: 1_000, isClosed: true };
+  const link = { name: "a.ts", hooks, budgetMs: 1_000, timeoutMs: 1_000, isClosed: true, number: 0 };
   const chain = new HookChain([link], surroundings);
   if (hooks.onRequest !== undefined) chain.request(exchange);
   if (hooks.onResponse !== undefined) chain.response(exchange);

@@ -9,6 +9,7 @@ import { SEED_BYTES } from "../base/unguessable-ids.ts";
 import { blockOf, Counter } from "../contract/counters.ts";
 import type { Hooking } from "../contract/hooking.ts";
 import type { Chain, Interception } from "../contract/interception.ts";
+import { pulseMsOf, Sign } from "../contract/liveness.ts";
 import type { Engine } from "../contract/port.ts";
 import { ratesOf, type SharedRates } from "../contract/rates.ts";
 import type { Snapshot } from "../contract/snapshot.ts";
@@ -22,9 +23,7 @@ import type { Session } from "../session/session.ts";
 import { NoticeSender } from "./notice-sender.ts";
 import { WorkerListeners } from "./worker-listeners.ts";
 
-const COUNTERS_MS = 1_000;
-/** How often the system's clock is compared with the engine's, and what counts as set. */
-const CLOCK_MS = 1_000;
+/** By so much the system's clock differs from the engine's when it was set. */
 const CLOCK_STEP_MS_MIN = 250;
 
 /** What the worker needs of its process. */
@@ -41,10 +40,16 @@ export interface Surroundings {
   guard?(stray: (where: string, error: unknown) => void): void;
 }
 
+/** Not every Node has one. */
+const inspector = process.features.inspector ? process.getBuiltinModule("node:inspector") : undefined;
+
 type SnapshotMessage = Extract<ToWorker, { type: "snapshot" }>;
 
 export class Worker {
   readonly #surroundings: Surroundings;
+  readonly #cells: Float64Array;
+  /** Whether the supervisor must be sent what is counted. */
+  readonly #isApart: boolean;
   readonly #engine: Engine;
   readonly #session: Session;
   readonly #listeners: WorkerListeners;
@@ -57,8 +62,8 @@ export class Worker {
   #lastSnapshot: Promise<void> = Promise.resolve();
   #drainTimeoutMs: number;
   #epochOffsetMs = performance.timeOrigin;
-  /** What is done again and again, until the end. */
-  readonly #ticks: NodeJS.Timeout[] = [];
+  #pulseMs = 0;
+  #pulse: NodeJS.Timeout | undefined;
   #draining = false;
   #ended = false;
 
@@ -75,10 +80,9 @@ export class Worker {
     const chains = hooking === undefined ? [] : await hooks.load(hooking);
     const { engine, passedOver } = await chooseEngine(boot.engine, boot.options);
     const worker: Worker = new Worker(boot, surroundings, engine, cells, rates, notices, hooks, chains);
-    if (boot.counters instanceof Float64Array)
-      worker.#every(COUNTERS_MS, () => surroundings.send({ type: "counters", cells: cells.slice() }));
     const { name, listenerAddresses } = engine;
     surroundings.send({ type: "ready", engine: name, passedOver, listenerAddresses });
+    worker.#beat();
     return worker;
   }
 
@@ -94,8 +98,11 @@ export class Worker {
   ) {
     this.#surroundings = surroundings;
     this.#engine = engine;
+    this.#cells = cells;
+    this.#isApart = boot.counters instanceof Float64Array;
     this.#drainTimeoutMs = boot.drainTimeoutMs;
     cells[Counter.workerPid] = process.pid;
+    cells[Sign.hookCall] = 0;
     this.#hooks = hooks;
     const { snapshot } = boot;
     this.#interceptBy(snapshot, chains);
@@ -107,7 +114,7 @@ export class Worker {
         : createRelaySession(engine, snapshot, cells, notices, offsetMs);
     this.#listeners = new WorkerListeners(engine, this.#session, boot.passageFd, surroundings.send);
     engine.start(this.#session);
-    this.#every(CLOCK_MS, () => this.#followClock());
+    this.#beatEvery(pulseMsOf(boot.stallTimeoutMs));
   }
 
   /** Carries out an order. */
@@ -143,10 +150,11 @@ export class Worker {
     });
   }
 
-  #follow({ snapshot, drainTimeoutMs }: SnapshotMessage): void {
+  #follow({ snapshot, drainTimeoutMs, stallTimeoutMs }: SnapshotMessage): void {
     this.#hooks.follow(snapshot);
     this.#session.replaceSnapshot(snapshot, this.#interception);
     this.#drainTimeoutMs = drainTimeoutMs;
+    this.#beatEvery(pulseMsOf(stallTimeoutMs));
     this.#surroundings.send({ type: "snapshot-taken", version: snapshot.version });
   }
 
@@ -181,8 +189,26 @@ export class Worker {
     this.#engine.wake();
   }
 
-  #every(ms: number, tick: () => void): void {
-    this.#ticks.push(setInterval(tick, ms).unref());
+  #beatEvery(pulseMs: number): void {
+    if (pulseMs === this.#pulseMs || this.#ended) return;
+    this.#pulseMs = pulseMs;
+    clearInterval(this.#pulse);
+    this.#pulse = setInterval(() => this.#beat(), pulseMs).unref();
+    this.#showPulse();
+  }
+
+  /** All that is done again and again, with or without requests. */
+  #beat(): void {
+    if (this.#ended) return;
+    this.#showPulse();
+    this.#followClock();
+    if (this.#isApart) this.#surroundings.send({ type: "counters", cells: this.#cells.slice() });
+  }
+
+  /** Whoever debugs a worker may stop it for as long as he likes. */
+  #showPulse(): void {
+    this.#cells[Sign.pulseMs] = inspector?.url() === undefined ? this.#pulseMs : 0;
+    this.#cells[Sign.pulses]!++;
   }
 
   /**
@@ -209,7 +235,8 @@ export class Worker {
   async #end(how: "drained" | "stopped"): Promise<void> {
     if (this.#ended) return;
     this.#ended = true;
-    for (const tick of this.#ticks) clearInterval(tick);
+    clearInterval(this.#pulse);
+    this.#cells[Sign.pulseMs] = 0;
     this.#listeners.stop();
     this.#hooks.stop();
     if (how === "drained") this.#surroundings.send({ type: "drained" });

@@ -36,7 +36,7 @@ test("docs/metrics.md has every metric with its kind, its labels and its help", 
   const total = workerStats(0, { now: none, before: none, beforeMs: 0, longBefore: none });
   const endpoints = [{ cluster: "main", name: "app", address: "192.0.2.1:80", healthy: true }];
   const about = { version: "1", pid: 1, uptimeSeconds: 1, mode: "http", engine: "net" };
-  const state = { addresses: [], draining: false, restarts: 0, workers: [], total, endpoints };
+  const state = { addresses: [], draining: false, restarts: 0, stalls: 0, workers: [], total, endpoints };
   const report: StatsReport = { ...about, ...state };
   const lines = metricsText(report, none, { done: 0, failed: 0, lastDoneS: 0 }).split("\n");
   const told = lines.flatMap((line, at) => {
