@@ -2,11 +2,12 @@
  * Between the bytes of a head and strings. One byte is one character, U+0000 to U+00FF, in both directions:
  * what is read and written again is the same bytes (RFC 9110 §5.5 leaves anything beyond US-ASCII opaque).
  */
-import { FIELD_VALUE, LOWER_CASE } from "../base/ascii.ts";
+import { FIELD_VALUE } from "../base/ascii.ts";
+import { viewOf } from "../base/bytes.ts";
+import { isNamed, nextLine } from "../http1/written-lines.ts";
 
 const COLON = 0x3a;
 const CR = 0x0d;
-const LF = 0x0a;
 const SP = 0x20;
 const HTAB = 0x09;
 const IS_VALUE = FIELD_VALUE;
@@ -117,12 +118,8 @@ export function fieldsStart(memory: Uint8Array, start: number, end: number): num
  * line behind it begins, with `found` set, or -1.
  */
 export function findField(memory: Uint8Array, from: number, end: number, name: Uint8Array): number {
-  const { length } = name;
-  for (let pos = from; pos < end && memory[pos] !== CR; ) {
-    let i = 0;
-    while (i < length && LOWER_CASE[memory[pos + i]!] === name[i]) i++;
-    if (i === length && memory[pos + i] === COLON) return nextField(memory, pos, end);
-    pos = lineEnd(memory, pos + i, end);
+  for (let pos = from; pos < end && memory[pos] !== CR; pos = lineEnd(memory, pos, end)) {
+    if (isNamed(memory, pos, name)) return nextField(memory, pos, end);
   }
   return -1;
 }
@@ -145,7 +142,5 @@ export function nextField(memory: Uint8Array, from: number, end: number): number
 }
 
 function lineEnd(memory: Uint8Array, from: number, end: number): number {
-  let pos = from;
-  while (pos < end && memory[pos] !== LF) pos++;
-  return pos + 1;
+  return nextLine(memory, viewOf(memory), from, end);
 }

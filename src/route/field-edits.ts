@@ -4,18 +4,14 @@
  *
  * @hot
  */
-import { LOWER_CASE } from "../base/ascii.ts";
 import { asciiBytes } from "../base/bytes.ts";
 import type { FieldEdit } from "../contract/routing.ts";
+import { isNamed, nextLine } from "../http1/written-lines.ts";
 import { Template, type TemplateSource } from "./template.ts";
 
-const FOLD = LOWER_CASE;
 const CR = 0x0d;
 const LF = 0x0a;
 const COLON = 0x3a;
-const EACH_LF = 0x0a0a_0a0a;
-const EACH_01 = 0x0101_0101;
-const EACH_80 = 0x8080_8080 | 0;
 const SP = 0x20;
 
 /** Returned when there is no room. */
@@ -122,21 +118,8 @@ export class FieldEdits {
 
   #isRemoved(memory: Uint8Array, line: number): boolean {
     for (let i = 0; i < this.#removed.length; i++) {
-      const name = this.#removed[i]!;
-      let k = 0;
-      while (k < name.length && FOLD[memory[line + k]!] === name[k]) k++;
-      if (k === name.length && memory[line + k] === COLON) return true;
+      if (isNamed(memory, line, this.#removed[i]!)) return true;
     }
     return false;
   }
-}
-
-/** Where the line behind that at `pos` begins. Looks at four bytes at a time for the LF. */
-export function nextLine(memory: Uint8Array, view: DataView, pos: number, end: number): number {
-  for (; pos + 4 <= end; pos += 4) {
-    const word = view.getInt32(pos, true) ^ EACH_LF;
-    if (((word - EACH_01) & ~word & EACH_80) !== 0) break;
-  }
-  while (pos < end && memory[pos] !== LF) pos++;
-  return pos + 1;
 }

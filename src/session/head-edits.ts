@@ -15,7 +15,7 @@ import { hostEndOf } from "../http1/authority.ts";
 import { FRAMING_NAMES } from "../http1/framing-names.ts";
 import { Method } from "../http1/message-head.ts";
 import { reasonPhrase } from "../http1/reason-phrase.ts";
-import { nextLine } from "../route/field-edits.ts";
+import { isNamed, nextLine } from "../http1/written-lines.ts";
 import type { Exchange } from "./exchange.ts";
 import type { Plane } from "./plane.ts";
 
@@ -257,15 +257,6 @@ export class HeadEdits {
     }
     return true;
   }
-}
-
-/** Whether the line at `line` has that name, which is in lower case. */
-function isNamed(memory: Uint8Array, line: number, name: Uint8Array): boolean {
-  if (memory[line + name.length] !== COLON) return false;
-  for (let k = 0; k < name.length; k++) {
-    if (FOLD[memory[line + k]!] !== name[k]) return false;
-  }
-  return true;
 }
 
 /** A token in lower case on which framing does not depend. */
