@@ -119,11 +119,9 @@ export class ClientSide implements ClientProtocol {
     if (leg.ended && leg.state !== closed && ranges.isEmpty(leg.pending)) this.ended(leg);
   }
 
-  /**
-   * FIN. A client that ends while its response is not complete has left, unless the policy says that it still
-   * reads: RFC 9112 §9.5 allows half-close, but nothing tells it from leaving, and a backend must not go on
-   * working for nobody. A request that is not whole will never be.
-   */
+  /** FIN. A client that ends while its response is not complete has left, unless the policy says that it still reads:
+   *  RFC 9112 §9.5 allows half-close, but nothing tells it from leaving, and a backend must not go on working for
+   *  nobody. A request that is not whole will never be. */
   ended(leg: ClientLeg): void {
     if (leg.state === flushing) return;
     if (this.#plane.snapshot.policy.halfClosedClients === "serve" && leg.state < flushing) {
@@ -135,10 +133,12 @@ export class ClientSide implements ClientProtocol {
         return;
       }
     }
-    if (leg.exchange !== null) {
-      this.#exchanges.clientGone(leg.exchange);
-      this.#close(leg, true);
-    } else this.closeBehindQueue(leg);
+    const { exchange } = leg;
+    const mustShow = exchange !== null && (!leg.ended || exchange.responseStarted);
+    if (exchange !== null) this.#exchanges.clientGone(exchange);
+    // A reset would take along what is still on its way of the answers before.
+    if (mustShow) this.#close(leg, true);
+    else this.closeBehindQueue(leg);
   }
 
   failed(leg: ClientLeg): void {

@@ -111,6 +111,23 @@ onEachEngine(
   },
 );
 
+onEachEngine("half-closed: FIN inside a request: the answers before it still come", SERVE, async (stage) => {
+  const client = stage.client();
+  client.socket.pause();
+  client.write(`${GET}POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhel`);
+  client.end();
+  const { origin } = await asked(stage);
+  // More than the client's side takes, and no more than the kernel takes on ours.
+  const bytes = Buffer.alloc(192 * 1024, "r");
+  origin.write(`HTTP/1.1 200 OK\r\nContent-Length: ${bytes.length}\r\n\r\n`);
+  await origin.pour(bytes);
+  await stage.eventually("it is given up", () => stage.reasons.length === 1);
+  client.socket.resume();
+  await client.head();
+  assert.equal((await client.rest()).length, bytes.length);
+  assert.deepEqual(stage.reasons, ["client_gone"]);
+});
+
 onEachEngine(
   "half-closed: FIN behind an upload that has to wait: all of it goes on",
   SERVE,
