@@ -56,7 +56,10 @@ export class HookChain implements Chain {
   readonly #responseLinks: readonly Link[];
   readonly #errorLinks: readonly Link[];
   readonly #logLinks: readonly Link[];
-  /** When the clock was last read: as a hook is called, the one before it having returned. */
+  /**
+   * When the clock was last read: as a chain begins, and behind each hook. An older reading, of the batch or of
+   * another exchange's hook, would lay on the first hook what others took since, and its budget is a few milliseconds.
+   */
   #readMs = 0;
 
   constructor(links: readonly Link[], surroundings: HookSurroundings) {
