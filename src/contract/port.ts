@@ -65,6 +65,15 @@ export interface Port {
   /** Undoes `pause`. Both are idempotent. */
   resume(connection: number): void;
 
+  /**
+   * What comes on a background connection waits for what comes on others: it is read behind them, and at most
+   * `BACKGROUND_READS_MAX` such connections are read in one batch, in turn. For the middle of long messages: where
+   * thousands of pieces come in one moment, nobody's next request stands behind all of them. What is sent on it is
+   * sent as ever, and what was taken from the kernel before may still come at once. A connection begins in the
+   * foreground. Idempotent.
+   */
+  setBackground(connection: number, isBackground: boolean): void;
+
   /** Sends FIN once everything queued has left. Reading goes on. Idempotent. */
   shutdown(connection: number): void;
 
@@ -131,6 +140,9 @@ export interface Handler {
    */
   end(): number;
 }
+
+/** Background connections that are read in one batch: a millisecond's work, where each brings a little. */
+export const BACKGROUND_READS_MAX = 32;
 
 /** Listeners are numbered below this. */
 export const LISTENERS_MAX = 256;

@@ -30,6 +30,7 @@ export abstract class NullPort implements Port {
   wantDrained(): void {}
   pause(): void {}
   resume(): void {}
+  setBackground(): void {}
   shutdown(): void {}
   close(): void {}
   reset(): void {}

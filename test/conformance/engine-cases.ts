@@ -7,6 +7,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Engine, type EngineOptions, EngineUnavailable } from "../../src/contract/port.ts";
 import type { Arena, OpenArena } from "./arena.ts";
+import { BACKGROUND_CASES } from "./background-cases.ts";
 import type { Case } from "./case.ts";
 import { CONNECT_CASES } from "./connect-cases.ts";
 import { DATA_CASES } from "./data-cases.ts";
@@ -22,6 +23,7 @@ const CASES: readonly Case[] = [
   ...FLOW_CASES,
   ...ENDING_CASES,
   ...LIFE_CASES,
+  ...BACKGROUND_CASES,
   ...HAMMER_CASES,
 ];
 

@@ -200,6 +200,10 @@ export class Witness implements Handler {
     this.#ask(() => this.engine.resume(seen.connection));
   }
 
+  setBackground(seen: Seen, isBackground: boolean): void {
+    this.#ask(() => this.engine.setBackground(seen.connection, isBackground));
+  }
+
   shutdown(seen: Seen): void {
     this.#ask(() => this.engine.shutdown(seen.connection));
   }

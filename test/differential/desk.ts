@@ -150,6 +150,8 @@ export class Desk implements Port {
     this.#todo.push(() => this.#deliver(connection));
   }
 
+  setBackground(): void {}
+
   shutdown(id: number): void {
     this.#at(id).ended = true;
   }

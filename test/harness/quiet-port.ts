@@ -35,6 +35,7 @@ export class QuietPort implements Port {
   wantDrained(): void {}
   pause(): void {}
   resume(): void {}
+  setBackground(_connection: number, _isBackground: boolean): void {}
   shutdown(): void {}
 
   close(connection: number): void {

@@ -14,7 +14,7 @@
  */
 import { HEADROOM_BYTES, RECEIVE_BYTES } from "../../base/buffer-pool.ts";
 import type { Engine, EngineOptions } from "../../contract/port.ts";
-import { EngineUnavailable } from "../../contract/port.ts";
+import { BACKGROUND_READS_MAX, EngineUnavailable } from "../../contract/port.ts";
 import type { AddressRecord } from "../native/address-book.ts";
 import { CLOSED_FD, ConnectionList, Flag } from "../native/connection-table.ts";
 import { type Mapping, mapMemory } from "../native/memory.ts";
@@ -55,6 +55,7 @@ const BLOCKED = Flag.blocked;
 const HUNG_UP = Flag.hungUp;
 const WATCHED = Flag.watched;
 const END_WATCHED = Flag.endWatched;
+const BACKGROUND = Flag.background;
 
 const EINTR = 4;
 const EAGAIN = 11;
@@ -69,6 +70,7 @@ const SOCK_CLOEXEC_NONBLOCK = 0x80800;
 const EVENTS_MAX = 512;
 /** Buffers that one connection may fill in one turn, so that the others have theirs. */
 const READS_MAX = 4;
+const BACKGROUND_MAX = BACKGROUND_READS_MAX;
 const ACCEPTS_MAX = 128;
 const VECTORS_MAX = 64;
 const HEADROOM = HEADROOM_BYTES;
@@ -115,6 +117,8 @@ class EpollEngine extends NativeEngine {
   readonly #argumentWords: Int32Array;
   /** Readable and not paused, but left for the next turn. */
   readonly #ready: ConnectionList;
+  /** The same of background connections, of which a turn reads so many. */
+  readonly #background: ConnectionList;
   /** Closed in this batch. */
   readonly #closing: ConnectionList;
   readonly #watchedTokens: boolean[] = [];
@@ -130,6 +134,7 @@ class EpollEngine extends NativeEngine {
     this.#argumentWords[MESSAGE_AT + 4] = (this.#arguments.address + VECTORS_AT * 4) | 0;
     this.#argumentWords[MESSAGE_AT + 5] = ((this.#arguments.address + VECTORS_AT * 4) / TWO_POW_32) | 0;
     this.#ready = new ConnectionList(options.connectionsMax);
+    this.#background = new ConnectionList(options.connectionsMax);
     this.#closing = new ConnectionList(options.connectionsMax);
   }
 
@@ -191,7 +196,7 @@ class EpollEngine extends NativeEngine {
   }
 
   protected hasPending(): boolean {
-    return this.#ready.count > 0 && this.buffers.freeLargeCount > 0;
+    return this.#ready.count + this.#background.count > 0 && this.buffers.freeLargeCount > 0;
   }
 
   // What the handler asks for.
@@ -228,7 +233,7 @@ class EpollEngine extends NativeEngine {
   }
 
   protected startReceiving(connection: number): void {
-    if ((this.table.flags[connection]! & READABLE) !== 0) this.#ready.add(connection);
+    if ((this.table.flags[connection]! & READABLE) !== 0) this.#readLater(connection);
   }
 
   protected abandon(connection: number): void {
@@ -265,6 +270,8 @@ class EpollEngine extends NativeEngine {
       if (kind === CONNECTION) this.#happened(index, events);
       else if (kind === LISTENER) this.#accept(index);
     }
+    const backgroundCount = Math.min(this.#background.count, BACKGROUND_MAX);
+    for (let left = backgroundCount; left > 0; left--) this.#read(this.#background.take());
   }
 
   #happened(connection: number, events: number): void {
@@ -283,7 +290,9 @@ class EpollEngine extends NativeEngine {
     this.table.flags[connection] = flags;
     const breaks = (flags & END_WATCHED) === 0 ? BREAK_EVENTS : END_EVENTS;
     if ((flags & WATCHED) !== 0 && (events & breaks) !== 0) this.#noteBreak(connection);
-    else if ((events & READ_EVENTS) !== 0) this.#read(connection);
+    else if ((events & READ_EVENTS) === 0) return;
+    else if ((flags & BACKGROUND) === 0) this.#read(connection);
+    else this.#background.add(connection);
   }
 
   /** Tells how connecting went. Returns true when the connection stands and is still the handler's. */
@@ -317,7 +326,7 @@ class EpollEngine extends NativeEngine {
       if ((flags & (PAUSED | ENDED | FAILED)) !== 0) return;
       const slot = count < READS_MAX ? this.buffers.acquireLarge() : -1;
       if (slot < 0) {
-        this.#ready.add(connection);
+        this.#readLater(connection);
         return;
       }
       const start = slot + HEADROOM;
@@ -336,6 +345,11 @@ class EpollEngine extends NativeEngine {
       else this.fail(connection, (flags & SEND_BROKEN) !== 0 ? this.table.errno[connection]! : -errno);
       return;
     }
+  }
+
+  #readLater(connection: number): void {
+    if ((this.table.flags[connection]! & BACKGROUND) === 0) this.#ready.add(connection);
+    else this.#background.add(connection);
   }
 
   #accept(index: number): void {

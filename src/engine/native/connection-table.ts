@@ -41,6 +41,8 @@ export const Flag = {
   watched: 32768,
   /** Watched, and the peer's FIN breaks it off as well. */
   endWatched: 65536,
+  /** What comes on it waits for what comes on others. */
+  background: 131072,
 } as const;
 
 /** Bits of `ConnectionTable.inFlight`: what the kernel works on. */
@@ -52,6 +54,8 @@ export const InFlight = {
   immediate: 8,
   /** uring: the poll of a connection that is paused and watched. */
   breakPoll: 16,
+  /** uring: the poll of a background connection that is to be read. */
+  readPoll: 32,
 } as const;
 
 const NONE = -1;
@@ -121,6 +125,10 @@ export class ConnectionList {
 
   get count(): number {
     return this.#count;
+  }
+
+  has(connection: number): boolean {
+    return this.#listed[connection] === 1;
   }
 
   add(connection: number): void {

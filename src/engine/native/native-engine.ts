@@ -36,6 +36,7 @@ const FAIL_DUE = Flag.failDue;
 const SEND_BROKEN = Flag.sendBroken;
 const WATCHED = Flag.watched;
 const END_WATCHED = Flag.endWatched;
+const BACKGROUND = Flag.background;
 
 /** Bound once: the global is a getter. */
 const clock = performance;
@@ -185,6 +186,12 @@ export abstract class NativeEngine implements Engine, NestedSource {
     if ((flags & (OPEN | PAUSED)) !== (OPEN | PAUSED)) return;
     this.table.flags[connection] = flags & ~(PAUSED | WATCHED | END_WATCHED);
     this.startReceiving(connection);
+  }
+
+  /** Only a flag: it counts when the connection is to be read next. */
+  setBackground(connection: number, isBackground: boolean): void {
+    const flags = this.table.flags[connection]!;
+    this.table.flags[connection] = isBackground ? flags | BACKGROUND : flags & ~BACKGROUND;
   }
 
   /** What broke a watched connection, as a negative errno; 0: nothing. `hasEnded`: its peer has sent FIN. @cold */

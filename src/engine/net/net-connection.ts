@@ -56,9 +56,10 @@ export class NetConnection {
   wantsDrained = false;
   /** In the engine's list of connections with something to write. */
   isDirty = false;
-  /** In the engine's list of connections that wait for a buffer slot. */
-  isStarved = false;
-  /** Chunks for which there was no slot, oldest first; null when there are none. */
+  isBackground = false;
+  /** In a list of those that wait for a buffer slot or for their turn. */
+  isHeldBack = false;
+  /** Chunks that could not be passed on, oldest first; null when there are none. */
   held: Buffer[] | null = null;
   hasEndedBehindHeld = false;
   /** An errno to report behind `held`; 0 when there is none. */

@@ -23,6 +23,7 @@ import type { Engine, EngineOptions, Handler, ListenerSource } from "../../contr
 import { ConnectTargets, peerHost } from "./address.ts";
 import { BatchTimer } from "./batch-timer.ts";
 import { ConnectionTable } from "./connection-table.ts";
+import { HeldInput } from "./held-input.ts";
 import { type LandingOptions, reopenForLanding } from "./landing.ts";
 import {
   JoinScratch,
@@ -90,7 +91,7 @@ class NetEngine implements Engine, SocketEvents {
   #dirty: NetConnection[] = [];
   #dirtyNext: NetConnection[] = [];
   #drainedDue: NetConnection[] = [];
-  #starved: NetConnection[] = [];
+  readonly #held: HeldInput;
   #socketsOpen = 0;
   #whenSocketsClosed: (() => void) | null = null;
   readonly #tick = (): void => this.#runTick();
@@ -100,6 +101,7 @@ class NetEngine implements Engine, SocketEvents {
     const bytes = BufferPool.regionBytes(options.smallSlots, options.largeSlots);
     this.#memory = Buffer.from(new ArrayBuffer(bytes));
     this.buffers = new BufferPool(this.#memory, options.smallSlots, options.largeSlots);
+    this.#held = new HeldInput(this.#memory, this.buffers);
     this.connectionsMax = options.connectionsMax;
     this.#connections = new ConnectionTable(options.connectionsMax);
     this.#socketOptions = {
@@ -161,8 +163,16 @@ class NetEngine implements Engine, SocketEvents {
     const connection = this.#connections.of(number);
     if (!connection.isPaused) return;
     connection.isPaused = false;
-    if (connection.held !== null) this.#starve(connection);
-    else connection.socket.resume();
+    if (connection.held === null) {
+      connection.socket.resume();
+      return;
+    }
+    this.#held.wait(connection);
+    this.#tickSoon();
+  }
+
+  setBackground(number: number, isBackground: boolean): void {
+    this.#connections.of(number).isBackground = isBackground;
   }
 
   shutdown(number: number): void {
@@ -248,8 +258,9 @@ class NetEngine implements Engine, SocketEvents {
   /** Takes `bytes[0, count)`, which the caller will overwrite. Returns false when reading must stop. */
   hasReceived(connection: NetConnection, bytes: Buffer, count: number): boolean {
     if (connection.isGivenUp) return false;
-    if (connection.held !== null || this.#starved.length > 0) return this.#hold(connection, bytes, 0, count);
+    if (connection.held !== null || this.#held.hasStarved) return this.#hold(connection, bytes, 0, count);
     const handler = this.#inBatch();
+    if (!this.#held.mayPass(connection)) return this.#hold(connection, bytes, 0, count);
     let from = 0;
     do {
       const slot = this.buffers.acquireLarge();
@@ -285,7 +296,7 @@ class NetEngine implements Engine, SocketEvents {
     connection.completeWrite(this.buffers);
     if (connection.queuedBytes > 0) this.#markDirty(connection);
     else this.#allHasLeft(connection);
-    if (this.#starved.length > 0) this.#tickSoon();
+    if (this.#held.hasStarved) this.#tickSoon();
   }
 
   hasClosed(connection: NetConnection): void {
@@ -294,7 +305,7 @@ class NetEngine implements Engine, SocketEvents {
     connection.dropQueued(this.buffers);
     if (connection.isGivenUp) this.#freeNumber(connection);
     this.#socketsOpen--;
-    if (this.#starved.length > 0) this.#tickSoon();
+    if (this.#held.hasStarved) this.#tickSoon();
     if (this.#socketsOpen === 0) this.#whenSocketsClosed?.();
   }
 
@@ -359,54 +370,11 @@ class NetEngine implements Engine, SocketEvents {
     this.#inBatch().failed(connection.number, errno);
   }
 
-  // Slots that are missing.
-
-  /** Keeps `bytes[from, to)` until a slot is free. Returns false: no more may be read. */
+  /** Keeps `bytes[from, to)` until they can be passed on. Returns false: no more may be read. */
   #hold(connection: NetConnection, bytes: Buffer, from: number, to: number): boolean {
-    connection.hold(bytes, from, to);
-    this.#starve(connection);
-    connection.socket.pause();
-    return false;
-  }
-
-  #starve(connection: NetConnection): void {
-    if (!connection.isStarved) {
-      connection.isStarved = true;
-      this.#starved.push(connection);
-    }
+    this.#held.hold(connection, bytes, from, to);
     this.#tickSoon();
-  }
-
-  /** One slot for each connection in turn, until slots or connections run out. */
-  #feedStarved(handler: Handler): void {
-    while (this.#starved.length > 0) {
-      const connection = this.#starved[0]!;
-      if (connection.isGivenUp || connection.isPaused || connection.held === null) {
-        connection.isStarved = false;
-        this.#starved.shift();
-        continue;
-      }
-      const slot = this.buffers.acquireLarge();
-      if (slot < 0) return;
-      connection.isStarved = false;
-      this.#starved.shift();
-      const start = slot + HEADROOM;
-      handler.received(connection.number, start, connection.unhold(this.#memory, start));
-      if (!connection.isGivenUp) this.#afterFeeding(connection, handler);
-    }
-  }
-
-  #afterFeeding(connection: NetConnection, handler: Handler): void {
-    if (connection.held !== null) {
-      if (!connection.isPaused) this.#starve(connection);
-      return;
-    }
-    if (connection.failedBehindHeld !== 0) {
-      this.#fail(connection, connection.failedBehindHeld);
-      return;
-    }
-    if (connection.hasEndedBehindHeld) handler.ended(connection.number);
-    else if (!connection.isPaused) connection.socket.resume();
+    return false;
   }
 
   // Batches.
@@ -416,6 +384,7 @@ class NetEngine implements Engine, SocketEvents {
     const handler = this.#handler!;
     if (!this.#isInBatch) {
       this.#isInBatch = true;
+      this.#held.beginBatch();
       handler.begin(performance.now());
       this.#tickSoon();
     }
@@ -434,7 +403,7 @@ class NetEngine implements Engine, SocketEvents {
     // Only now: a batch that begins here asks for no tick to end it.
     this.#isTickDue = false;
     if (this.#drainedDue.length > 0) this.#deliverDrained(handler);
-    if (this.#starved.length > 0) this.#feedStarved(handler);
+    this.#held.feed(handler);
     while (this.#waiting.length > 0 && !this.#connections.isFull) {
       const { socket, listener, isUnix } = this.#waiting.shift()!;
       if (!socket.destroyed) this.#accept(socket, listener, isUnix);
@@ -489,9 +458,9 @@ class NetEngine implements Engine, SocketEvents {
   }
 
   #arm(waitMs: number): void {
-    if (waitMs === 0) this.#tickSoon();
+    if (waitMs === 0 || this.#held.hasBackground) this.#tickSoon();
     const nowMs = performance.now();
-    const isShort = this.#starved.length > 0 && (waitMs < 0 || waitMs > STARVED_POLL_MS);
+    const isShort = this.#held.hasStarved && (waitMs < 0 || waitMs > STARVED_POLL_MS);
     const spanMs = isShort ? STARVED_POLL_MS : waitMs;
     this.#timer.set(spanMs < 0 ? Infinity : nowMs + spanMs, nowMs);
   }

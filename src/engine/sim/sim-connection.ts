@@ -11,6 +11,7 @@ export interface SimConnection {
   isWatched: boolean;
   /** The same of the peer's FIN. */
   isEndWatched: boolean;
+  isBackground: boolean;
   isGivenUp: boolean;
   hasEnded: boolean;
   hasFailed: boolean;
@@ -32,6 +33,7 @@ export function newSimConnection(number: number, end: WireEnd): SimConnection {
     isPaused: false,
     isWatched: false,
     isEndWatched: false,
+    isBackground: false,
     isGivenUp: false,
     hasEnded: false,
     hasFailed: false,

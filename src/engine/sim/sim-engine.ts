@@ -10,6 +10,7 @@ import { assert } from "../../base/assert.ts";
 import { BufferPool, HEADROOM_BYTES, RECEIVE_BYTES } from "../../base/buffer-pool.ts";
 import { Errno } from "../../contract/errno.ts";
 import {
+  BACKGROUND_READS_MAX,
   type Engine,
   type EngineOptions,
   EngineUnavailable,
@@ -146,6 +147,10 @@ class VirtualEngine implements SimEngine, WireOwner, ListenerOwner {
     this.#makeReady(connection);
   }
 
+  setBackground(number: number, isBackground: boolean): void {
+    this.#of(number).isBackground = isBackground;
+  }
+
   shutdown(number: number): void {
     const connection = this.#of(number);
     connection.isShutdown = true;
@@ -253,7 +258,8 @@ class VirtualEngine implements SimEngine, WireOwner, ListenerOwner {
     for (const connection of ready) connection.isReady = false;
     // What was sent in an earlier batch; what is sent in this one leaves behind it, in one go.
     for (const connection of ready) if (!connection.isGivenUp) this.#write(connection);
-    for (const connection of ready) this.#serve(connection, handler);
+    for (const connection of ready) if (!connection.isBackground) this.#serve(connection, handler);
+    this.#serveBackground(ready, handler);
     this.#acceptWaiting(handler);
     const waitMs = handler.end();
     if (this.#isStopped) return;
@@ -286,6 +292,15 @@ class VirtualEngine implements SimEngine, WireOwner, ListenerOwner {
     this.#world.after(waitMs, () => {
       if (deadline === this.#deadline) this.#planBatch();
     });
+  }
+
+  /** Few of them, and often fewer than would be allowed: the others wait for the next batch. */
+  #serveBackground(ready: readonly SimConnection[], handler: Handler): void {
+    const waiting = ready.filter((connection) => connection.isBackground);
+    if (waiting.length === 0) return;
+    const count = this.#world.prng.between(1, BACKGROUND_READS_MAX);
+    for (const connection of waiting.slice(0, count)) this.#serve(connection, handler);
+    for (const connection of waiting.slice(count)) if (!connection.isGivenUp) this.#makeReady(connection);
   }
 
   #serve(connection: SimConnection, handler: Handler): void {

@@ -14,4 +14,6 @@ export const Operation = {
   immediateSend: 7,
   /** Tells of a connection that is not read: it broke, or its peer ended. */
   breakPoll: 8,
+  /** Tells that a background connection can be read. */
+  readPoll: 9,
 } as const;

@@ -44,6 +44,7 @@ export function endOperations(
       else if (kind === Operation.receive && last) ended(table, index, InFlight.receive);
       else if (kind === Operation.send) ended(table, index, InFlight.send);
       else if (kind === Operation.breakPoll && last) ended(table, index, InFlight.breakPoll);
+      else if (kind === Operation.readPoll) ended(table, index, InFlight.readPoll);
       else if (kind === Operation.connect) ended(table, index, InFlight.connect);
     }
     ring.cqAdvance();

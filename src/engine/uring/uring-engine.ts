@@ -11,9 +11,6 @@
  * later user of the index. The descriptor is closed after the last completion too, in the order of the queue,
  * so no entry can name a number that means something else by then.
  *
- * Bounded receiving: a multishot receive may fill dozens of buffers before anyone can say stop, so what looks
- * like a stream is received in portions (volume.ts), and everything in single buffers where these are tight.
- *
  * @hot
  */
 import { assert } from "../../base/assert.ts";
@@ -21,11 +18,10 @@ import { RECEIVE_BYTES } from "../../base/buffer-pool.ts";
 import { Errno } from "../../contract/errno.ts";
 import type { Engine, EngineOptions } from "../../contract/port.ts";
 import type { AddressRecord } from "../native/address-book.ts";
-import { ConnectionList, Flag, InFlight } from "../native/connection-table.ts";
+import { Flag, InFlight } from "../native/connection-table.ts";
 import { NativeEngine } from "../native/native-engine.ts";
 import { requireMainThread } from "../native/syscalls.ts";
 import { Accepting } from "./accepting.ts";
-import { BreakPolls } from "./break-polls.ts";
 import { BufferRing } from "./buffer-ring.ts";
 import { Gathering } from "./gathering.ts";
 import { ImmediateSends, noteRefused } from "./immediate-sends.ts";
@@ -38,14 +34,12 @@ import {
   prepConnect,
   prepImmediate,
   prepPollIn,
-  prepRecv,
-  prepRecvMultishot,
   prepSend,
   prepSendmsg,
 } from "./prep.ts";
+import { Receiving } from "./receiving.ts";
 import { CQE_BUFFER_SHIFT, CqeFlag, Ring, CQE_WORDS as WORDS_OF_CQE } from "./ring.ts";
 import { endOperations } from "./tear-down.ts";
-import { Volume } from "./volume.ts";
 
 const RECEIVE = Operation.receive;
 const SEND = Operation.send;
@@ -53,18 +47,19 @@ const CONNECT = Operation.connect;
 const ACCEPT = Operation.accept;
 const WATCH = Operation.watch;
 const BREAK_POLL = Operation.breakPoll;
+const READ_POLL = Operation.readPoll;
 const SILENT = Operation.silent;
 const SEND_IMMEDIATE = Operation.immediateSend;
 
 const OPEN = Flag.open;
 const CONNECTED = Flag.connected;
 const PAUSED = Flag.paused;
-const ENDED = Flag.ended;
 const FAILED = Flag.failed;
 const SEND_BROKEN = Flag.sendBroken;
 const CANCELLING = Flag.cancelling;
 const BLOCKED = Flag.blocked;
 const WATCHED = Flag.watched;
+const BACKGROUND = Flag.background;
 const DRAIN_WANTED = Flag.drainWanted;
 const FIN_WANTED = Flag.finWanted;
 const RECEIVE_IN_FLIGHT = InFlight.receive;
@@ -82,9 +77,8 @@ const ECANCELED = Errno.ECANCELED;
 const ENOBUFS = Errno.ENOBUFS;
 const EINTR = -4;
 const EAGAIN = -11;
-
-/** The most that one portion of a stream may bring, over several buffers. */
-const PORTION_BYTES = 4 * RECEIVE_BYTES;
+/** Completions that a turn gathers of a burst. */
+const BURST_MAX = 1024;
 
 /**
  * An engine on io_uring. Throws `EngineUnavailable` where it cannot run; other errors are those of opening a
@@ -107,14 +101,11 @@ class UringEngine extends NativeEngine {
   readonly fd: number;
   readonly #ring: Ring;
   readonly #bufferRing: BufferRing;
-  /** Connections whose receive found no buffer. */
-  readonly #starved: ConnectionList;
+  readonly #receiving: Receiving;
   /** Of entries that are not submitted yet. */
   readonly #messages = new Messages();
-  readonly #volume: Volume;
   readonly #gathering: Gathering;
   readonly #accepting: Accepting;
-  readonly #breakPolls: BreakPolls;
   #batchNumber = 0;
   #watchCount = 0;
   /** Written, and not known to be done. */
@@ -125,12 +116,10 @@ class UringEngine extends NativeEngine {
     this.#ring = ring;
     this.fd = ring.fd;
     this.#bufferRing = new BufferRing(ring, this.buffers, this.poolAddress);
-    this.#starved = new ConnectionList(options.connectionsMax);
+    this.#receiving = new Receiving(ring, this.table, this.buffers, this.#bufferRing);
     this.#immediate = new ImmediateSends(options.connectionsMax);
-    this.#volume = new Volume(options.connectionsMax);
     this.#gathering = new Gathering(options.connectionsMax);
     this.#accepting = new Accepting(ring, this.listeners);
-    this.#breakPolls = new BreakPolls(ring, this.table);
   }
 
   // Handing over.
@@ -170,6 +159,7 @@ class UringEngine extends NativeEngine {
     ring.cqAdvance();
     if (ring.hasMinWait) this.#gathering.direct(ring, this.nowMs);
     let count = ring.submitAndWait(waitMs);
+    if (this.#receiving.background.beginTurn()) count = this.#gatherBurst(count);
     this.#handedOver();
     // What only Node waits for needs no batch.
     while (count > 0) {
@@ -182,8 +172,19 @@ class UringEngine extends NativeEngine {
     return count;
   }
 
+  /** Of a burst each call brings some completions. Returns how many there are then. */
+  #gatherBurst(count: number): number {
+    let before = 0;
+    let now = count;
+    while (now > before && now < BURST_MAX) {
+      before = now;
+      now = this.#ring.submitAndWait(0);
+    }
+    return now;
+  }
+
   protected hasPending(): boolean {
-    return this.#starved.count > 0 && this.#bufferRing.available === 0 && this.buffers.freeLargeCount > 0;
+    return this.#receiving.hasPending();
   }
 
   protected flush(): void {
@@ -196,9 +197,9 @@ class UringEngine extends NativeEngine {
       if ((flags & (OPEN | CONNECTED | FAILED)) !== (OPEN | CONNECTED)) continue;
       const inFlight = this.table.inFlight[connection]!;
       if ((inFlight & SEND_IN_FLIGHT) === 0 && !this.queue.isEmpty(connection)) this.#armSend(connection);
-      if ((inFlight & RECEIVE_IN_FLIGHT) === 0) this.#armReceive(connection);
+      if ((inFlight & RECEIVE_IN_FLIGHT) === 0) this.#receiving.arm(connection);
     }
-    this.#feedStarved();
+    this.#receiving.feed();
     if (this.accepting) this.#accepting.arm(this.mayAccept(), this.table.freeCount);
     else this.#accepting.cancelAll();
   }
@@ -239,41 +240,9 @@ class UringEngine extends NativeEngine {
     return (
       (this.table.flags[connection]! & (BLOCKED | DRAIN_WANTED | FIN_WANTED)) === 0 &&
       bytes === this.queue.bytesOf(connection) &&
-      this.#starved.count === 0 &&
+      !this.#receiving.hasStarved &&
       !this.#immediate.isFull()
     );
-  }
-
-  #armReceive(connection: number): void {
-    const flags = this.table.flags[connection]!;
-    if ((flags & (PAUSED | ENDED)) !== 0) {
-      if ((flags & WATCHED) !== 0) this.#breakPolls.arm(connection);
-      return;
-    }
-    this.table.inFlight[connection] = this.table.inFlight[connection]! | RECEIVE_IN_FLIGHT;
-    const fd = this.table.fd[connection]!;
-    const at = this.#ring.nextSqe();
-    if (this.buffers.isTight) {
-      prepRecv(this.#ring.sqes, at, fd, 0, false, RECEIVE, connection);
-    } else if (!this.#volume.isStream(connection)) {
-      prepRecvMultishot(this.#ring.sqes, at, fd, RECEIVE, connection);
-    } else {
-      const bundle = this.#ring.hasBundles;
-      prepRecv(this.#ring.sqes, at, fd, bundle ? PORTION_BYTES : 0, bundle, RECEIVE, connection);
-    }
-  }
-
-  /** As many of the starved as there are buffers try again, oldest first. */
-  #feedStarved(): void {
-    let meals = this.#bufferRing.available;
-    while (meals > 0 && this.#starved.count > 0) {
-      const connection = this.#starved.take();
-      const flags = this.table.flags[connection]!;
-      if ((flags & (OPEN | CONNECTED | FAILED)) !== (OPEN | CONNECTED)) continue;
-      if ((this.table.inFlight[connection]! & RECEIVE_IN_FLIGHT) !== 0) continue;
-      this.#armReceive(connection);
-      meals--;
-    }
   }
 
   // What the handler asks for.
@@ -286,7 +255,7 @@ class UringEngine extends NativeEngine {
   }
 
   protected override admitted(connection: number): void {
-    this.#volume.begin(connection);
+    this.#receiving.volume.begin(connection);
   }
 
   protected stopReceiving(connection: number): void {
@@ -294,7 +263,7 @@ class UringEngine extends NativeEngine {
     if ((this.table.inFlight[connection]! & RECEIVE_IN_FLIGHT) === 0) {
       if ((flags & WATCHED) !== 0) {
         // A poll that is there may have told before of what is watched for only now.
-        this.#breakPolls.cancel(connection);
+        this.#receiving.breakPolls.cancel(connection);
         this.dirty.add(connection);
       }
       return;
@@ -305,7 +274,7 @@ class UringEngine extends NativeEngine {
   }
 
   protected startReceiving(connection: number): void {
-    this.#breakPolls.cancel(connection);
+    this.#receiving.breakPolls.cancel(connection);
     this.dirty.add(connection);
   }
 
@@ -316,7 +285,8 @@ class UringEngine extends NativeEngine {
       return;
     }
     this.stopReceiving(connection);
-    this.#breakPolls.cancel(connection);
+    this.#receiving.breakPolls.cancel(connection);
+    this.#receiving.background.cancel(connection);
     const ring = this.#ring;
     // An immediate send cannot wait, so there is nothing to end: `#hasLeft` closes.
     if ((inFlight & IMMEDIATE_IN_FLIGHT) === SEND_IN_FLIGHT) {
@@ -349,6 +319,7 @@ class UringEngine extends NativeEngine {
       else if (kind === ACCEPT) this.#accepted(index, result, flags);
       else if (kind === CONNECT) this.#connected(index, result);
       else if (kind === WATCH) this.#watchDone(index, result);
+      else if (kind === READ_POLL) this.#readPolled(index);
       else if (kind === BREAK_POLL) this.#breakPolled(index, result, flags);
     }
     this.buffers.lentLargeCount = this.#bufferRing.available;
@@ -361,7 +332,12 @@ class UringEngine extends NativeEngine {
     // nobody closes it twice.
     if (last) this.table.flags[connection] = this.table.flags[connection]! | CANCELLING;
     if ((cqeFlags & BUFFER) !== 0) this.#deliver(connection, cqeFlags >>> BUFFER_SHIFT, result);
-    if (!last) return;
+    if (!last) {
+      // It goes on, and should only tell that there is something.
+      if ((this.table.flags[connection]! & (OPEN | BACKGROUND)) === (OPEN | BACKGROUND))
+        this.stopReceiving(connection);
+      return;
+    }
     this.#operationEnded(connection, RECEIVE_IN_FLIGHT);
     const flags = this.table.flags[connection]! & ~CANCELLING;
     this.table.flags[connection] = flags;
@@ -374,8 +350,7 @@ class UringEngine extends NativeEngine {
     } else if (result === 0) {
       this.tellEnd(connection);
     } else if (result === ENOBUFS) {
-      this.#bufferRing.grow();
-      this.#starved.add(connection);
+      this.#receiving.starve(connection);
     } else {
       this.fail(connection, (flags & SEND_BROKEN) !== 0 ? this.table.errno[connection]! : result);
     }
@@ -390,7 +365,7 @@ class UringEngine extends NativeEngine {
       const count = Math.min(left, FULL_BYTES);
       // Asked anew for each: the handler may close the connection between two.
       if (count > 0 && (this.table.flags[connection]! & (OPEN | FAILED)) === OPEN) {
-        if (this.#volume.note(connection, count, this.#batchNumber)) this.stopReceiving(connection);
+        if (this.#receiving.volume.note(connection, count, this.#batchNumber)) this.stopReceiving(connection);
         this.handler!.received(connection, start, start + count);
       } else {
         this.buffers.release(start);
@@ -400,10 +375,16 @@ class UringEngine extends NativeEngine {
     } while (left > 0);
   }
 
+  #readPolled(connection: number): void {
+    this.#receiving.background.told(connection);
+    const isOpen = (this.table.flags[connection]! & OPEN) !== 0;
+    if (!isOpen && this.table.inFlight[connection] === 0) this.#close(connection);
+  }
+
   /** Something happened to a connection that is not read; or the poll was cancelled. */
   #breakPolled(connection: number, result: number, cqeFlags: number): void {
     const last = (cqeFlags & MORE) === 0;
-    if (last) this.#breakPolls.ended(connection);
+    if (last) this.#receiving.breakPolls.ended(connection);
     const flags = this.table.flags[connection]!;
     if ((flags & OPEN) === 0) {
       if (this.table.inFlight[connection] === 0) this.#close(connection);

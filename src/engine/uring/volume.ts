@@ -32,6 +32,11 @@ export class Volume {
     return this.#isStream[connection] === 1;
   }
 
+  /** It brought little the last time. */
+  isCalm(connection: number): boolean {
+    return this.#isStream[connection] === 0 || this.#streak[connection]! > 0;
+  }
+
   /** A new connection has this index. */
   begin(connection: number): void {
     this.#isStream[connection] = 1;
