@@ -14,11 +14,12 @@ import { Fault } from "../http1/fault.ts";
 import { MessageHead, NEED_MORE } from "../http1/message-head.ts";
 import { parseRequestHead } from "../http1/request-head.ts";
 import { askedBy } from "./asked.ts";
-import { keepEarly } from "./early-input.ts";
+import { dropInput, keepEarly } from "./early-input.ts";
 import type { Exchanges } from "./exchanges.ts";
 import { type Failure, Failures } from "./failure.ts";
 import { isPeerTrusted } from "./head-rules.ts";
 import { ClientLeg, ClientState, HELD_BYTES_MAX } from "./legs.ts";
+import { comeForward, standBack } from "./pace.ts";
 import { dropPartial, growPartial, isTooEarlyToParse, NO_SLOT, parseLater } from "./partial-head.ts";
 import { PeerTexts } from "./peer-texts.ts";
 import { ConnectionKind, type Plane } from "./plane.ts";
@@ -86,6 +87,7 @@ export class ClientSide implements ClientProtocol {
     if (leg.state === idle) leg.pipelinedCount = -1;
     const pos = this.#consume(leg, start, end);
     leg.consuming = false;
+    if (leg.state === body || leg.state === head || leg.standsBack) standBack(plane.port, leg);
     if (pos === end || leg.state >= flushing || leg.state === closed) {
       plane.buffers.release(start);
       return;
@@ -111,6 +113,7 @@ export class ClientSide implements ClientProtocol {
       buffers.release(start);
     }
     leg.consuming = false;
+    if (leg.standsBack) comeForward(port, leg);
     if (leg.paused && leg.state !== closed && ranges.isEmpty(leg.pending)) {
       leg.paused = false;
       this.#moved(leg);
@@ -249,7 +252,7 @@ export class ClientSide implements ClientProtocol {
    *  can read our answer (closing with unread input would reset it away). RFC 9112 §9.6. */
   linger(leg: ClientLeg): void {
     const plane = this.#plane;
-    this.#dropInput(leg);
+    dropInput(this.#plane, leg);
     // Its FIN has come already.
     if (leg.ended) {
       this.closeBehindQueue(leg);
@@ -474,15 +477,10 @@ export class ClientSide implements ClientProtocol {
     return next;
   }
 
-  #dropInput(leg: ClientLeg): void {
-    dropPartial(this.#plane, leg.partial);
-    this.#plane.dropRanges(leg.pending);
-  }
-
   #close(leg: ClientLeg, broken: boolean): void {
     const plane = this.#plane;
     const { connection } = leg;
-    this.#dropInput(leg);
+    dropInput(plane, leg);
     plane.admission.leave(connection);
     plane.standstill.leave(connection);
     plane.deadlines.clear(connection);

@@ -13,6 +13,7 @@ import { SMALL_SLOT_BYTES } from "../base/buffer-pool.ts";
 import { copy } from "../base/bytes.ts";
 import { Verdict } from "./intercepted.ts";
 import { type ClientLeg, ClientState } from "./legs.ts";
+import { dropPartial } from "./partial-head.ts";
 import type { Plane } from "./plane.ts";
 
 const HELD = Verdict.held;
@@ -26,6 +27,12 @@ const PIECES_READ_MAX = 4;
 /** Foreign code is waited for, which may take long: a client that ends meanwhile need not be read to be gone. */
 function isHeld({ exchange }: ClientLeg): boolean {
   return exchange !== null && exchange.intercepted !== null && exchange.intercepted.verdict === HELD;
+}
+
+/** Gives back what `leg` has not used of its input. */
+export function dropInput(plane: Plane, leg: ClientLeg): void {
+  dropPartial(plane, leg.partial);
+  plane.dropRanges(leg.pending);
 }
 
 /** Keeps `[start, end)` in `leg.pending`, or makes the leg deaf; takes over the reference. */

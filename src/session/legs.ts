@@ -87,6 +87,8 @@ export class ClientLeg {
   /** Answers that may wait for it together, and the batch of the newest. */
   heldCount = 0;
   answeredBatch = 0;
+  /** In the middle of a message: what it sends waits for what others send. */
+  standsBack = false;
   exchange: Exchange | null = null;
   readonly partial = new PartialHead();
   /** Bytes that came too early: the next requests, or a body that has nowhere to go yet. */
@@ -122,6 +124,7 @@ export class ClientLeg {
     this.address = null;
     this.queuedBytes = -1;
     this.heldCount = 0;
+    this.standsBack = false;
     this.exchange = null;
   }
 
