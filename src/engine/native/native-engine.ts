@@ -46,6 +46,8 @@ const ACCEPT_REST_MS = 50;
 const TRIM_MS = 1000;
 /** Between two portions, where it is much. */
 const TRIM_AGAIN_MS = 20;
+/** Told in one batch of what no kernel event carries: thousands may break in one moment. */
+const NOTICES_MAX = 128;
 const ENOMEM = -12;
 const NEVER = Number.POSITIVE_INFINITY;
 const REGION_BYTES_MAX = 2 ** 31 - 1;
@@ -335,9 +337,9 @@ export abstract class NativeEngine implements Engine, NestedSource {
     else this.#trimAtMs = NEVER;
   }
 
-  /** Those noted before this batch: what they lead to is told with the next. */
+  /** Some of those noted before this batch, oldest first: what they lead to is told with a later one. */
   #tellNotices(handler: Handler): void {
-    for (let left = this.#notices.count; left > 0 && !this.stopped; left--) {
+    for (let left = Math.min(this.#notices.count, NOTICES_MAX); left > 0 && !this.stopped; left--) {
       const connection = this.#notices.take();
       const flags = this.table.flags[connection]!;
       this.table.flags[connection] = flags & ~(DRAIN_DUE | FAIL_DUE);

@@ -58,6 +58,13 @@ export class HeldInput {
     connection.socket.pause();
   }
 
+  /** Keeps the end of `connection`, of which nothing is held, until its turn comes. */
+  holdEnd(connection: NetConnection): void {
+    connection.held = [];
+    connection.hasEndedBehindHeld = true;
+    this.wait(connection);
+  }
+
   /** What is held of `connection` is wanted. */
   wait(connection: NetConnection): void {
     if (connection.isHeldBack) return;
@@ -86,23 +93,25 @@ export class HeldInput {
         waiting.shift();
         continue;
       }
-      const slot = this.#buffers.acquireLarge();
+      const hasBytes = connection.held.length > 0;
+      const slot = hasBytes ? this.#buffers.acquireLarge() : 0;
       if (slot < 0) return false;
       connection.isHeldBack = false;
       waiting.shift();
       const start = slot + HEADROOM;
-      handler.received(connection.number, start, connection.unhold(this.#memory, start));
-      if (!connection.isGivenUp) this.#afterFeeding(connection);
+      if (!hasBytes) connection.held = null;
+      else handler.received(connection.number, start, connection.unhold(this.#memory, start));
+      if (!connection.isGivenUp) this.#afterFeeding(connection, handler);
     }
     return true;
   }
 
-  #afterFeeding(connection: NetConnection): void {
-    const { engine } = connection;
+  #afterFeeding(connection: NetConnection, handler: Handler): void {
     if (connection.held !== null) {
       if (!connection.isPaused) this.wait(connection);
-    } else if (connection.failedBehindHeld !== 0) engine.hasFailed(connection, connection.failedBehindHeld);
-    else if (connection.hasEndedBehindHeld) engine.hasEnded(connection);
+    } else if (connection.failedBehindHeld !== 0)
+      connection.engine.hasFailed(connection, connection.failedBehindHeld);
+    else if (connection.hasEndedBehindHeld) handler.ended(connection.number);
     else if (!connection.isPaused) connection.socket.resume();
   }
 }

@@ -277,8 +277,13 @@ class NetEngine implements Engine, SocketEvents {
 
   hasEnded(connection: NetConnection): void {
     if (connection.isGivenUp || connection.hasFailed) return;
-    if (connection.held !== null) connection.hasEndedBehindHeld = true;
-    else this.#inBatch().ended(connection.number);
+    if (connection.held !== null) {
+      connection.hasEndedBehindHeld = true;
+      return;
+    }
+    const handler = this.#inBatch();
+    if (this.#held.mayPass(connection)) handler.ended(connection.number);
+    else this.#held.holdEnd(connection);
   }
 
   hasFailed(connection: NetConnection, errno: number): void {
