@@ -7,7 +7,8 @@
  *
  * Strategy: a steady open load (hp-bench, latency since due) runs alone first, then during each attack; the
  * proxy's own figures say how attackers ended. All are processes of one machine, so an attack takes processor
- * time from the proxy beside what it does to it. Exit status 1 where good clients met an error or waited longer
+ * time from the proxy beside what it does to it: a small load goes to the backend directly, and what it feels is not
+ * the proxy's doing. Exit status 1 where good clients met an error or waited longer
  * than 50 ms (99th percentile), or something was left.
  */
 import { readFileSync, writeFileSync } from "node:fs";
@@ -41,6 +42,8 @@ const P99_MS_MAX = 50;
 const OPEN_RATE = 1_000;
 const GARBAGE_AT_ONCE = 64;
 const SAMPLE_MS = 250;
+/** The load that goes to the backend directly is this part of the good clients'. */
+const BACKEND_RATE_SHARE = 5;
 const REST_MS_MAX = 60_000;
 /** What memory may have grown by at rest after an attack: V8 has found its size at a larger load. */
 const LEFT_MIB_MAX = 32;
@@ -65,6 +68,7 @@ interface Scene {
   readonly plan: Plan;
   readonly engine: string;
   readonly port: number;
+  readonly backendPort: number;
   readonly proxy: Program;
   readonly controlPath: string;
   readonly directory: string;
@@ -75,6 +79,8 @@ interface Round {
   readonly attack: string;
   readonly p50Ms: number;
   readonly p99Ms: number;
+  /** Of a small load that goes to the backend without the proxy. */
+  readonly backendP99Ms: number;
   readonly goodRequests: number;
   readonly goodErrors: number;
   readonly attackers: number;
@@ -124,12 +130,15 @@ async function measure(scene: Scene, attack: string): Promise<Round> {
   const before = await rest(scene, Number.POSITIVE_INFINITY);
   const cpuBefore = treeCpuTime(proxy.pid);
   const startedMs = performance.now();
-  const good = startGood(scene);
+  const loads = [
+    startLoad(scene, scene.port, scene.plan.rate, "good"),
+    startLoad(scene, scene.backendPort, Math.ceil(scene.plan.rate / BACKEND_RATE_SHARE), "backend"),
+  ];
   const watching = new AbortController();
   const peaks = watch(scene, watching.signal);
   const attackers = await attackWith(scene, attack);
-  good.child.kill("SIGTERM");
-  while (!good.ended()) await delay(10);
+  for (const load of loads) load.child.kill("SIGTERM");
+  while (loads.some((load) => !load.ended())) await delay(10);
   watching.abort();
   const { open, mib } = await peaks;
   const ms = performance.now() - startedMs;
@@ -153,18 +162,22 @@ async function measure(scene: Scene, attack: string): Promise<Round> {
   };
 }
 
-function startGood({ plan, port, directory }: Scene): Program {
-  const json = path.join(directory, "good.json");
+/** Requests of `rate` a second to `port`; their latencies go to the file `name`. */
+function startLoad({ directory }: Scene, port: number, rate: number, name: string): Program {
+  const json = path.join(directory, `${name}.json`);
   const argv = [process.execPath, path.join(BIN, "hp-bench"), `http://127.0.0.1:${port}/bytes/100`];
-  argv.push("--connections", "20", "--rate", `${plan.rate}`, "--duration", "10m", "--json", json);
+  argv.push("--connections", "20", "--rate", `${rate}`, "--duration", "10m", "--json", json);
   return start(argv, { core: undefined });
 }
 
 function readLoad({ directory }: Scene) {
-  const load = parseHpBenchResult(readFileSync(path.join(directory, "good.json"), "utf8"));
+  const read = (name: string) =>
+    parseHpBenchResult(readFileSync(path.join(directory, `${name}.json`), "utf8"));
+  const load = read("good");
   return {
     p50Ms: load.p50Us / 1000,
     p99Ms: load.p99Us / 1000,
+    backendP99Ms: read("backend").p99Us / 1000,
     goodRequests: load.requests,
     // We end this load, and some requests are due then: nobody has refused those.
     goodErrors: load.errors - (load.unsent ?? 0),
@@ -236,6 +249,7 @@ function writeRounds(rounds: readonly Round[]): string {
     "errors",
     "p50 ms",
     "p99 ms",
+    "backend alone, p99 ms",
   ];
   header.push("CPU %", "memory MiB before, peak, after", "descriptors before, after", "the proxy counted");
   const rows = rounds.map((round) => [
@@ -246,6 +260,7 @@ function writeRounds(rounds: readonly Round[]): string {
     `${round.goodErrors}`,
     writeNumber(round.p50Ms),
     writeNumber(round.p99Ms),
+    writeNumber(round.backendP99Ms),
     writeNumber(round.cpuPercent),
     [round.mibBefore, round.mibPeak, round.mibAfter].map((mib) => Math.round(mib)).join(", "),
     `${round.descriptorsBefore}, ${round.descriptorsAfter}`,
@@ -268,7 +283,7 @@ async function openScene(plan: Plan, engine: string): Promise<Scene> {
   argv.push("--backends", `127.0.0.1:${echoPort}`, "--engine", engine, "--workers", "1");
   const proxy = start([...argv, "--control", controlPath, ...FLAGS], { core: undefined });
   await waitForPort(proxy, port);
-  const scene = { plan, engine, port, proxy, controlPath, directory };
+  const scene = { plan, engine, port, backendPort: echoPort, proxy, controlPath, directory };
   while ((await readStats(controlPath).catch(() => undefined)) === undefined) {
     if (proxy.ended()) throw new Error(proxy.output());
     await delay(20);
