@@ -4,8 +4,8 @@ import { StallWatch } from "./stall-watch.ts";
 
 /**
  * Looks at one worker, a second apart; `+`: it has counted a pulse since the last, `-`: it has not, `n`: another
- * process is there, `d`: it promises no pulses, `z`: as `-`, and the look comes an hour late, `w`: as `-`, and it has
- * waited for a processor for 3/4 of that second, `W`: for all of it. Then the looks that
+ * process is there, `d`: it promises no pulses, `z`: as `-`, and the look comes an hour late, `l`: three seconds,
+ * `w`: as `-`, and it has waited for a processor for 3/4 of that second, `W`: for all of it. Then the looks that
  * tell, from 0, each with the silence in milliseconds.
  */
 const CASES: readonly [name: string, looks: string, told: string, limitMs?: number, pulseMs?: number][] = [
@@ -24,6 +24,7 @@ const CASES: readonly [name: string, looks: string, told: string, limitMs?: numb
   ["whoever has no processor is not silent", "+-WWWWWWWWWWWW", ""],
   ["what it had of a processor counts", "+-wwwwwwwwwwwwww", "13:4000"],
   ["having waited long ago counts for nothing", "+-WW+-W----", "9:4000"],
+  ["a look that is late counts for nothing", "+--llll--", "8:4000"],
   ["pulses far apart make a longer limit", "+------------", "12:12000", 4_000, 3_000],
 ];
 
@@ -45,7 +46,7 @@ for (const [name, looks, told, limitMs = 4_000, usualPulseMs = 1_000] of CASES) 
     watch.limitMs = limitMs;
     let nowMs = 0;
     for (const look of looks) {
-      nowMs += look === "z" ? 3_600_000 : 1_000;
+      nowMs += look === "z" ? 3_600_000 : look === "l" ? 3_000 : 1_000;
       if (look === "+") worker.pulses++;
       waitedMs += look === "w" ? 750 : look === "W" ? 1_000 : 0;
       if (look === "n") worker.pid++;

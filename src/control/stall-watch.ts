@@ -3,9 +3,9 @@
  * be asked nor interrupted; what it no longer does is to count its pulses (`contract/liveness.ts`).
  *
  * Strategy: time counts by our own looks, not by a clock. Whatever stopped us as well (a machine that slept, a
- * signal, a debugger, a host without time for us) then makes nobody look dead: a look that comes late begins anew.
- * Nor does time count in which a worker could have run and had no processor: where a machine has too much to do, all
- * are slow, and to kill some makes more work.
+ * signal, a debugger, a host without time for us) then makes nobody look dead: a look that comes late counts for
+ * nothing, and one that comes later than the limit begins anew. Nor does time count in which a worker could have run
+ * and had no processor: where a machine has too much to do, all are slow, and to kill some makes more work.
  */
 import { pulseMsOf, silenceMsMin } from "../contract/liveness.ts";
 import { processorWaitMs } from "./processor-wait.ts";
@@ -79,21 +79,22 @@ export class StallWatch {
 
   /** One look, at `nowMs` of any monotonic clock. */
   look(nowMs: number): void {
-    const isLate = nowMs - this.#lastLookMs > 2 * this.#lookMs;
+    const sinceMs = nowMs - this.#lastLookMs;
     this.#lastLookMs = nowMs;
-    const before = isLate ? new Map<number, Silence>() : this.#silences;
+    const before = sinceMs > this.#limitMs ? new Map<number, Silence>() : this.#silences;
+    const countedMs = sinceMs > 2 * this.#lookMs ? 0 : this.#lookMs;
     const now = new Map<number, Silence>();
     for (const sighting of this.#sightings())
-      now.set(sighting.index, this.#judge(sighting, before.get(sighting.index)));
+      now.set(sighting.index, this.#judge(sighting, before.get(sighting.index), countedMs));
     this.#silences = now;
   }
 
-  #judge({ index, pid, pulses, pulseMs }: Sighting, before: Silence | undefined): Silence {
+  #judge({ index, pid, pulses, pulseMs }: Sighting, before: Silence | undefined, countedMs: number): Silence {
     const isSilent = before?.pid === pid && before.pulses === pulses && pulseMs > 0;
     if (!isSilent) return { pid, pulses, silentMs: 0, waitedMs: -1, isTold: false };
     const waitedMs = this.#waitedMs(pid);
     const lostMs = before.waitedMs < 0 ? 0 : waitedMs - before.waitedMs;
-    const silentMs = before.silentMs + Math.max(0, this.#lookMs - lostMs);
+    const silentMs = before.silentMs + Math.max(0, countedMs - lostMs);
     const isStalled = silentMs >= Math.max(this.#limitMs, silenceMsMin(pulseMs));
     if (isStalled && !before.isTold) this.#stalled(index, Math.round(silentMs));
     return { pid, pulses, silentMs, waitedMs, isTold: before.isTold || isStalled };
