@@ -107,7 +107,7 @@ export class Receiving {
     const isStream = this.volume.isStream(connection);
     const isBackground = (this.#table.flags[connection]! & BACKGROUND) !== 0;
     this.#table.inFlight[connection] = this.#table.inFlight[connection]! | RECEIVE_IN_FLIGHT;
-    if (this.#buffers.isTight || (isBackground && !isStream)) {
+    if (this.#buffers.isTight || (isBackground && !isStream && this.volume.isCalm(connection))) {
       prepRecv(ring.sqes, at, fd, 0, false, RECEIVE, connection);
     } else if (!isStream) {
       prepRecvMultishot(ring.sqes, at, fd, RECEIVE, connection);

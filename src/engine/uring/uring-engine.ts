@@ -332,12 +332,13 @@ class UringEngine extends NativeEngine {
     // nobody closes it twice.
     if (last) this.table.flags[connection] = this.table.flags[connection]! | CANCELLING;
     if ((cqeFlags & BUFFER) !== 0) this.#deliver(connection, cqeFlags >>> BUFFER_SHIFT, result);
-    if (!last) {
+    if ((this.table.flags[connection]! & (OPEN | BACKGROUND)) === (OPEN | BACKGROUND)) {
+      const { volume } = this.#receiving;
+      if (result > 0) volume.noteReceive(connection, result);
       // It goes on, and should only tell that there is something.
-      if ((this.table.flags[connection]! & (OPEN | BACKGROUND)) === (OPEN | BACKGROUND))
-        this.stopReceiving(connection);
-      return;
+      if (!last && volume.isCalm(connection)) this.stopReceiving(connection);
     }
+    if (!last) return;
     this.#operationEnded(connection, RECEIVE_IN_FLIGHT);
     const flags = this.table.flags[connection]! & ~CANCELLING;
     this.table.flags[connection] = flags;

@@ -18,11 +18,13 @@ const CALM_BYTES_MAX = 16_384;
 
 export class Volume {
   readonly #isStream: Uint8Array;
+  readonly #isCalm: Uint8Array;
   /** Full receives in the batch noted, or calm ones in a row. */
   readonly #streak: Uint8Array;
   readonly #batch: Int32Array;
 
   constructor(connectionsMax: number) {
+    this.#isCalm = new Uint8Array(connectionsMax);
     this.#isStream = new Uint8Array(connectionsMax);
     this.#streak = new Uint8Array(connectionsMax);
     this.#batch = new Int32Array(connectionsMax);
@@ -32,14 +34,20 @@ export class Volume {
     return this.#isStream[connection] === 1;
   }
 
-  /** It brought little the last time. */
+  /** It brought little when `noteReceive` was last told, or nothing yet. */
   isCalm(connection: number): boolean {
-    return this.#isStream[connection] === 0 || this.#streak[connection]! > 0;
+    return this.#isCalm[connection] === 1;
+  }
+
+  /** One receive brought `bytes`, in however many buffers: the last of several is not what it brings. */
+  noteReceive(connection: number, bytes: number): void {
+    this.#isCalm[connection] = bytes > CALM_BYTES_MAX ? 0 : 1;
   }
 
   /** A new connection has this index. */
   begin(connection: number): void {
     this.#isStream[connection] = 1;
+    this.#isCalm[connection] = 1;
     this.#streak[connection] = 0;
   }
 
