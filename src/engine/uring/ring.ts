@@ -188,7 +188,8 @@ export class Ring {
       words[TIMESPEC_AT] = seconds;
       words[TIMESPEC_AT + 2] = Math.ceil((waitMs - seconds * 1000) * 1e6) % 1e9;
     }
-    words[ARG_AT + 3] = this.#gatherUs;
+    // The kernel looks at the time limit behind the time for company only; a limit that comes first bounds both.
+    words[ARG_AT + 3] = waitMs >= 0 && waitMs * 1000 <= this.#gatherUs ? 0 : this.#gatherUs;
     this.#enter(this.#gatherCount, this.#arguments.address, this.#enterFlags);
     return this.cqReady();
   }
