@@ -229,3 +229,42 @@ test("an inherited descriptor is refused in words", () => {
   const options = { ...OPTIONS, listeners: [{ fd: 3 }] };
   assert.throws(() => createSimEngine(new World({ seed: 1 }), options), EngineUnavailable);
 });
+
+/** Sends a byte as soon as it can, and closes where it has read one. */
+class Hasty extends Scribe {
+  readonly #port: Engine;
+  #connection = -1;
+
+  constructor(engine: Engine) {
+    super(engine);
+    this.#port = engine;
+  }
+
+  override begin(nowMs: number): void {
+    super.begin(nowMs);
+    if (this.#connection < 0) return;
+    const start = this.#port.buffers.acquireSmall();
+    this.#port.send(this.#connection, start, start + 1);
+  }
+
+  override accepted(connection: number): void {
+    this.#connection = connection;
+  }
+
+  override received(connection: number, start: number): void {
+    this.#port.buffers.release(start);
+    this.#connection = -1;
+    this.#port.close(connection);
+  }
+}
+
+test("sim: what is sent as a batch begins leaves behind it, if it still may", () => {
+  const world = new World({ seed: 1 });
+  const engine = createSimEngine(world, OPTIONS);
+  engine.start(new Hasty(engine));
+  const client = new Client(1);
+  world.dial("192.0.2.1:80", "192.0.2.9", client);
+  while (world.step());
+  assert.equal(client.receivedBytes, 0);
+  assert.equal(engine.openCount, 0);
+});

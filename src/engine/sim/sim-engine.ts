@@ -254,10 +254,10 @@ class VirtualEngine implements SimEngine, WireOwner, ListenerOwner {
     const handler = this.#handler!;
     const ready = this.#shuffled(this.#ready);
     this.#ready = [];
-    handler.begin(this.#world.nowMs);
     for (const connection of ready) connection.isReady = false;
-    // What was sent in an earlier batch; what is sent in this one leaves behind it, in one go.
+    // What was sent in an earlier batch; what is sent in this one, from its beginning on, leaves behind it in one go.
     for (const connection of ready) if (!connection.isGivenUp) this.#write(connection);
+    handler.begin(this.#world.nowMs);
     for (const connection of ready) if (!connection.isBackground) this.#serve(connection, handler);
     this.#serveBackground(ready, handler);
     this.#acceptWaiting(handler);
