@@ -211,8 +211,7 @@ export class BackendConnection extends Actor implements MessageSink {
     this.#hasSpokenUnasked = true;
     this.#unaskedMs = this.world.nowMs;
     this.#unaskedBehind = plan;
-    this.#stage.unaskedAtMs.push(this.world.nowMs);
-    this.#stage.unaskedMs = this.world.nowMs;
+    this.#stage.unasked.push({ atMs: this.world.nowMs, behind: plan });
     // What it is asked meanwhile gets the answer that nobody asked for.
     if (this.#plan !== null && this.#plan !== plan) this.#stage.unruly.add(this.#plan.id);
   }

@@ -5,7 +5,7 @@ import { faultyRequest, padOf, requestBody, requestHead, TRAILER, targetOf } fro
 import { isPieceOf, Way } from "./pattern.ts";
 import { HEAD_FAULTS, HEAD_LIES, isAmong, isIdempotent, type Plan } from "./plan.ts";
 import { routedFault, routedStatus } from "./routes.ts";
-import { oneOf, type Stage } from "./stage.ts";
+import { bareSinceMs, oneOf, type Stage } from "./stage.ts";
 import { Tunnel } from "./tunnel.ts";
 
 /** Expect: 100-continue that nobody answers (RFC 9110 §10.1.1: a client does not wait for ever). */
@@ -166,8 +166,8 @@ export class Client extends Actor implements MessageSink {
     const { id, fault, lie } = plan;
     const answeredId = Number(/\r\nX-Id: (\d+)\r\n/.exec(text)?.[1]);
     // What comes unasked while the request is under way, nobody can tell from its answer (RFC 9112 §9.2).
-    const { unruly, unaskedMs, reachMs } = this.#stage;
-    const isUnasked = answeredId === 0 && plan.askedMs < unaskedMs + reachMs;
+    const { unruly, unasked, reachMs } = this.#stage;
+    const isUnasked = answeredId === 0 && unasked.some((said) => plan.askedMs < bareSinceMs(said) + reachMs);
     if (isUnasked || unruly.has(id) || unruly.has(answeredId)) {
       plan.isPoisoned = true;
       return;

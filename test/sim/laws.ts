@@ -8,7 +8,7 @@ import { BODY_LIES, HEAD_FAULTS, isAmong, isClean, isRepeatable, type Lie, type 
 import type { RelayedClient } from "./relayed.ts";
 import { routedStatus } from "./routes.ts";
 import type { Scenario } from "./scenario.ts";
-import type { Stage } from "./stage.ts";
+import { bareSinceMs, type Stage } from "./stage.ts";
 
 /** What one turn may add to a queue that was just short of its bound. */
 const QUEUE_SLACK_BYTES = 3 * RECEIVE_BYTES;
@@ -140,9 +140,13 @@ function mayEndInReset({ lie, fault, isTunnel }: Plan): boolean {
 }
 
 /** What a backend said unasked may have been under way when it was. */
-function mayMeetUnasked({ unaskedAtMs, reachMs }: Stage, { askedMs, answeredMs }: Plan): boolean {
+function mayMeetUnasked({ unasked, reachMs }: Stage, { askedMs, answeredMs }: Plan): boolean {
   const endMs = answeredMs < 0 ? Infinity : answeredMs + reachMs;
-  return unaskedAtMs.some((atMs) => atMs + reachMs > askedMs && atMs < endMs);
+  return unasked.some((said) => {
+    // Whose answer was never taken, its connection was given up.
+    const bareMs = said.behind.isAnswered ? bareSinceMs(said) : said.atMs;
+    return bareMs + reachMs > askedMs && said.atMs < endMs;
+  });
 }
 
 /** Answered by the proxy, as its route says, or one of its hooks. */

@@ -42,7 +42,7 @@ import {
   drawTimeouts,
   type Scenario,
 } from "./scenario.ts";
-import { oneOf, type Stage } from "./stage.ts";
+import { oneOf, type Stage, type Unasked } from "./stage.ts";
 import { Trace } from "./trace.ts";
 import { Watch } from "./watch.ts";
 
@@ -97,8 +97,7 @@ class Simulation implements Stage {
   readonly backends: (BackendConnection | RelayedBackend)[] = [];
   readonly notices: FailureNotice[] = [];
   readonly unruly = new Set<number>();
-  unaskedMs = -Infinity;
-  readonly unaskedAtMs: number[] = [];
+  readonly unasked: Unasked[] = [];
   drainedCount = 0;
   isDraining = false;
   readonly #seed: number;

@@ -5,6 +5,18 @@ import type { World } from "../../src/engine/sim/world.ts";
 import type { Mood, Plan } from "./plan.ts";
 import type { Trace } from "./trace.ts";
 
+/** Said by a backend, and asked for by nobody. */
+export interface Unasked {
+  readonly atMs: number;
+  /** It comes behind the answer to this, which a slow reader may hold back. */
+  readonly behind: Plan;
+}
+
+/** Since when nothing has stood before what was said unasked, so that the proxy can read it; Infinity: not yet. */
+export function bareSinceMs({ atMs, behind }: Unasked): number {
+  return behind.isAnswered ? Math.max(atMs, behind.answeredMs) : Infinity;
+}
+
 export interface Stage {
   readonly prng: Prng;
   readonly world: World;
@@ -16,10 +28,8 @@ export interface Stage {
   readonly snapshot: Snapshot;
   /** Exchanges answered where the backend has spoken unasked: whose answers they are, nobody knows. */
   readonly unruly: Set<number>;
-  /** When a backend last said something unasked. */
-  unaskedMs: number;
-  /** Each time. */
-  readonly unaskedAtMs: number[];
+  /** What backends have said that nobody asked for. */
+  readonly unasked: Unasked[];
   /** How long that, and what is on its way to meet it, travels at most. */
   readonly reachMs: number;
   /** Something that must never be so is so. */
