@@ -44,9 +44,9 @@ import { type NetListener, NetListeners } from "./net-listener.ts";
 const STARVED_POLL_MS = 2;
 /**
  * Accepted connections that wait for a number; more are turned away. Node cannot leave them in the kernel's
- * queue.
+ * queue. Each has a descriptor, of the few that are kept back for what is no connection (control/capacity.ts).
  */
-const WAITING_MAX = 1024;
+const WAITING_MAX = 16;
 const HEADROOM = HEADROOM_BYTES;
 const RECEIVE_MAX = RECEIVE_BYTES;
 

@@ -126,7 +126,7 @@ function listen(source: ListenerSource): Promise<Server> {
     server.once("error", reject);
     server.once("listening", () => {
       server.off("error", reject);
-      // EMFILE on accept and the like: the connection stays in the queue, and libuv tries again.
+      // Where descriptors have run out (EMFILE), libuv accepts what waits and closes it at once.
       server.on("error", () => {});
       resolve(server);
     });
