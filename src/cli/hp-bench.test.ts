@@ -146,6 +146,15 @@ test("without a successful response the status is 1, and it is said loudly", asy
   assert.match(out, /! no successful response/);
 });
 
+test("files that cannot be written are told at once, before the load", async (t) => {
+  const address = await serve(t, 200);
+  const [json, svg] = [join(tmpdir(), "no-such", "x.json"), join(tmpdir(), "no-such", "x.svg")];
+  const { status, out, err } = await hpBench(address, "1", "60", "-e", "net", "--json", json, "--svg", svg);
+  assert.equal(status, 1);
+  assert.equal(out, "");
+  assert.match(err, /ENOENT[^\n]*x\.json'\n[^\n]*ENOENT[^\n]*x\.svg'\n$/);
+});
+
 test("--json - leaves standard output to the result", async (t) => {
   const { status, out, err } = await hpBench(await serve(t, 200), "1", "0.1", "-e", "net", "--json", "-");
   assert.equal(status, 0);

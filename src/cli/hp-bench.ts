@@ -1,5 +1,5 @@
 /** The command hp-bench: arguments in, a run, a report out. */
-import { writeFileSync } from "node:fs";
+import { closeSync, openSync, writeFileSync } from "node:fs";
 import { styleText } from "node:util";
 import { chooseEngine } from "../engine/choose.ts";
 import { helpText, type LoadConfiguration, parseCommandLine } from "../loadgen/options.ts";
@@ -34,6 +34,7 @@ export async function main(argv: string[], env: NodeJS.ProcessEnv): Promise<numb
 }
 
 async function runAndReport(configuration: LoadConfiguration, env: NodeJS.ProcessEnv): Promise<number> {
+  if (!mayWriteFiles(configuration)) return 1;
   // With JSON on standard output, everything for people goes to standard error.
   const people = configuration.jsonPath === "-" ? process.stderr : process.stdout;
   const hasColours = people.isTTY === true && (env.NO_COLOR ?? "") === "" && env.TERM !== "dumb";
@@ -68,17 +69,36 @@ async function runAndReport(configuration: LoadConfiguration, env: NodeJS.Proces
   return result.successful > 0 && isWritten ? 0 : 1;
 }
 
-function writeFiles(configuration: LoadConfiguration, result: Result): boolean {
-  const { jsonPath, svgPath } = configuration;
-  try {
-    if (jsonPath === "-") process.stdout.write(`${JSON.stringify(result)}\n`);
-    else if (jsonPath !== "") writeFileSync(jsonPath, `${JSON.stringify(result, null, 1)}\n`);
-    if (svgPath !== "") writeFileSync(svgPath, drawPlot(result));
-    return true;
-  } catch (error) {
-    process.stderr.write(`hp-bench: ${errorText(error)}\n`);
-    return false;
+/** Before the load, so that nobody waits for a result that has no place. Tells all that cannot be written. */
+function mayWriteFiles({ jsonPath, svgPath }: LoadConfiguration): boolean {
+  return tryEach([
+    () => jsonPath !== "-" && jsonPath !== "" && closeSync(openSync(jsonPath, "a")),
+    () => svgPath !== "" && closeSync(openSync(svgPath, "a")),
+  ]);
+}
+
+function writeFiles({ jsonPath, svgPath }: LoadConfiguration, result: Result): boolean {
+  return tryEach([
+    () => {
+      if (jsonPath === "-") process.stdout.write(`${JSON.stringify(result)}\n`);
+      else if (jsonPath !== "") writeFileSync(jsonPath, `${JSON.stringify(result, null, 1)}\n`);
+    },
+    () => svgPath !== "" && writeFileSync(svgPath, drawPlot(result)),
+  ]);
+}
+
+/** Takes every step, whichever fails, and tells of those. */
+function tryEach(steps: readonly (() => unknown)[]): boolean {
+  let haveAllSucceeded = true;
+  for (const step of steps) {
+    try {
+      step();
+    } catch (error) {
+      haveAllSucceeded = false;
+      process.stderr.write(`hp-bench: ${errorText(error)}\n`);
+    }
   }
+  return haveAllSucceeded;
 }
 
 /** What the second before the one under way looked like. */

@@ -52,9 +52,18 @@ test("hp-echo: workers share the port and end with it", async () => {
 });
 
 test("hp-echo: all wrong arguments are told at once", async () => {
-  const text = await start("--port", "70000", "--engine", "warp", "--body", "1").ended;
+  const text = await start("--port", "70000", "--engine", "warp", "--body", "1", "--host", "localhost").ended;
   assert.match(text, /^1\n/);
-  for (const part of ["--port", "70000", "--engine", "warp", "--body", "did you mean --body-bytes?"])
+  for (const part of [
+    "--port",
+    "70000",
+    "--engine",
+    "warp",
+    "--body",
+    "did you mean --body-bytes?",
+    "localhost",
+    "is not an IP",
+  ])
     assert.ok(text.includes(part), `${part} in ${text}`);
 });
 

@@ -1,4 +1,5 @@
 /** The command hp-echo: a backend for tests and measurements. */
+import { isIP } from "node:net";
 import { type ConfigError, errorsText } from "../config/config-error.ts";
 import { Problem, readInteger } from "../config/values.ts";
 import { readArguments } from "../control/arguments.ts";
@@ -58,8 +59,13 @@ export async function main(argv: readonly string[], _env: NodeJS.ProcessEnv): Pr
     problems.push({ source: `--${flag}`, value: text, reason: value.reason, remedy: value.remedy });
     return fallback;
   };
+  const host = values.get("host")?.at(-1) ?? "127.0.0.1";
+  if (isIP(host) === 0) {
+    const remedy = "write 127.0.0.1, ::1, 0.0.0.0 or another address of this machine";
+    problems.push({ source: "--host", value: host, reason: "is not an IP address", remedy });
+  }
   const options: EchoOptions = {
-    host: values.get("host")?.at(-1) ?? "127.0.0.1",
+    host,
     port: number("port", DEFAULT_PORT, 0, 65_535),
     bodyBytes: number("body-bytes", -1, 0, BODY_BYTES_MAX),
     delayMs: number("delay-ms", 0, 0, DELAY_MS_MAX),

@@ -63,7 +63,11 @@ async function runWithBackends(
         {
           version: packageVersion(),
           environment,
-          up: ({ addresses }) => process.stdout.write(welcome(addresses[0]!, backends.addresses)),
+          up: ({ addresses }) => {
+            process.stdout.write(
+              welcome(addresses[0]!, backends.addresses, result.configuration.controlPath),
+            );
+          },
         },
       );
     } finally {
@@ -79,14 +83,15 @@ async function runWithBackends(
 /** In a checkout the commands are not on PATH. */
 const BIN = import.meta.url.endsWith(".ts") ? "bin/" : "";
 
-function welcome(address: string, backends: readonly string[]): string {
+function welcome(address: string, backends: readonly string[], controlPath: string): string {
+  const control = controlPath === "" ? "" : ` --control ${controlPath}`;
   const reachable = address.replace(/^(\[::\]|0\.0\.0\.0):/, "localhost:");
   return `
 hp-proxy demo: http://${reachable}/ in front of ${backends.join(", ")}
 
   curl -i http://${reachable}/hello
   ${BIN}hp-bench ${reachable} 100 10
-  ${BIN}hp-proxy stats --watch
+  ${BIN}hp-proxy stats --watch${control}
 
 Ctrl-C stops it all.
 

@@ -1,16 +1,30 @@
 /** `hp-proxy demo`, as `npm start` runs it. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
 import { type AddressInfo, connect, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import { test } from "node:test";
 import { ProxyProcess, runToEnd } from "./proxy-process.ts";
 
 const timeout = 30_000;
 
 test("the demo answers from three backends, and takes them with it when it ends", { timeout }, async (t) => {
-  const demo = new ProxyProcess(t, ["demo", "--listen", "127.0.0.1:0", "--workers", "1"]);
+  const control = path.join(mkdtempSync(path.join(tmpdir(), "demo-")), "control");
+  t.after(() => rmSync(path.dirname(control), { recursive: true }));
+  const demo = new ProxyProcess(t, [
+    "demo",
+    "--listen",
+    "127.0.0.1:0",
+    "--workers",
+    "1",
+    "--control",
+    control,
+  ]);
   const [, url, list] = await demo.printed(/hp-proxy demo: (http:\S+) in front of (.*)\n/);
   await demo.printed(/curl -i http:\S+\n +\S*hp-bench 127\.0\.0\.1:\d+ 100 10\n/);
+  await demo.printed(new RegExp(`hp-proxy stats --watch --control ${control}\n`));
   const backends = list!.split(", ");
   assert.equal(backends.length, 3);
   const servers = new Set<string>();
