@@ -202,7 +202,7 @@ export const POLICY = {
   underscoreNames: rule(
     "underscoreNames",
     "Field names with _, which many backends take for -",
-    "pass: X_Forwarded_For of a client may look like ours to a backend.",
+    "pass: Content_Length or X_Real_IP of a client may count as Content-Length or X-Real-IP to a backend.",
     DEFAULT_POLICY.underscoreNames,
     ["drop", "reject", "pass"],
   ),

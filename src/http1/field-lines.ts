@@ -12,7 +12,7 @@ import { equalsIgnoreCase, FIELD_VALUE, rangesEqualIgnoreCase, TOKEN } from "../
 import { asciiBytes } from "../base/bytes.ts";
 import { hostEndOf } from "./authority.ts";
 import { Fault } from "./fault.ts";
-import { FIELD_ID_COUNT, Field, fieldIdOf } from "./field-names.ts";
+import { FIELD_ID_COUNT, Field, fieldIdOf, underscoredIdOf } from "./field-names.ts";
 import { noteContentLength, noteTransferEncoding } from "./framing.ts";
 import { ConnectionOption, HeadNote, type MessageHead, Method, NEED_MORE } from "./message-head.ts";
 
@@ -67,10 +67,10 @@ export function parseFieldLines(
     const nameStart = pos;
     while (pos < limit && IS_PLAIN_NAME[memory[pos]!] !== 0) pos++;
     if (pos >= limit) return MORE;
-    let underscored = 0;
+    let isUnderscored = false;
     if (memory[pos] !== COLON || pos === nameStart) {
       if (memory[pos] === UNDERSCORE) {
-        underscored = FIELD_UNDERSCORED;
+        isUnderscored = true;
         while (pos < limit && IS_TOKEN[memory[pos]!] !== 0) pos++;
         if (pos >= limit) return MORE;
       }
@@ -108,7 +108,9 @@ export function parseFieldLines(
     fields[at + 1] = nameEnd;
     fields[at + 2] = valueStart;
     fields[at + 3] = valueEnd;
-    const id = fieldIdOf(memory, view, nameStart, nameEnd) | underscored;
+    const id = isUnderscored
+      ? underscoredIdOf(memory, nameStart, nameEnd)
+      : fieldIdOf(memory, view, nameStart, nameEnd);
     fieldIds[count] = id;
     if (id !== FIELD_OTHER) {
       const fault = noteField(memory, head, id, count, isRequest);
@@ -148,6 +150,7 @@ const FORWARDS_DIGITS_MAX = 16;
 /** The `HeadNote` bit of each known field. */
 const NOTES = new Uint8Array(FIELD_ID_COUNT);
 NOTES[Field.underscored] = HeadNote.underscoredName;
+NOTES[Field.underscoredForwarded] = HeadNote.underscoredName;
 NOTES[Field.via] = HeadNote.via;
 NOTES[Field.xRequestId] = HeadNote.requestId;
 NOTES[Field.forwarded] = HeadNote.forwarded;
@@ -204,7 +207,7 @@ function noteField(
       if (isRequest) return noteMaxForwards(memory, valueStart, valueEnd, head);
       break;
     default:
-      if (valueEnd > valueStart || id === FIELD_UNDERSCORED) head.notes |= NOTES[id]!;
+      if (valueEnd > valueStart || id >= FIELD_UNDERSCORED) head.notes |= NOTES[id]!;
   }
   return 0;
 }

@@ -3,11 +3,12 @@
  *
  * No two known names share both length and first letter, so these two choose the only candidate from a table;
  * its words then decide. (`| 0x20` folds case exactly within tokens, except that `^` and `_` turn into bytes
- * that no known name has.)
+ * that no known name has.) Only a name that is none of them and begins with an `x` is looked at once more.
  *
  * @hot
  */
 import { assert } from "../base/assert.ts";
+import { asciiBytes } from "../base/bytes.ts";
 
 /** Ids of known field names; 0 is any other name. */
 export const Field = {
@@ -37,12 +38,16 @@ export const Field = {
   xRequestId: 23,
   proxy: 24,
   proxyAuthenticationInfo: 25,
-  /** Any name with `_`: the parser says so, since none of the others has one. */
-  underscored: 26,
+  /** Any other name that begins with `x-forwarded`: X-Forwarded-Port, -Prefix, -Ssl and what else there is. */
+  xForwardedOther: 26,
+  /** Any name with `_` but the next: the parser says so, since none of the others has one. */
+  underscored: 27,
+  /** A name with `_` that CGI and its heirs take for one that begins with `x-forwarded`. */
+  underscoredForwarded: 28,
 } as const;
 export type Field = (typeof Field)[keyof typeof Field];
 
-export const FIELD_ID_COUNT = 27;
+export const FIELD_ID_COUNT = 29;
 
 const NAMES: readonly string[] = [
   "",
@@ -94,21 +99,50 @@ for (let id = 1; id < NAMES.length; id++) {
     WORDS[id * WORDS_PER_NAME + word] = packed;
   }
 }
-assert(NAMES.length === Field.underscored, "every id but the last has a name");
+assert(NAMES.length === Field.xForwardedOther, "every id has a name, but for those of many");
 
-/** The `Field` whose name is `[start, end)`, a token; 0 where none is. */
+const X_FORWARDED_OTHER = Field.xForwardedOther;
+const UNDERSCORED = Field.underscored;
+const UNDERSCORED_FORWARDED = Field.underscoredForwarded;
+const X_FORWARDED = asciiBytes("x-forwarded");
+const X_FORWARDED_BYTES = X_FORWARDED.length;
+const LOWER_X = 0x78;
+const HYPHEN = 0x2d;
+const UNDERSCORE = 0x5f;
+
+/** The `Field` whose name is `[start, end)`, a token without `_`; 0 where none is. */
 export function fieldIdOf(memory: Uint8Array, view: DataView, start: number, end: number): number {
   const length = end - start;
-  if (length > NAME_BYTES_MAX) return 0;
+  if (length > NAME_BYTES_MAX) return otherIdOf(memory, start, end);
   const id = CANDIDATES[(length << 5) | (memory[start]! & 31)]!;
-  if (id === 0) return 0;
+  if (id === 0) return otherIdOf(memory, start, end);
   let word = id * WORDS_PER_NAME;
   if (length < 4) return shortNameIs(memory, start, end, word) ? id : 0;
   const last = end - 4;
-  for (; start < last; start += 4, word++) {
-    if ((view.getInt32(start, true) | FOLD) !== WORDS[word]) return 0;
+  for (let pos = start; pos < last; pos += 4, word++) {
+    if ((view.getInt32(pos, true) | FOLD) !== WORDS[word]) return otherIdOf(memory, start, end);
   }
-  return (view.getInt32(last, true) | FOLD) === WORDS[word] ? id : 0;
+  return (view.getInt32(last, true) | FOLD) === WORDS[word] ? id : otherIdOf(memory, start, end);
+}
+
+/** The `Field` of a token `[start, end)` with `_` in it. */
+export function underscoredIdOf(memory: Uint8Array, start: number, end: number): number {
+  return beginsForwarded(memory, start, end) ? UNDERSCORED_FORWARDED : UNDERSCORED;
+}
+
+function otherIdOf(memory: Uint8Array, start: number, end: number): number {
+  if ((memory[start]! | 0x20) !== LOWER_X) return 0;
+  return beginsForwarded(memory, start, end) ? X_FORWARDED_OTHER : 0;
+}
+
+/** Whether `[start, end)` begins with `x-forwarded`, in any case and with `_` for `-`. */
+function beginsForwarded(memory: Uint8Array, start: number, end: number): boolean {
+  if (end - start < X_FORWARDED_BYTES) return false;
+  for (let i = 0; i < X_FORWARDED_BYTES; i++) {
+    const byte = memory[start + i]!;
+    if ((byte === UNDERSCORE ? HYPHEN : byte | 0x20) !== X_FORWARDED[i]) return false;
+  }
+  return true;
 }
 
 function shortNameIs(memory: Uint8Array, start: number, end: number, word: number): boolean {
@@ -117,7 +151,7 @@ function shortNameIs(memory: Uint8Array, start: number, end: number, word: numbe
   return packed === WORDS[word];
 }
 
-/** The name of a known field, in lower case. */
+/** The name of a known field, in lower case; not of those that stand for many names. */
 export function fieldName(id: Field): string {
   return NAMES[id]!;
 }

@@ -248,6 +248,12 @@ const NOTES: {
     check: (head) =>
       head.notes === HeadNote.underscoredName && head.transferCoding === 0 && head.contentLength === -1,
   },
+  {
+    name: "a forwarding name with _ is one, too, without a value",
+    rfc: "9110 §5.1",
+    lines: ["X_Forwarded_For:"],
+    check: (head) => head.notes === HeadNote.underscoredName,
+  },
   { name: "_ in a value alone", rfc: "9110 §5.1", lines: ["a: _"], check: (head) => head.notes === 0 },
   {
     name: "TE with trailers",

@@ -146,6 +146,8 @@ function requestFates(options: RequestOptions, trusted: boolean): Uint8Array {
   const table = commonFates([...HOP_BY_HOP, Field.proxy, Field.xForwardedFor, Field.forwarded]);
   table[Field.xForwardedProto] = trusted ? Fate.passFilled : Fate.drop;
   table[Field.xForwardedHost] = trusted ? Fate.passFilled : Fate.drop;
+  table[Field.xForwardedOther] = trusted ? Fate.passAlways : Fate.drop;
+  table[Field.underscoredForwarded] = options.underscoreNames && trusted ? Fate.passAlways : Fate.drop;
   table[Field.maxForwards] = Fate.dropForwards;
   // RFC 9110 §10.1.1: an HTTP/1.0 client does not wait for a 100, whatever it says.
   table[Field.expect] = Fate.dropOld;

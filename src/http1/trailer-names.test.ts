@@ -20,6 +20,7 @@ const NAMES: { why: string; rfc: string; names: string[]; may: boolean }[] = [
       "Max-Forwards",
       "Via",
       "Forwarded",
+      "X-Forwarded",
       "X-Forwarded-For",
       "x-forwarded-host",
       "X-Real-IP",

@@ -62,7 +62,7 @@ const REFUSED_PREFIXES: readonly Uint8Array[] = [
   "if-",
   "proxy",
   "sec-",
-  "x-forwarded-",
+  "x-forwarded",
 ].map(asciiBytes);
 
 /** The one `content-` field that is made for trailers (RFC 9530 §6.4). */

@@ -70,6 +70,7 @@ const LOADED_LINES = [
   "Expect: 100-continue",
   "Expect: 200-maybe",
   "X-Forwarded-For: 1.2.3.4",
+  "X-Forwarded-Port: 443",
   "X_Forwarded_For: 1.2.3.4",
   "Content_Length: 3",
   "Forwarded: for=1.2.3.4",

@@ -29,6 +29,8 @@ const NEVER = [
   "trailer",
   "proxy-authenticate",
   "proxy-authorization",
+  "x-forwarded-port",
+  "x_forwarded_for",
   "content_length",
   "transfer_encoding",
 ];
