@@ -7,7 +7,7 @@ import { readArguments } from "../control/arguments.ts";
 import { helpText } from "../control/help.ts";
 import { takePassedSockets } from "../control/inheritance.ts";
 import { loadConfiguration } from "../control/load-configuration.ts";
-import type { Environment } from "../control/options.ts";
+import { configFile, type Environment } from "../control/options.ts";
 import { Predecessor } from "../control/predecessor.ts";
 import { PROXY_FLAGS } from "../control/read-configuration.ts";
 import { ExitStatus, runProxy } from "../control/run.ts";
@@ -93,19 +93,23 @@ async function run(argv: readonly string[], environment: Environment): Promise<n
   if (given.switches.has("version")) return print(`hp-proxy ${packageVersion()}\n`);
   const passed = takePassedSockets(process.env, process.pid);
   const predecessor = await Predecessor.meet(process.env);
-  const result = await loadConfiguration(process.cwd(), given, environment);
+  const folder = process.cwd();
+  const isNamed = configFile(given, environment) !== undefined;
+  const [found = ""] = isNamed ? [] : await findConfigs(folder);
+  const begunWith = predecessor?.heritage.begunWith ?? found;
+  const load = () => loadConfiguration(folder, given, environment, environment, begunWith);
+  const result = await load();
   if ("errors" in result) {
     await predecessor?.fail(result.errors.map(errorText));
     process.stderr.write(errorsText("hp-proxy", result.errors));
     return ExitStatus.failed;
   }
-  const folder = process.cwd();
   return await runProxy(result, {
     version: packageVersion(),
     environment,
-    load: () => loadConfiguration(folder, given, environment),
+    load,
     watch: given.switches.has("watch"),
-    inheritance: { passed, predecessor },
+    inheritance: { passed, predecessor, begunWith },
   });
 }
 

@@ -1,5 +1,5 @@
 /** Finds and reads configuration files, with all that they include, into one located value. */
-import { globSync, readFileSync, realpathSync, statSync } from "node:fs";
+import { existsSync, globSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import path from "node:path";
 import { nearest } from "../base/suggestion.ts";
@@ -45,26 +45,28 @@ export interface LoadedConfig {
   readonly needsModules: boolean;
 }
 
-/** Configuration files in `folder`, by name. */
+/** Configuration files in `folder`, by name; none where that is not there. */
 export async function findConfigs(folder: string): Promise<string[]> {
-  const names = new Set(await readdir(folder));
+  const names = new Set(existsSync(folder) ? await readdir(folder) : []);
   return ENDINGS.map((ending) => CONFIG_NAME + ending).filter((name) => names.has(name));
 }
 
 /**
  * The configuration of `folder`: the file that `named` says, else the one that is found there, else undefined.
  * `source` is what named it: `--config`. `begins` is told of each module that
- * is run; undefined: none is run.
+ * is run; undefined: none is run. `begunWith`: where none is named, what a running proxy found at its start, ""
+ * for nothing; anything else is an error now.
  */
 export async function loadConfig(
   folder: string,
   named: { readonly file: string; readonly source: string } | undefined,
   environment: Environment,
   begins: ((file: string) => void) | undefined,
+  begunWith?: string,
 ): Promise<LoadedConfig | undefined> {
   const modules = begins === undefined ? new NoModules() : new ModuleLoader(begins);
   try {
-    return await loadBy(new Loader(folder, environment, modules), folder, named);
+    return await loadBy(new Loader(folder, environment, modules), folder, named, begunWith);
   } finally {
     modules.release();
   }
@@ -74,19 +76,40 @@ async function loadBy(
   loader: Loader,
   folder: string,
   named: { readonly file: string; readonly source: string } | undefined,
+  begunWith: string | undefined,
 ): Promise<LoadedConfig | undefined> {
   if (named !== undefined)
     return await loader.load(path.resolve(folder, named.file), { source: named.source, value: named.file });
-  const [first, ...others] = await findConfigs(folder);
-  if (first === undefined) return undefined;
+  const [first = "", ...others] = await findConfigs(folder);
   if (others.length > 0) {
     const source = [first, ...others].join(", ");
     const reason = "are all configurations of this folder";
-    const errors = [{ source, path: "", reason, remedy: "keep one, or say --config FILE" }];
-    const root = { place: filePlace(first), content: new Map() };
-    return { root, files: [], errors, isWhole: false, needsModules: false };
+    return unread({ source, path: "", reason, remedy: "keep one, or say --config FILE" });
   }
-  return await loader.load(path.join(folder, first), { source: first });
+  if (begunWith !== undefined && begunWith !== first) return unread(otherFile(begunWith, first));
+  return first === "" ? undefined : await loader.load(path.join(folder, first), { source: first });
+}
+
+function unread(error: ConfigError): LoadedConfig {
+  const root = { place: filePlace(error.source), content: new Map() };
+  return { root, files: [], errors: [error], isWhole: false, needsModules: false };
+}
+
+/** A proxy that began with the one would be another with the other: it may lose every rule that it has. */
+function otherFile(begunWith: string, now: string): ConfigError {
+  if (begunWith === "")
+    return {
+      source: now,
+      path: "",
+      reason: "was not there when this proxy was started, and is not read",
+      remedy: "restart the proxy to read it, or take it out of the folder",
+    };
+  return {
+    source: begunWith,
+    path: "",
+    reason: "is not there any more, and this proxy was started with it",
+    remedy: now === "" ? "put it back" : `put it back, or restart the proxy to read ${now}`,
+  };
 }
 
 /**
@@ -129,7 +152,8 @@ class Loader {
   constructor(folder: string, environment: Environment, modules: Modules) {
     this.#modules = modules;
     this.#hooks = new HookFinder(modules);
-    this.#folder = realpathSync(folder);
+    // One that was removed has no files, which is told of them.
+    this.#folder = existsSync(folder) ? realpathSync(folder) : folder;
     this.#environment = environment;
   }
 

@@ -20,6 +20,7 @@ export interface LoadQuestion {
   readonly given: Arguments;
   readonly environment: Environment;
   readonly variables: Environment;
+  readonly begunWith?: string | undefined;
 }
 
 export type LoadMessage =

@@ -16,17 +16,19 @@ export type Loaded = LoadedConfiguration | { readonly errors: readonly ConfigErr
 /**
  * Reads the named file, or that of `folder` if it has one, then variables and flags. Files may name what is in
  * `environment`; options are looked for in `variables`. Modules are run in a thread of their own: whatever they do,
- * this settles.
+ * this settles. `begunWith`: as `loadConfig`.
  */
 export async function loadConfiguration(
   folder: string,
   given: Arguments,
   environment: Environment,
   variables: Environment = environment,
+  begunWith?: string,
 ): Promise<Loaded> {
-  const loaded = await loadConfig(folder, configFile(given, variables), environment, undefined);
+  const loaded = await loadConfig(folder, configFile(given, variables), environment, undefined, begunWith);
   if (loaded?.needsModules !== true) return readLoaded(loaded, given, variables);
-  return await loadApart({ folder, given, environment: { ...environment }, variables: { ...variables } });
+  const plain = { environment: { ...environment }, variables: { ...variables } };
+  return await loadApart({ folder, given, ...plain, begunWith });
 }
 
 /** The configuration that `loaded` is, with flags and variables over it. */

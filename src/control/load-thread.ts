@@ -6,8 +6,8 @@ import { readLoaded } from "./load-configuration.ts";
 import { configFile } from "./options.ts";
 
 const tell = (message: LoadMessage) => parentPort?.postMessage(message);
-const { folder, given, environment, variables } = workerData as LoadQuestion;
+const { folder, given, environment, variables, begunWith } = workerData as LoadQuestion;
 const begins = (file: string) => tell({ type: "runs", file });
-const read = await loadConfig(folder, configFile(given, variables), environment, begins);
+const read = await loadConfig(folder, configFile(given, variables), environment, begins, begunWith);
 tell({ type: "read" });
 tell({ type: "loaded", loaded: readLoaded(read, given, variables) });

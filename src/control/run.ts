@@ -15,7 +15,7 @@ export interface RunOptions extends ServiceOptions {
   /** Called once, when the proxy accepts connections. */
   readonly up?: (supervisor: Supervisor) => void;
   /** What others have opened for this process. Absent: the program is another one, and cannot be replaced. */
-  readonly inheritance?: Pick<Program, "passed" | "predecessor">;
+  readonly inheritance?: Pick<Program, "passed" | "predecessor" | "begunWith">;
 }
 
 /**

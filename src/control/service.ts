@@ -46,6 +46,8 @@ export interface Program {
   readonly passed: PassedSockets;
   /** The proxy that this one takes over from. */
   readonly predecessor: Predecessor | undefined;
+  /** The configuration that was found in the working directory at the start; "" for none. */
+  readonly begunWith: string;
   /** Another process has taken over: `drain` is what is left to do. */
   retired(): void;
   /** Whether it is to end before it has begun. */
@@ -206,9 +208,13 @@ export class Service implements Answering {
 
   #heritage(): Heritage | string {
     if (this.#isEnding) return "this proxy is ending";
-    if (this.#options.program === undefined) return "only what hp-proxy run has started can be upgraded";
+    const { program } = this.#options;
+    if (program === undefined) return "only what hp-proxy run has started can be upgraded";
     const listeners = this.supervisor.heritage;
-    if (listeners !== undefined) return { listeners, admin: this.#admin?.heritage ?? null };
+    if (listeners !== undefined) {
+      const admin = this.#admin?.heritage ?? null;
+      return { listeners, admin, begunWith: program.begunWith };
+    }
     return "its workers have opened their sockets themselves, for want of the foreign function package; restart it";
   }
 

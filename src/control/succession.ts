@@ -14,6 +14,8 @@ export const FIRST_HANDED_FD = 4;
 export interface Heritage {
   readonly listeners: readonly InheritedListener[];
   readonly admin: InheritedAdmin | null;
+  /** The configuration that the first of them found in the working directory; "" for none. */
+  readonly begunWith?: string;
 }
 
 /** The socket of an admin listener, and where it was wanted. */

@@ -195,10 +195,11 @@ class Successor {
 }
 
 /** Our descriptors in their order, and the same heritage with the numbers that they have in a child. */
-function renumbered({ listeners, admin }: Heritage): { fds: number[]; message: Heritage } {
+function renumbered({ listeners, admin, ...rest }: Heritage): { fds: number[]; message: Heritage } {
   const fds: number[] = [];
   const handed = (fd: number) => FIRST_HANDED_FD + fds.push(fd) - 1;
   const message = {
+    ...rest,
     listeners: listeners.map((each) => ({ ...each, fds: each.fds.map(handed) })),
     admin: admin === null ? null : { ...admin, fd: handed(admin.fd) },
   };

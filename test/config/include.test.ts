@@ -111,6 +111,25 @@ test("include: a file by two names is one file", async (t) => {
   assert.deepEqual(plainOf(loaded!.root), { backends: ["a:1"] });
 });
 
+test("a proxy that runs reads nothing but what it found at its start", async (t) => {
+  const folder = mkdtempSync(path.join(tmpdir(), "hp-proxy-include-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const errorFor = async (begunWith: string) => {
+    const loaded = await loadConfig(folder, undefined, {}, undefined, begunWith);
+    return loaded?.errors.map(({ source, reason }) => `${source} ${reason}`).join();
+  };
+  assert.equal(await errorFor(""), undefined);
+  assert.match((await errorFor("hp-proxy.config.ts"))!, /^hp-proxy\.config\.ts is not there any more/);
+  writeFileSync(path.join(folder, "hp-proxy.config.yaml"), "backends: [a:1]");
+  assert.equal(await errorFor("hp-proxy.config.yaml"), "");
+  assert.match((await errorFor(""))!, /^hp-proxy\.config\.yaml was not there when/);
+  rmSync(folder, { recursive: true });
+  assert.match((await errorFor("hp-proxy.config.yaml"))!, /^hp-proxy\.config\.yaml is not there any more/);
+  const named = { file: "main.yaml", source: "--config" };
+  const loaded = await loadConfig(folder, named, {}, undefined, "");
+  assert.equal(loaded?.errors[0]?.reason, "does not exist");
+});
+
 test("no file is found where there is none", async () => {
   assert.equal(
     await loadConfig(path.join(import.meta.dirname, "broken"), undefined, {}, undefined),

@@ -1,7 +1,7 @@
 /** `hp-proxy reload`, SIGHUP, `--watch`, `hp-proxy healthcheck` and the admin listener, with the real command. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import path from "node:path";
 import { test } from "node:test";
@@ -79,6 +79,53 @@ test("a wrong configuration changes nothing, and all errors are told", { timeout
     assert.deepEqual((await statsOf(proxy.process)).endpoints, before.endpoints);
   }
   assert.deepEqual((await statsOf(proxy.process)).addresses, before.addresses);
+});
+
+test("a file that was found at the start and has gone changes nothing", { timeout }, async (t) => {
+  const origin = await startOrigin(t, (_request, response) => response.end("ok"));
+  const routes = [{ name: "secret", prefix: "/admin", deny: "0.0.0.0/0" }, { name: "all" }];
+  const flags = ["--listen", "127.0.0.1:0", "--backends", origin.address, "--workers", "1"];
+  const proxy = await ConfiguredProxy.start(t, { routes }, [...flags, "--watch"]);
+  const gone =
+    /hp-proxy\.config\.json: is not there any more, and this proxy was started with it; put it back/;
+  const isRefused = async () => (await fetch(`${proxy.process.url}/admin`)).status === 403;
+  rmSync(proxy.file);
+  await proxy.process.log(({ msg }) => /^a file has changed: the configuration is wrong/.test(msg));
+  const { status, stderr } = await ask(t, proxy.process, ["reload"]);
+  assert.equal(status, 1);
+  assert.match(stderr, gone);
+  proxy.process.kill("SIGHUP");
+  await proxy.process.log(({ msg }) => /^SIGHUP: the configuration is wrong/.test(msg));
+  const upgraded = await ask(t, proxy.process, ["upgrade"]);
+  assert.equal(upgraded.status, 1);
+  assert.match(upgraded.stderr, gone);
+  writeFileSync(path.join(path.dirname(proxy.file), "hp-proxy.config.yaml"), "viaName: other");
+  const moved = await ask(t, proxy.process, ["reload"]);
+  assert.match(moved.stderr, /put it back, or restart the proxy to read hp-proxy\.config\.yaml$/m);
+  assert.ok(await isRefused());
+  rmSync(path.join(path.dirname(proxy.file), "hp-proxy.config.yaml"));
+  proxy.write({ routes, viaName: "back" });
+  await proxy.process.log(({ msg }) => msg === "  viaName: hp-proxy → back");
+  assert.ok(await isRefused());
+});
+
+test("a proxy that was started without a file stays without, also when upgraded", { timeout }, async (t) => {
+  const folder = temporaryFolder(t);
+  const control = path.join(temporaryFolder(t), "control.sock");
+  const argv = ["run", "--listen", "127.0.0.1:0", "--backends", BACKEND, "--workers", "1"];
+  const proxy = new ProxyProcess(t, [...argv, "--control", control, "--log-format", "json"], {}, folder);
+  await proxy.log(({ msg }) => msg.startsWith("listening on "));
+  assert.equal((await ask(t, proxy, ["reload", "--control", control])).status, 0);
+  assert.equal((await ask(t, proxy, ["upgrade", "--control", control])).status, 0);
+  writeFileSync(path.join(folder, "hp-proxy.config.yaml"), "viaName: other");
+  for (const command of ["reload", "upgrade"]) {
+    const { status, stderr } = await ask(t, proxy, [command, "--control", control]);
+    assert.equal(status, 1);
+    assert.match(
+      stderr,
+      /^ {2}hp-proxy\.config\.yaml: was not there when this proxy was started, and is not read;/m,
+    );
+  }
 });
 
 test("SIGHUP reads again and goes on; SIGQUIT ends as SIGTERM does", { timeout }, async (t) => {
