@@ -71,8 +71,8 @@ export class RateTable {
       const fullAtMs = numbers[at + 1]!;
       if (numbers[at] === key) {
         // Later than any bucket is full: the clock began anew.
-        const sinceMs = fullAtMs > nowMs + fullMs ? nowMs + fullMs : fullAtMs;
-        const nextMs = (sinceMs > nowMs ? sinceMs : nowMs) + tokenMs;
+        const sinceMs = Math.min(fullAtMs, nowMs + fullMs);
+        const nextMs = Math.max(sinceMs, nowMs) + tokenMs;
         const waitMs = nextMs - nowMs - fullMs;
         if (waitMs > ROUNDING_MS) return waitMs;
         numbers[at + 1] = nextMs;

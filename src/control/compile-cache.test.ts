@@ -5,7 +5,7 @@ import { openCompileCache } from "./compile-cache.ts";
 
 test("the folder is this process's own, and goes with it", () => {
   const cache = openCompileCache({});
-  const folder = cache.environment["NODE_COMPILE_CACHE"]!;
+  const folder = cache.environment.NODE_COMPILE_CACHE!;
   assert.equal(statSync(folder).mode & 0o777, 0o700);
   cache.close();
   assert(!existsSync(folder));
@@ -14,7 +14,7 @@ test("the folder is this process's own, and goes with it", () => {
 
 test("two processes never share one", () => {
   const caches = [openCompileCache({}), openCompileCache({})];
-  const folders = caches.map(({ environment }) => environment["NODE_COMPILE_CACHE"]);
+  const folders = caches.map(({ environment }) => environment.NODE_COMPILE_CACHE);
   assert.notEqual(folders[0], folders[1]);
   for (const cache of caches) cache.close();
 });

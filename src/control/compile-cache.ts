@@ -20,7 +20,7 @@ export const NO_COMPILE_CACHE: CompileCache = { environment: {}, close() {} };
 
 /** Opens a new folder, unless the environment names one (`NODE_COMPILE_CACHE`); none where nothing can be written. */
 export function openCompileCache(environment: Readonly<Record<string, string | undefined>>): CompileCache {
-  if (environment["NODE_COMPILE_CACHE"] !== undefined) return NO_COMPILE_CACHE;
+  if (environment.NODE_COMPILE_CACHE !== undefined) return NO_COMPILE_CACHE;
   let folder: string;
   try {
     // Mode 0700, and a name that nobody can have foreseen.
