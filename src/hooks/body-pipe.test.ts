@@ -8,6 +8,8 @@ import { WebStage } from "./web-stage.ts";
 /** Passes what comes on, with a mark around it. */
 class Marking implements PipeStage {
   out: PipeOutput = NOWHERE;
+  readonly isAtWork = false;
+  readonly isGathering = false;
   readonly #mark: string;
   aborted = false;
 

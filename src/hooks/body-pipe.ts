@@ -20,6 +20,10 @@ export interface PipeStage {
   abort(): void;
   /** `out.write` had said "enough": there is room again. */
   drained(): void;
+  /** It has something to do that takes time: it waits neither for its source nor for room. */
+  readonly isAtWork: boolean;
+  /** It gives nothing on before it has the whole body, and that is not here yet. */
+  readonly isGathering: boolean;
 }
 
 export interface PipeOutput {
@@ -62,6 +66,16 @@ export class BodyPipe implements BodyStage {
   /** It is the source's turn: it has not said all, and may go on. */
   get awaitsSource(): boolean {
     return !this.#hasAll && !this.#isFull && !this.#isOver;
+  }
+
+  /** One of its stages has something to do that takes time. */
+  get isAtWork(): boolean {
+    return !this.#isOver && this.#stages.some((stage) => stage.isAtWork);
+  }
+
+  /** One of its stages can only wait for more of the body. */
+  get isGathering(): boolean {
+    return this.awaitsSource && !this.isAtWork && this.#stages.some((stage) => stage.isGathering);
   }
 
   /** Where it all goes: what `Intercepted.transform` gave for this pipe. */

@@ -6,6 +6,7 @@ import { HookError } from "./hook-error.ts";
 
 export class BodyReader implements PipeStage {
   out: PipeOutput = NOWHERE;
+  readonly isAtWork = false;
   readonly #bytesMax: number;
   readonly #body: Promise<Uint8Array>;
   #resolve: (bytes: Uint8Array) => void = () => {};
@@ -31,6 +32,10 @@ export class BodyReader implements PipeStage {
 
   /** The body is not complete, and may still be. */
   get isReading(): boolean {
+    return this.#isReading;
+  }
+
+  get isGathering(): boolean {
     return this.#isReading;
   }
 

@@ -80,6 +80,7 @@ function added(view: ExchangeView, which: HeadOf, stage: BufferStage): boolean {
 
 export class BufferStage implements PipeStage {
   out: PipeOutput = NOWHERE;
+  readonly isAtWork = false;
   readonly #bytesMax: number;
   readonly #all: Buffers;
   readonly #pieces: Uint8Array[] = [];
@@ -103,6 +104,10 @@ export class BufferStage implements PipeStage {
     this.whole = new Promise((resolve) => {
       this.#resolve = resolve;
     });
+  }
+
+  get isGathering(): boolean {
+    return this.#isHolding;
   }
 
   take(bytes: Uint8Array): boolean {

@@ -4,7 +4,8 @@ import { test } from "node:test";
 import zlib from "node:zlib";
 import type { ContentCoding } from "../contract/hooking.ts";
 import type { PipeOutput } from "./body-pipe.ts";
-import { CompressStage } from "./compress-stage.ts";
+import { type CompressionWatch, CompressStage } from "./compress-stage.ts";
+import { REAL_CLOCK } from "./link.ts";
 
 const LEVELS: readonly (readonly [ContentCoding, number])[] = [
   ["gzip", 5],
@@ -30,7 +31,7 @@ class Behind implements PipeOutput {
   #watchers: (() => void)[] = [];
 
   stage(coding: ContentCoding, level: number): CompressStage {
-    const stage = new CompressStage(coding, level, {
+    const watch: CompressionWatch = {
       took: (bytes) => {
         this.tookBytes += bytes;
       },
@@ -45,7 +46,8 @@ class Behind implements PipeOutput {
         this.isFreed = true;
         this.#changed();
       },
-    });
+    };
+    const stage = new CompressStage(coding, level, watch, REAL_CLOCK);
     stage.out = this;
     return stage;
   }

@@ -8,6 +8,7 @@
 import zlib from "node:zlib";
 import type { ContentCoding } from "../contract/hooking.ts";
 import { NOWHERE, type PipeOutput, type PipeStage } from "./body-pipe.ts";
+import type { HookClock, HookTimer } from "./link.ts";
 
 /** A source that gives nothing for so long has paused. */
 const PAUSE_MS = 5;
@@ -42,26 +43,34 @@ export interface CompressionWatch {
 
 export class CompressStage implements PipeStage {
   out: PipeOutput = NOWHERE;
+  readonly isGathering = false;
   readonly #coding: ContentCoding;
   readonly #compressor: Compressor;
   readonly #watch: CompressionWatch;
+  readonly #clock: HookClock;
   /** Pieces that the compressor has not taken in. */
   #waitingCount = 0;
-  #timer: NodeJS.Timeout | undefined = undefined;
+  #timer: HookTimer | undefined = undefined;
+  #isFlushing = false;
+  /** `out` has enough. */
+  #isBlocked = false;
   #isOver = false;
   readonly #consumed = () => {
     this.#waitingCount--;
     if (this.#waitingCount === 0 && !this.#isOver) this.#expectMore();
   };
 
-  constructor(coding: ContentCoding, level: number, watch: CompressionWatch) {
+  constructor(coding: ContentCoding, level: number, watch: CompressionWatch, clock: HookClock) {
     this.#coding = coding;
     this.#watch = watch;
+    this.#clock = clock;
     this.#compressor = compressorOf(coding, level);
     this.#compressor.on("data", (bytes: Buffer) => {
       if (this.#isOver) return;
       watch.came(bytes.length);
-      if (!this.out.write(bytes)) this.#compressor.pause();
+      if (this.out.write(bytes)) return;
+      this.#isBlocked = true;
+      this.#compressor.pause();
     });
     this.#compressor.on("drain", () => {
       if (!this.#isOver) this.out.more();
@@ -80,16 +89,21 @@ export class CompressStage implements PipeStage {
     this.#compressor.on("close", () => watch.freed());
   }
 
+  get isAtWork(): boolean {
+    if (this.#isOver || this.#isBlocked) return false;
+    return this.#waitingCount > 0 || this.#isFlushing || this.#compressor.writableEnded;
+  }
+
   take(bytes: Uint8Array): boolean {
     if (this.#isOver) return true;
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
     this.#waitingCount++;
     this.#watch.took(bytes.length);
     return this.#compressor.write(bytes, this.#consumed);
   }
 
   end(): void {
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
     if (!this.#isOver) this.#compressor.end();
   }
 
@@ -100,21 +114,26 @@ export class CompressStage implements PipeStage {
   }
 
   drained(): void {
+    this.#isBlocked = false;
     if (!this.#isOver) this.#compressor.resume();
   }
 
   #expectMore(): void {
     if (this.#compressor.writableEnded) return;
-    this.#timer = setTimeout(() => this.#flush(), PAUSE_MS);
+    this.#timer = this.#clock.after(PAUSE_MS, () => this.#flush());
   }
 
   #flush(): void {
-    if (!this.#isOver && !this.#compressor.writableEnded) this.#compressor.flush(FLUSH[this.#coding]);
+    if (this.#isOver || this.#compressor.writableEnded) return;
+    this.#isFlushing = true;
+    this.#compressor.flush(FLUSH[this.#coding], () => {
+      this.#isFlushing = false;
+    });
   }
 
   #stop(): void {
     this.#isOver = true;
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
   }
 }
 

@@ -9,7 +9,7 @@ import type { CompressLink, ContentCoding } from "../contract/hooking.ts";
 import { HeadOf } from "../contract/interception.ts";
 import { Method } from "../http1/message-head.ts";
 import { chooseCoding } from "./accept-encoding.ts";
-import { CompressStage } from "./compress-stage.ts";
+import { type CompressionWatch, CompressStage } from "./compress-stage.ts";
 import type { ExchangeView } from "./exchange-view.ts";
 import { HookError } from "./hook-error.ts";
 import type { HookContext, HookHeaders, HookRequest, HookResponse, Hooks } from "./hooks.ts";
@@ -67,7 +67,7 @@ export class Compressions {
     const { cells } = surroundings;
     if (!tried(() => headers.set("content-encoding", coding))) return;
     this.activeCount++;
-    const stage = new CompressStage(coding, level, {
+    const watch: CompressionWatch = {
       took: (bytes) => {
         cells[Counter.compressedBytesIn]! += bytes;
       },
@@ -78,7 +78,8 @@ export class Compressions {
       freed: () => {
         this.activeCount--;
       },
-    });
+    };
+    const stage = new CompressStage(coding, level, watch, surroundings.clock);
     if (!tried(() => view.addStage(HeadOf.response, stage, false))) {
       stage.abort();
       headers.delete("content-encoding");

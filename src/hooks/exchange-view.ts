@@ -68,6 +68,16 @@ export class ExchangeView implements HookContext, Edge {
     return this.#requestPipe?.awaitsSource === true;
   }
 
+  /** A body of it is being changed by something that takes time. */
+  get isAtWork(): boolean {
+    return this.#requestPipe?.isAtWork === true || this.#responsePipe?.isAtWork === true;
+  }
+
+  /** Somebody can only wait for more of a body. */
+  get isGathering(): boolean {
+    return this.#requestPipe?.isGathering === true || this.#responsePipe?.isGathering === true;
+  }
+
   /** Puts the body through `stage`. Throws a `HookError` where that cannot be. */
   addStage(which: HeadOf, stage: PipeStage, keepsLength: boolean): void {
     const isRequest = which === HeadOf.request;

@@ -175,6 +175,8 @@ function placeOf(endpoint: string): http.RequestOptions {
 /** Keeps a copy of what flows by, up to a bound. */
 class CopyStage implements PipeStage {
   out: PipeOutput = NOWHERE;
+  readonly isAtWork = false;
+  readonly isGathering = false;
   readonly #bytesMax: number;
   #done: ((body: readonly Uint8Array[] | null) => void) | null;
   #pieces: Uint8Array[] = [];

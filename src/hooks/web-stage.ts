@@ -9,9 +9,19 @@ const WAITING_BYTES_MAX = 65_536;
 
 export class WebStage implements PipeStage {
   out: PipeOutput = NOWHERE;
+  readonly isGathering = false;
   readonly #failed: (error: unknown) => void;
   #controller: ReadableStreamDefaultController<Uint8Array> | null = null;
   #reader: ReadableStreamDefaultReader<Uint8Array | string> | null = null;
+  /** In front of the stream. It keeps none itself: so a read of it tells that it is done with all before. */
+  #waiting: Uint8Array[] = [];
+  #waitingBytes = 0;
+  /** The stream waits for a piece. */
+  #isAsked = false;
+  /** The source was told "enough". */
+  #isFull = false;
+  /** Nothing follows what waits. */
+  #hasEnded = false;
   #isOver = false;
   /** Told "enough" by `out`; called when that is over. */
   #goOn: (() => void) | null = null;
@@ -24,13 +34,11 @@ export class WebStage implements PipeStage {
         start: (controller) => {
           this.#controller = controller;
         },
-        pull: () => this.out.more(),
+        pull: () => this.#pull(),
         // Whoever reads has enough: the rest goes nowhere.
-        cancel: () => {
-          this.#controller = null;
-        },
+        cancel: () => this.#cut(),
       },
-      { highWaterMark: WAITING_BYTES_MAX, size: (piece) => piece?.byteLength ?? 0 },
+      { highWaterMark: 0 },
     );
     const result = typeof transform === "function" ? transform(source) : source.pipeThrough(transform);
     if (!(result instanceof ReadableStream))
@@ -45,32 +53,70 @@ export class WebStage implements PipeStage {
     void this.#pump();
   }
 
+  get isAtWork(): boolean {
+    return !this.#isOver && this.#goOn === null && !(this.#isAsked && this.#controller !== null);
+  }
+
   take(bytes: Uint8Array): boolean {
     const controller = this.#controller;
     if (controller === null) {
       // Nobody pulls any more, and what comes is thrown away.
       return true;
     }
-    controller.enqueue(bytes);
-    return (controller.desiredSize ?? 1) > 0;
+    if (this.#isAsked) {
+      this.#isAsked = false;
+      controller.enqueue(bytes);
+      return true;
+    }
+    this.#waiting.push(bytes);
+    this.#waitingBytes += bytes.length;
+    this.#isFull = this.#waitingBytes >= WAITING_BYTES_MAX;
+    return !this.#isFull;
   }
 
   end(): void {
-    this.#controller?.close();
-    this.#controller = null;
+    this.#hasEnded = true;
+    if (this.#waiting.length === 0) this.#close();
   }
 
   abort(): void {
     this.#isOver = true;
     const error = new HookError("ended", "the exchange is over: its body goes nowhere");
     this.#controller?.error(error);
-    this.#controller = null;
+    this.#cut();
     this.#goOn?.();
     this.#reader?.cancel(error).catch(() => {});
   }
 
   drained(): void {
     this.#goOn?.();
+  }
+
+  /** The stream has room for one piece. */
+  #pull(): void {
+    const bytes = this.#waiting.shift();
+    if (bytes === undefined) {
+      this.#isAsked = true;
+      return;
+    }
+    this.#waitingBytes -= bytes.length;
+    this.#controller?.enqueue(bytes);
+    if (this.#hasEnded && this.#waiting.length === 0) this.#close();
+    if (!this.#isFull || this.#waitingBytes >= WAITING_BYTES_MAX) return;
+    this.#isFull = false;
+    this.out.more();
+  }
+
+  #close(): void {
+    this.#controller?.close();
+    this.#controller = null;
+  }
+
+  /** What waits goes nowhere, and what comes as well. */
+  #cut(): void {
+    this.#controller = null;
+    this.#waiting = [];
+    this.#waitingBytes = 0;
   }
 
   async #pump(): Promise<void> {

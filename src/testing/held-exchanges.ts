@@ -1,6 +1,11 @@
-/** Tells the pump which exchanges hooks hold: the clock stands still as long as they do. */
-import type { Chain, Intercepted } from "../contract/interception.ts";
-import type { Pump } from "./pump.ts";
+/**
+ * Tells the pump what hooks are at: exchanges that they hold, bodies that they change, answers that they write. The
+ * clock stands still meanwhile.
+ */
+import type { BodySink, Chain, HookFailureReason, Intercepted } from "../contract/interception.ts";
+import { ENDED } from "../hooks/ended-exchange.ts";
+import type { ExchangeView } from "../hooks/exchange-view.ts";
+import type { Pump, Work } from "./pump.ts";
 
 const ENDS_HOLD: readonly (string | symbol)[] = ["proceed", "answer", "fail"];
 
@@ -26,10 +31,99 @@ export function watched(chains: readonly Chain[], pump: Pump): Chain[] {
 function viewOf(exchange: Intercepted, pump: Pump): Intercepted {
   return new Proxy(exchange, {
     get(target, key) {
-      if (key === "hold") pump.hold(target, () => target.isLive);
+      if (key === "hold") pump.hold(target, new Holding(target));
       if (ENDS_HOLD.includes(key)) pump.release(target);
+      if (key === "answer")
+        return (status: number, lines: Uint8Array, bodyBytes: number) =>
+          new WatchedAnswer(target.answer(status, lines, bodyBytes), pump);
+      if (key === "transform")
+        return (...given: Parameters<Intercepted["transform"]>) => {
+          const view = target.edge as ExchangeView;
+          pump.hold(view, new Changing(view));
+          return target.transform(...given);
+        };
       const value: unknown = Reflect.get(target, key, target);
       return typeof value === "function" ? value.bind(target) : value;
     },
   });
+}
+
+/** Hooks hold an exchange. Who can only wait for more of its body does not hold the clock. */
+class Holding implements Work {
+  readonly #exchange: Intercepted;
+
+  constructor(exchange: Intercepted) {
+    this.#exchange = exchange;
+  }
+
+  get isOver(): boolean {
+    return !this.#exchange.isLive;
+  }
+
+  get isBusy(): boolean {
+    return !(this.#exchange.edge as ExchangeView).isGathering;
+  }
+}
+
+/** Bodies of an exchange pass through hooks. */
+class Changing implements Work {
+  readonly #view: ExchangeView;
+
+  constructor(view: ExchangeView) {
+    this.#view = view;
+  }
+
+  get isOver(): boolean {
+    return this.#view.exchange === ENDED;
+  }
+
+  get isBusy(): boolean {
+    return this.#view.isAtWork;
+  }
+}
+
+/** The answer of a hook, whose body may come piece by piece. */
+class WatchedAnswer implements BodySink, Work {
+  isOver = false;
+  isBusy = true;
+  onDrained: (() => void) | null = null;
+  onAborted: (() => void) | null = null;
+  readonly #sink: BodySink;
+  readonly #pump: Pump;
+
+  constructor(sink: BodySink, pump: Pump) {
+    this.#sink = sink;
+    this.#pump = pump;
+    sink.onDrained = () => {
+      this.isBusy = true;
+      pump.touch();
+      this.onDrained?.();
+    };
+    sink.onAborted = () => {
+      this.isOver = true;
+      pump.touch();
+      this.onAborted?.();
+    };
+    pump.hold(this, this);
+  }
+
+  write(bytes: Uint8Array): boolean {
+    const goOn = this.#sink.write(bytes);
+    this.isBusy = goOn;
+    return goOn;
+  }
+
+  end(): void {
+    this.#pump.release(this);
+    this.#sink.end();
+  }
+
+  fail(reason: HookFailureReason): void {
+    this.#pump.release(this);
+    this.#sink.fail(reason);
+  }
+
+  more(): void {
+    this.#sink.more();
+  }
 }

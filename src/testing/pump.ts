@@ -2,9 +2,9 @@
  * Runs the world for those who wait for something in it, and lets code that is not of the world (upstreams, hooks,
  * the test itself) run in between.
  *
- * Strategy: that code takes no virtual time. While any of it has a promise open, the clock stands still, unless it
- * sleeps by this clock. So promises, and even files and sockets, give the same run each time; only who waits for ever
- * is not waited for.
+ * Strategy: that code takes no virtual time. While any of it has a promise open, or a body to change, the clock stands
+ * still, unless it waits for the world itself: sleeps by this clock, needs more of a body, or has no room for it. So
+ * promises, and even files and sockets, give the same run each time; only who waits for ever is not waited for.
  */
 import type { World } from "../engine/sim/world.ts";
 
@@ -14,6 +14,13 @@ interface Waiter {
   readonly untilMs: number;
   readonly resolve: (isDone: boolean) => void;
   readonly reject: (error: unknown) => void;
+}
+
+/** Code that is at work now and then, for as long as it is there. */
+export interface Work {
+  readonly isOver: boolean;
+  /** The clock stands still. */
+  readonly isBusy: boolean;
 }
 
 /** Bound before anybody can replace it by a mocked one. */
@@ -31,8 +38,8 @@ export class Pump {
   #isTouched = false;
   #openCount = 0;
   #sleeperCount = 0;
-  /** Exchanges that hooks hold, as long as they are there. */
-  readonly #held = new Map<object, () => boolean>();
+  /** By who does it. */
+  readonly #works = new Map<object, Work>();
 
   constructor(world: World, onTick: ((ms: number) => void) | undefined) {
     this.#world = world;
@@ -66,14 +73,14 @@ export class Pump {
     });
   }
 
-  /** The clock stands still until `release(who)`, or as long as `isThere`. */
-  hold(who: object, isThere: () => boolean): void {
-    this.#held.set(who, isThere);
+  /** The clock stands still while `work` is busy, until `release(who)` or until it is over. */
+  hold(who: object, work: Work): void {
+    this.#works.set(who, work);
   }
 
   release(who: object): void {
     this.touch();
-    this.#held.delete(who);
+    this.#works.delete(who);
   }
 
   /** Resolves after `ms` of virtual time: whoever waits for it does not hold the clock. */
@@ -122,8 +129,12 @@ export class Pump {
   }
 
   #isBusy(): boolean {
-    for (const [who, isThere] of this.#held) if (!isThere()) this.#held.delete(who);
-    return this.#openCount + this.#held.size > this.#sleeperCount;
+    let busyCount = this.#openCount;
+    for (const [who, work] of this.#works) {
+      if (work.isOver) this.#works.delete(who);
+      else if (work.isBusy) busyCount++;
+    }
+    return busyCount > this.#sleeperCount;
   }
 
   /** Tells those who need not wait any more. True when there were any: what they do next comes first. */

@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { mock, test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
+import zlib from "node:zlib";
 import type { Config, Hooks } from "../../src/index.ts";
 import { type Simulation, type SimulationOptions, simulate } from "../../src/testing.ts";
 
@@ -182,6 +184,174 @@ test("code that takes real time takes none of the clock, and sleep does", { time
   assert.ok(proxy.nowMs < 50, `${proxy.nowMs}`);
   await proxy.fetch("http://site/sleeps");
   assert.ok(proxy.nowMs >= 400 && proxy.nowMs < 500, `${proxy.nowMs}`);
+});
+
+const LONG = "0123456789".repeat(20_000);
+const PLAIN = { "content-type": "text/plain" };
+
+/** Takes real time for each piece. */
+const slow = () =>
+  new TransformStream<Uint8Array, Uint8Array>({
+    async transform(piece, controller) {
+      await delay(2);
+      controller.enqueue(piece);
+    },
+  });
+
+async function* slowPieces(): AsyncGenerator<string> {
+  for (let at = 0; at < LONG.length; at += 20_000) {
+    await delay(1);
+    yield LONG.slice(at, at + 20_000);
+  }
+}
+
+/** A body of `LONG`, unless `body` says another. */
+const BODIES: readonly {
+  readonly name: string;
+  readonly config: Partial<Config>;
+  readonly body?: string;
+  readonly accepts?: string;
+  /** Works on threads ahead of what it has asked for, so the moment may be another. */
+  readonly isAhead?: boolean;
+}[] = [
+  {
+    name: "a stream of the web",
+    config: { hooks: { onResponse: (response) => response.transformBody(new TransformStream()) } },
+  },
+  {
+    name: "a stream that takes real time",
+    config: { hooks: { onResponse: (response) => response.transformBody(slow()) } },
+  },
+  {
+    name: "two streams",
+    config: {
+      hooks: {
+        onResponse(response) {
+          response.transformBody(slow());
+          response.transformBody((body) => body.pipeThrough(slow()));
+        },
+      },
+    },
+  },
+  {
+    name: "CompressionStream",
+    config: {
+      hooks: {
+        onResponse(response) {
+          response.headers.set("content-encoding", "gzip");
+          response.transformBody(new CompressionStream("gzip") as unknown as TransformStream<Uint8Array>);
+        },
+      },
+    },
+    isAhead: true,
+  },
+  { name: "gzip", config: { compress: true }, accepts: "gzip" },
+  { name: "br", config: { compress: true }, accepts: "br" },
+  { name: "zstd", config: { compress: true }, accepts: "zstd" },
+  {
+    name: "a request's stream",
+    config: { hooks: { onRequest: (request) => request.transformBody(slow()) } },
+  },
+  {
+    name: "a request that is read",
+    config: {
+      hooks: {
+        async onRequest(request) {
+          await request.text();
+        },
+      },
+    },
+  },
+  { name: "a request that is buffered", config: { routes: [{ buffer: { request: "1MiB" }, to: "app" }] } },
+  {
+    name: "a hook's answer in pieces",
+    config: { hooks: { onRequest: () => ({ status: 200, body: slowPieces() }) } },
+  },
+  {
+    name: "a hook's answer from elsewhere",
+    config: {
+      hooks: {
+        async onRequest() {
+          await delay(5);
+          const pieces = slowPieces();
+          const body = new ReadableStream<Uint8Array>({
+            async pull(controller) {
+              const { done, value } = await pieces.next();
+              if (done === true) controller.close();
+              else controller.enqueue(Buffer.from(value));
+            },
+          });
+          return new Response(body);
+        },
+      },
+    },
+  },
+  {
+    name: "a stream behind a promise",
+    config: {
+      hooks: {
+        async onResponse(response) {
+          await delay(5);
+          response.transformBody(slow());
+        },
+      },
+    },
+    body: "short",
+  },
+];
+
+for (const { name, config, body = LONG, accepts = "identity", isAhead = false } of BODIES) {
+  test(`a body that passes through code takes none of the clock: ${name}`, { timeout }, async () => {
+    const { routes } = config;
+    const full: Config = {
+      ...config,
+      ...(routes === undefined ? ONE : { clusters: { app: ONE }, routes }),
+    } as Config;
+    const runs: string[] = [];
+    for (let i = 0; i < 2; i++) {
+      const proxy = await simulate(full, {
+        upstreams: { "app:3000": (request) => ({ body: request.text(), headers: PLAIN }) },
+      });
+      const headers = { "accept-encoding": accepts };
+      const response = await proxy.fetch("http://site/", { method: "POST", body, headers });
+      assert.equal(response.status, 200);
+      assert.equal(decoded(response.headers, Buffer.from(await response.arrayBuffer())).toString(), body);
+      assert.ok(proxy.nowMs < 100, `after ${proxy.nowMs} ms`);
+      runs.push(isAhead ? "" : proxy.trace.join("\n"));
+    }
+    assert.equal(runs[1], runs[0], "the same run again");
+  });
+}
+
+function decoded(headers: Headers, bytes: Buffer): Buffer {
+  const coding = headers.get("content-encoding");
+  if (coding === "gzip") return zlib.gunzipSync(bytes);
+  if (coding === "br") return zlib.brotliDecompressSync(bytes);
+  return coding === "zstd" ? zlib.zstdDecompressSync(bytes) : bytes;
+}
+
+test("what a compressor keeps follows when the backend pauses", { timeout }, async () => {
+  const upstreams: SimulationOptions["upstreams"] = {
+    "app:3000": () => ({ body: ["first", "last"], pause: "20s", headers: PLAIN }),
+  };
+  const proxy = await simulate({ ...ONE, compress: { minSize: 1 } }, { upstreams });
+  const client = proxy.connect();
+  client.send("GET / HTTP/1.1\r\nHost: s\r\nAccept-Encoding: br\r\n\r\n");
+  await client.until((received) => received.includes("\r\n\r\n"));
+  await proxy.advance("1s");
+  assert.match(client.received, /content-encoding: br[\s\S]*\r\n\r\n[\s\S]*first/i);
+});
+
+test("a stream that waits for the backend lets the clock go on", { timeout }, async () => {
+  const chunk = "x".repeat(100_000);
+  const upstreams: SimulationOptions["upstreams"] = {
+    "app:3000": () => ({ body: [chunk, chunk], pause: "5s" }),
+  };
+  const hooks: Hooks = { onResponse: (response) => response.transformBody(slow()) };
+  const proxy = await simulate({ ...ONE, hooks }, { upstreams });
+  const response = await proxy.fetch("http://site/");
+  assert.equal((await response.text()).length, 200_000);
+  assert.ok(proxy.nowMs >= 5_000 && proxy.nowMs < 5_100, `${proxy.nowMs}`);
 });
 
 test("a hook that is late, by the virtual clock", { timeout }, async () => {
