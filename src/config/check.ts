@@ -16,7 +16,9 @@ import {
   placeText,
   plainOf,
 } from "./located.ts";
-import { checkRoutes, checkSharedKey, routeTargets } from "./routes-check.ts";
+import { partOfRoute } from "./part-of-route.ts";
+import { MISSING } from "./parts.ts";
+import { checkRoute, checkRoutes, checkSharedKey, routeTargets } from "./routes-check.ts";
 import { type Document, documentSchema } from "./schema.ts";
 import type { Backend } from "./values.ts";
 
@@ -59,7 +61,8 @@ export function checkDocument(root: Located): { document: Document } | { errors:
   const found: Found[] = [];
   if (!result.success) for (const issue of result.error.issues) found.push(...issueErrors(root, issue));
   found.push(...unusableKeys(root, []));
-  found.push(...contradictions(result.success ? result.data : partial(plain), root));
+  const issues = result.success ? [] : result.error.issues;
+  found.push(...contradictions(result.success ? result.data : partial(plain), root, issues));
   if (result.success && found.length === 0) return { document: result.data };
   return { errors: inOrder(withoutMisspelt(found)) };
 }
@@ -83,8 +86,6 @@ function withoutMisspelt(all: readonly Found[]): Found[] {
   const meant = new Set(all.flatMap(({ meant }) => (meant === undefined ? [] : [meant])));
   return all.filter(({ error }) => error.reason !== MISSING || !meant.has(error.path ?? ""));
 }
-
-const MISSING = "is missing";
 
 /** Keys that are right by themselves, when others are not. */
 function partial(plain: unknown): Partial<Document> {
@@ -135,8 +136,13 @@ function issueErrors(root: Located, issue: z.core.$ZodIssue): Found[] {
     });
   }
   if (issue.code === "custom") {
-    const { remedy, written } = issue.params as unknown as ProblemParams;
+    const { remedy, written, isKey, meant } = issue.params as unknown as ProblemParams;
     const reason = issue.message;
+    if (isKey === true && path.at(-1) === LOST_KEY) return [];
+    if (isKey === true) {
+      const error = found(near.node.keyPlace ?? near.node.place, path, { reason, remedy });
+      return meant === undefined ? [error] : [{ ...error, meant: pathText([...path.slice(0, -1), meant]) }];
+    }
     const missing = near.path.length < path.length && written === undefined;
     if (missing) return [found(near.node.keyPlace ?? near.node.place, path, { reason, remedy })];
     const value = written === undefined ? {} : { value: written };
@@ -157,16 +163,22 @@ function issueErrors(root: Located, issue: z.core.$ZodIssue): Found[] {
 }
 
 /** What is wrong with values together, though each is right by itself. */
-function contradictions(good: Partial<Document>, root: Located): Found[] {
+function contradictions(
+  good: Partial<Document>,
+  root: Located,
+  issues: readonly z.core.$ZodIssue[],
+): Found[] {
   const errors: Found[] = [];
   const complain = (path: Path, reason: string, remedy: string, value?: string) => {
     const node = at(root, path) ?? nearestAt(root, path).node;
-    errors.push(found(node.place, path, { ...(value === undefined ? {} : { value }), reason, remedy }));
+    // A name that is a key is wrong where the key stands.
+    const place = value !== undefined && path.at(-1) === value ? (node.keyPlace ?? node.place) : node.place;
+    errors.push(found(place, path, { ...(value === undefined ? {} : { value }), reason, remedy }));
   };
   const clusters = clustersOf(good);
   checkBackends(good, clusters, root, complain);
   checkListeners(good, clusters, root, complain);
-  checkRouting(good, clusters, root, complain);
+  checkRouting(good, clusters, root, issues, complain);
   checkHealth(good, complain);
   const { target, head } = good.limits ?? { target: 0, head: 0 };
   if (target > head) {
@@ -282,6 +294,7 @@ function checkRouting(
   good: Partial<Document>,
   clusters: readonly DocumentCluster[],
   root: Located,
+  issues: readonly z.core.$ZodIssue[],
   complain: Complain,
 ): void {
   const { routes, mode } = good;
@@ -299,9 +312,19 @@ function checkRouting(
         complain([key], "has no meaning in mode tcp", "leave it out, or write mode: http");
     }
   }
-  checkSharedKey(good, complain);
-  const names = clusters.map(({ name }) => name);
-  if (routes !== undefined) checkRoutes(routes, names, (name) => clusterIndex(clusters, name), complain);
+  // A path that goes on below what is written ends there.
+  const blame: Complain = (path, ...rest) => complain(nearestAt(root, path).path, ...rest);
+  checkSharedKey(good, blame);
+  const isKnown = good.clusters !== undefined || at(root, ["clusters"]) === undefined;
+  const names = isKnown ? clusters.map(({ name }) => name) : [];
+  const index = (name: string | undefined) => clusterIndex(clusters, name);
+  if (routes !== undefined) checkRoutes(routes, names, index, blame);
+  const written = at(root, ["routes"])?.content ?? [];
+  if (routes !== undefined || !isList(written)) return;
+  for (const [number, node] of written.entries()) {
+    const part = partOfRoute(plainOf(node), number, issues);
+    checkRoute(part, ["routes", number], names, index, blame);
+  }
 }
 
 function checkHealth(good: Partial<Document>, complain: Complain): void {

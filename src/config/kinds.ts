@@ -6,6 +6,8 @@
  * Each schema has its description beside it: help, manual and the editors' JSON Schema are made of it.
  */
 import * as z from "zod";
+import type { Path } from "./located.ts";
+import { GroupProblem, MISSING, type PartProblem } from "./parts.ts";
 import { bytesText, durationText, Problem, readBytes, readDurationMs, readInteger } from "./values.ts";
 
 /** What people read about a key. */
@@ -49,7 +51,9 @@ export function kind<In, Out>(read: (value: unknown) => Out | Problem, isSecret 
   return z.custom<In>().transform((value, context): Out => {
     const result = read(value);
     if (!(result instanceof Problem)) return result;
-    context.addIssue(problemIssue(result, isSecret ? undefined : value));
+    if (!(result instanceof GroupProblem))
+      context.addIssue(problemIssue(result, isSecret ? undefined : value));
+    else for (const part of result.parts) context.addIssue(partIssue(part, value, isSecret));
     return z.NEVER;
   });
 }
@@ -59,11 +63,32 @@ export interface ProblemParams {
   readonly remedy: string;
   /** What is written there; undefined where nothing is. */
   readonly written: string | undefined;
+  /** It is about the key, not about what stands under it. */
+  readonly isKey?: boolean;
+  /** Of an unknown key: the one that was probably meant. */
+  readonly meant?: string | undefined;
 }
 
-function problemIssue({ reason, remedy }: Problem, value: unknown, path: number[] = []) {
+function problemIssue({ reason, remedy }: Problem, value: unknown, path: (string | number)[] = []) {
   const params: ProblemParams = { remedy, written: writtenText(value) };
   return { code: "custom" as const, message: reason, path, params: { ...params } };
+}
+
+/** As an issue of zod, whose path goes on from that of `group`. */
+function partIssue(part: PartProblem, group: unknown, isSecret: boolean) {
+  const { path, reason, remedy, isKey, meant } = part;
+  const written = isKey || isSecret ? undefined : writtenText(part.written ?? partAt(group, path));
+  const params: ProblemParams = { remedy, written, isKey, meant };
+  return { code: "custom" as const, message: reason, path: [...path], params: { ...params } };
+}
+
+function partAt(group: unknown, path: Path): unknown {
+  let part = group;
+  for (const step of path) {
+    if (typeof part !== "object" || part === null) return undefined;
+    part = (part as Record<string | number, unknown>)[step];
+  }
+  return part;
 }
 
 /** A value as people see it in a message. */
@@ -87,7 +112,7 @@ function textOf(value: unknown): string | undefined {
 function text<T>(read: (text: string) => T | Problem, otherwise: Problem): (value: unknown) => T | Problem {
   return (value) => {
     const written = textOf(value);
-    if (value === undefined) return new Problem("is missing", otherwise.remedy);
+    if (value === undefined) return new Problem(MISSING, otherwise.remedy);
     return written === undefined ? otherwise : read(written);
   };
 }
@@ -192,7 +217,7 @@ export function list<T, Item extends string = string>(
   const schema = z.custom<TextList<Item>>().transform((value, context): T[] => {
     const written: unknown = typeof value === "string" ? splitList(value) : value;
     if (!Array.isArray(written)) {
-      const reason = value === undefined ? "is missing" : "is not a list";
+      const reason = value === undefined ? MISSING : "is not a list";
       context.addIssue(problemIssue(new Problem(reason, "write [a, b] or one text with commas"), value));
       return z.NEVER;
     }

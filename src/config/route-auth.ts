@@ -3,7 +3,8 @@ import { readFileSync } from "node:fs";
 import type { BasicAuthLink, ForwardAuthLink } from "../contract/hooking.ts";
 import { readPasswordHash } from "../hooks/password.ts";
 import { type Duration, kind, open } from "./kinds.ts";
-import { isMap, type Plain, TOKEN, unknownKey } from "./routes-values.ts";
+import { isMap, MISSING, Parts, readOnOff } from "./parts.ts";
+import { TOKEN } from "./routes-values.ts";
 import { Problem, readDurationMs } from "./values.ts";
 
 type Off = "off" | false;
@@ -15,33 +16,10 @@ function isOff(written: unknown): boolean {
   return written === false || written === "off" || written === "false";
 }
 
-function isOn(written: unknown): boolean {
-  return written === true || written === "on" || written === "true";
-}
-
-/** What stands for `key` in `map`, read by `read`; `initial` where nothing does. */
-function part<T>(map: Plain, key: string, initial: string, read: (text: string) => T | Problem): T | Problem {
-  const value = read(String(map[key] ?? initial));
-  return value instanceof Problem ? new Problem(`has a ${key} that ${value.reason}`, value.remedy) : value;
-}
-
-function readOnOff(text: string): boolean | Problem {
-  if (isOn(text)) return true;
-  return isOff(text) ? false : new Problem("is not a choice", "write on or off");
-}
-
-/** Field names in lower case. */
-function readNames(map: Plain, key: string): string[] | Problem {
-  const written = map[key];
-  const names = Array.isArray(written) ? written.map(String) : String(written ?? "").split(",");
-  const trimmed = names.map((name) => name.trim().toLowerCase()).filter((name) => name !== "");
-  const bad = trimmed.find((name) => !TOKEN.test(name));
-  return bad === undefined
-    ? trimmed
-    : new Problem(
-        `has a ${key} ${JSON.stringify(bad)}, which is no name of a field`,
-        "write names, like X-User",
-      );
+/** The name of a field in lower case. */
+function readName(text: string): string | Problem {
+  const name = text.trim().toLowerCase();
+  return TOKEN.test(name) ? name : new Problem("is not a field name", "write one, like X-User");
 }
 
 export interface BasicAuthMap {
@@ -58,43 +36,49 @@ const HASH = "write what hp-proxy hash-password prints, like $scrypt$ln=15,r=8,p
 export function readBasicAuth(written: unknown): Read<BasicAuthLink> {
   if (isOff(written)) return null;
   if (!isMap(written)) return new Problem("is no group of keys", "write users or file below it");
-  const unknown = unknownKey(written, ["users", "file", "realm", "forward", "userHeader"]);
-  if (unknown !== undefined) return unknown;
-  const users = readUsers(written);
-  if (users instanceof Problem) return users;
-  const realm = String(written.realm ?? "Restricted");
-  if (!/^[\x20\x21\x23-\x5b\x5d-\x7e]{1,100}$/.test(realm))
-    return new Problem("has a realm that is no short text", "write US-ASCII without quotes and backslashes");
-  const forwards = part(written, "forward", "off", readOnOff);
-  if (forwards instanceof Problem) return forwards;
-  const userField = String(written.userHeader ?? "").toLowerCase();
-  if (userField !== "" && !TOKEN.test(userField))
-    return new Problem("has a userHeader that is no name of a field", "write one, like X-User");
-  return { kind: "basicAuth", realm, users, forwards, userField };
+  const parts = new Parts(written, ["users", "file", "realm", "forward", "userHeader"]);
+  const users = readUsers(parts);
+  const realm = parts.read("realm", "Restricted", readRealm);
+  const forwards = parts.read("forward", "off", readOnOff);
+  const userField = written.userHeader === "" ? "" : (parts.optional("userHeader", readName) ?? "");
+  return parts.result({ kind: "basicAuth", realm, users, forwards, userField });
 }
 
-function readUsers({ users, file }: Plain): (readonly [string, string])[] | Problem {
-  if (users !== undefined && !isMap(users))
-    return new Problem("has users that are no names with hashes", HASH);
-  const pairs = Object.entries(users ?? {}).map(([name, hash]) => [name, String(hash)] as const);
-  if (file !== undefined) {
-    const lines = readLines(String(file));
-    if (lines instanceof Problem) return lines;
-    pairs.push(...lines);
-  }
-  if (pairs.length === 0)
-    return new Problem("has no users", "write users: {NAME: HASH}, or file: users.htpasswd");
+function readRealm(text: string): string | Problem {
+  if (/^[\x20\x21\x23-\x5b\x5d-\x7e]{1,100}$/.test(text)) return text;
+  return new Problem("is not a short text", "write US-ASCII without quotes and backslashes");
+}
+
+function readUsers(parts: Parts): (readonly [string, string])[] {
+  const { users = {}, file } = parts.map;
+  if (!isMap(users)) parts.refuse(["users"], "is not a map of names", HASH);
+  const pairs = Object.entries(isMap(users) ? users : {}).map(
+    ([name, hash]) => [name, String(hash)] as const,
+  );
   for (const [name, hash] of pairs) {
-    if (!/^[\x21-\x39\x3b-\x7e]{1,255}$/.test(name))
-      return new Problem(
-        `has a user ${JSON.stringify(name)}, which is no name`,
-        "write US-ASCII without blanks and colons",
-      );
-    if (readPasswordHash(hash) === undefined)
-      return new Problem(`has a hash of ${name} that cannot be checked`, HASH);
+    const problem = userProblem(name, hash);
+    if (problem !== undefined) parts.refuse(["users", name], problem.reason, problem.remedy, { isKey: true });
   }
-  const doubled = pairs.find(([name], index) => pairs.findIndex(([other]) => other === name) !== index);
-  return doubled === undefined ? pairs : new Problem(`has ${doubled[0]} twice`, "keep one");
+  const lines = file === undefined ? [] : (parts.take(["file"], readLines(String(file))) ?? []);
+  for (const [name, hash] of lines) {
+    const { reason, remedy } = userProblem(name, hash) ?? {};
+    if (reason !== undefined)
+      parts.refuse(["file"], `has a line of ${JSON.stringify(name)}, which ${reason}`, remedy ?? "");
+  }
+  const all = [...pairs, ...lines];
+  if (all.length === 0 && parts.isGood)
+    parts.refuse([], "has no users", "write users: {NAME: HASH}, or file: users.htpasswd");
+  const doubled = all.find(([name], index) => all.findIndex(([other]) => other === name) !== index);
+  if (doubled !== undefined) parts.refuse(["file"], `has ${doubled[0]} once more`, "keep one");
+  return all;
+}
+
+function userProblem(name: string, hash: string): Problem | undefined {
+  if (!/^[\x21-\x39\x3b-\x7e]{1,255}$/.test(name))
+    return new Problem("is not a name of a user", "write US-ASCII without blanks and colons");
+  return readPasswordHash(hash) === undefined
+    ? new Problem("has a hash that cannot be checked", HASH)
+    : undefined;
 }
 
 /** `NAME:HASH` on each line; # begins a comment. */
@@ -104,7 +88,7 @@ function readLines(file: string): (readonly [string, string])[] | Problem {
     text = readFileSync(file, "utf8");
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? String(error);
-    return new Problem(`has a file ${file} that cannot be read: ${code}`, "name one with lines NAME:HASH");
+    return new Problem(`names ${file}, which cannot be read: ${code}`, "name one with lines NAME:HASH");
   }
   const lines = text.split(/\r?\n/).filter((line) => line.trim() !== "" && !line.startsWith("#"));
   return lines.map((line) => {
@@ -123,25 +107,23 @@ export type ForwardAuthInput = Off | string | ForwardAuthMap;
 
 export function readForwardAuth(written: unknown): Read<ForwardAuthLink> {
   if (isOff(written)) return null;
-  const map: Plain = isMap(written) ? written : { url: written };
-  const unknown = unknownKey(map, ["url", "timeout", "requestHeaders", "responseHeaders"]);
-  if (unknown !== undefined) return unknown;
-  const url = String(map.url ?? "");
-  const parsed = URL.canParse(url) ? new URL(url) : undefined;
-  if (
-    parsed === undefined ||
-    !/^https?:$/.test(parsed.protocol) ||
-    parsed.username !== "" ||
-    parsed.hash !== ""
-  )
-    return new Problem("has no URL to ask", "write one, like http://127.0.0.1:4000/auth");
-  const timeoutMs = part(map, "timeout", "2s", (text) => readDurationMs(text, 1, 3_600_000));
-  if (timeoutMs instanceof Problem) return timeoutMs;
-  const requestFields = map.requestHeaders === undefined ? null : readNames(map, "requestHeaders");
-  if (requestFields instanceof Problem) return requestFields;
-  const responseFields = readNames(map, "responseHeaders");
-  if (responseFields instanceof Problem) return responseFields;
-  return { kind: "forwardAuth", url, timeoutMs, requestFields, responseFields };
+  const parts = new Parts(written, ["url", "timeout", "requestHeaders", "responseHeaders"], "url");
+  const url = parts.optional("url", readUrl) ?? "";
+  if (parts.map.url === undefined) parts.refuse(["url"], MISSING, URL_REMEDY);
+  const timeoutMs = parts.read("timeout", "2s", (text) => readDurationMs(text, 1, 3_600_000));
+  const names = (key: string) => parts.list(key, [], "[X-User]", readName);
+  const requestFields = parts.map.requestHeaders === undefined ? null : names("requestHeaders");
+  const responseFields = names("responseHeaders");
+  return parts.result({ kind: "forwardAuth", url, timeoutMs, requestFields, responseFields });
+}
+
+const URL_REMEDY = "write one, like http://127.0.0.1:4000/auth";
+
+function readUrl(text: string): string | Problem {
+  const parsed = URL.canParse(text) ? new URL(text) : undefined;
+  const isGood =
+    parsed !== undefined && /^https?:$/.test(parsed.protocol) && parsed.username === "" && parsed.hash === "";
+  return isGood ? text : new Problem("is no URL to ask", URL_REMEDY);
 }
 
 const JSON_SCHEMA = { anyOf: [{ enum: ["off", false] }, { type: "string" }, { type: "object" }] };

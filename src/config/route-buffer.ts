@@ -1,7 +1,7 @@
 /** The key `buffer` of a route. */
 import type { BufferLink } from "../contract/hooking.ts";
 import { kind, open, type Size } from "./kinds.ts";
-import { isMap, unknownKey } from "./routes-values.ts";
+import { isMap, Parts } from "./parts.ts";
 import { Problem, readBytes } from "./values.ts";
 
 export interface BufferInput {
@@ -16,17 +16,14 @@ const BYTES_MAX = 64 * 2 ** 20;
 function readBuffer(written: unknown): BufferLink[] | Problem {
   const shape = "write request, response or both, like {request: 1MiB}";
   if (!isMap(written)) return new Problem("is not a group of keys", shape);
-  const unknown = unknownKey(written, KEYS);
-  if (unknown !== undefined) return unknown;
+  const parts = new Parts(written, KEYS);
   const links: BufferLink[] = [];
   for (const which of KEYS) {
-    if (written[which] === undefined) continue;
-    const bytesMax = readBytes(String(written[which]), 1, BYTES_MAX);
-    if (bytesMax instanceof Problem)
-      return new Problem(`has a ${which} that ${bytesMax.reason}`, bytesMax.remedy);
-    links.push({ kind: "buffer", which, bytesMax });
+    const bytesMax = parts.optional(which, (text) => readBytes(text, 1, BYTES_MAX));
+    if (bytesMax !== undefined) links.push({ kind: "buffer", which, bytesMax });
   }
-  return links.length > 0 ? links : new Problem("says nothing", shape);
+  if (parts.isGood && links.length === 0) parts.refuse([], "says nothing", shape);
+  return parts.result(links);
 }
 
 export const ROUTE_BUFFER = {

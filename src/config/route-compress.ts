@@ -1,7 +1,8 @@
 /** The key `compress`, of the whole and of a route. */
 import type { CompressLink, ContentCoding } from "../contract/hooking.ts";
 import { type Count, kind, open, orList, type Size } from "./kinds.ts";
-import { isMap, type Plain, TOKEN, unknownKey } from "./routes-values.ts";
+import { isMap, Parts } from "./parts.ts";
+import { TOKEN } from "./routes-values.ts";
 import { Problem, readBytes, readInteger } from "./values.ts";
 
 /** A switch, or what is to be different. */
@@ -46,55 +47,35 @@ function readCompress(written: unknown): CompressLink | null | Problem {
   if (written === false || written === "off" || written === "false") return null;
   const isOn = written === true || written === "on" || written === "true";
   if (!isOn && !isMap(written)) return new Problem("is not a switch", `write on, off, or ${KEYS.join(", ")}`);
-  const map: Plain = isMap(written) ? written : {};
-  const unknown = unknownKey(map, KEYS);
-  if (unknown !== undefined) return unknown;
-  const encodings = readEncodings(map.encodings ?? CODINGS);
-  if (encodings instanceof Problem) return encodings;
-  const types = readTypes(map.types ?? TYPES);
-  if (types instanceof Problem) return types;
-  const bytesMin = readBytes(String(map.minSize ?? MIN_SIZE), 0, MIN_SIZE_MAX);
-  if (bytesMin instanceof Problem)
-    return new Problem(`has a minSize that ${bytesMin.reason}`, bytesMin.remedy);
-  const levels = readLevels(map.level ?? {}, encodings);
-  if (levels instanceof Problem) return levels;
-  const { secrets = "skip" } = map;
-  if (secrets !== "skip" && secrets !== "allow")
-    return new Problem("has secrets that are no choice", "write skip or allow");
-  return { kind: "compress", encodings, types, bytesMin, levels, secrets };
+  const parts = new Parts(written, KEYS);
+  const encodings = parts.list("encodings", CODINGS, "[br, gzip]", readCoding, true);
+  const types = parts.list("types", TYPES, "[text/html]", readType, true);
+  const bytesMin = parts.read("minSize", String(MIN_SIZE), (text) => readBytes(text, 0, MIN_SIZE_MAX));
+  const levels = parts.take(["level"], readLevels(parts.map.level ?? {}, encodings)) ?? LEVELS;
+  const secrets = parts.read("secrets", "skip", (text) =>
+    text === "skip" || text === "allow" ? text : new Problem("is not a choice", "write skip or allow"),
+  );
+  return parts.result({
+    kind: "compress",
+    encodings: [...new Set(encodings)],
+    types,
+    bytesMin,
+    levels,
+    secrets,
+  });
 }
 
-/** The parts of a list, or of a text with commas; undefined for anything else. */
-function listOf(written: unknown): string[] | undefined {
-  const list: unknown = typeof written === "string" ? written.split(",") : written;
-  if (!Array.isArray(list) || !list.every((each) => typeof each === "string")) return undefined;
-  return (list as string[]).map((each) => each.trim()).filter((each) => each !== "");
+function readCoding(text: string): ContentCoding | Problem {
+  const known = CODINGS.find((coding) => coding === text);
+  return known ?? new Problem("is not a choice", `write some of ${orList(CODINGS)}, the best first`);
 }
 
-function readEncodings(written: unknown): ContentCoding[] | Problem {
-  const remedy = `write some of ${orList(CODINGS)}, the best first`;
-  const list = listOf(written);
-  if (list === undefined || list.length === 0) return new Problem("has no list of encodings", remedy);
-  const wrong = list.find((each) => !CODINGS.includes(each as ContentCoding));
-  if (wrong !== undefined)
-    return new Problem(`has under encodings ${JSON.stringify(wrong)}, which is none of ours`, remedy);
-  return [...new Set(list as ContentCoding[])];
-}
-
-function readTypes(written: unknown): string[] | Problem {
+function readType(text: string): string | Problem {
+  const type = text.toLowerCase();
+  if (type === "text/event-stream")
+    return new Problem("is what must not wait", "leave it out: it is never compressed");
   const remedy = "write media types, like [text/html, text/*, '*+json']";
-  const list = listOf(written)?.map((each) => each.toLowerCase());
-  if (list === undefined || list.length === 0) return new Problem("has no list of types", remedy);
-  for (const type of list) {
-    const quoted = JSON.stringify(type);
-    if (type === "text/event-stream")
-      return new Problem(
-        `has under types ${quoted}, whose pieces must not wait`,
-        "leave it out: it is never compressed",
-      );
-    if (!isTypePattern(type)) return new Problem(`has under types ${quoted}, which is no media type`, remedy);
-  }
-  return list;
+  return isTypePattern(type) ? type : new Problem("is not a media type", remedy);
 }
 
 function isTypePattern(text: string): boolean {
@@ -108,23 +89,19 @@ function readLevels(
   written: unknown,
   encodings: readonly ContentCoding[],
 ): Record<ContentCoding, number> | Problem {
-  if (!isMap(written)) return new Problem("has no levels by encoding", "write them like {gzip: 5, br: 4}");
-  const unknown = unknownKey(written, CODINGS);
-  if (unknown !== undefined) return new Problem(`under level ${unknown.reason}`, unknown.remedy);
+  if (!isMap(written)) return new Problem("is not a group of keys", "write levels like {gzip: 5, br: 4}");
+  const parts = new Parts(written, CODINGS);
   const levels = { ...LEVELS };
   for (const coding of CODINGS) {
-    if (written[coding] === undefined) continue;
-    if (!encodings.includes(coding))
-      return new Problem(
-        `has a level of ${coding}, which encodings leaves out`,
-        "leave it out, or add it there",
-      );
-    const level = readInteger(String(written[coding]), coding === "br" ? 0 : 1, LEVELS_MAX[coding]);
-    if (level instanceof Problem)
-      return new Problem(`has a level of ${coding} that ${level.reason}`, level.remedy);
-    levels[coding] = level;
+    const min = coding === "br" ? 0 : 1;
+    const level = parts.optional(coding, (text) => readInteger(text, min, LEVELS_MAX[coding]));
+    if (level !== undefined) levels[coding] = level;
+    if (level !== undefined && encodings.length > 0 && !encodings.includes(coding))
+      parts.refuse([coding], "is the level of what encodings leaves out", "leave it out, or add it there", {
+        isKey: true,
+      });
   }
-  return levels;
+  return parts.result(levels);
 }
 
 /** `text` says what it is about. */

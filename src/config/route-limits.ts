@@ -1,7 +1,8 @@
 /** The keys of `routes` about how much is too much: rate limits, and requests in flight. */
 import { type RateKey, RETRIES, RETRIES_MAX } from "../contract/routing.ts";
 import { type Count, integer, kind, open } from "./kinds.ts";
-import { isMap, type Plain, TOKEN, unknownKey } from "./routes-values.ts";
+import { isMap, MISSING, Parts } from "./parts.ts";
+import { TOKEN } from "./routes-values.ts";
 import { Problem, readDurationMs, readInteger } from "./values.ts";
 
 /** `100/s`, `10/m`, `1000/h`, `5/10s`; or with all that can be said. */
@@ -32,23 +33,18 @@ const PERIOD_MS_MAX = 86_400_000;
 /** Null: it is switched off. */
 export function readRateLimit(written: unknown): RateLimitWritten | null | Problem {
   if (written === false || written === "off" || written === "false") return null;
-  const map: Plain = isMap(written) ? written : { rate: written };
-  const unknown = unknownKey(map, ["rate", "burst", "key", "status"]);
-  if (unknown !== undefined) return unknown;
-  if (map.rate === undefined) return new Problem("has no rate", SHAPE);
-  const rate = readRate(map.rate);
-  if (rate instanceof Problem) return rate;
-  const burst = readInteger(String(map.burst ?? rate.count), 1, COUNT_MAX);
-  if (burst instanceof Problem) return new Problem(`has a burst that ${burst.reason}`, burst.remedy);
-  const key = readRateKey(map.key ?? "client");
-  if (key instanceof Problem) return key;
-  const status = readInteger(String(map.status ?? 429), 400, 599);
-  if (status instanceof Problem) return new Problem(`has a status that ${status.reason}`, status.remedy);
-  return { ...rate, burst, key, status };
+  const parts = new Parts(written, ["rate", "burst", "key", "status"], "rate");
+  const rate = parts.optional("rate", readRate);
+  if (parts.map.rate === undefined) parts.refuse(["rate"], MISSING, SHAPE);
+  const { count, periodMs } = rate ?? { count: 1, periodMs: 1 };
+  const burst = parts.read("burst", String(count), (text) => readInteger(text, 1, COUNT_MAX));
+  const key = parts.take(["key"], readRateKey(parts.map.key ?? "client")) ?? { kind: "client" };
+  const status = parts.read("status", "429", (text) => readInteger(text, 400, 599));
+  return parts.result({ count, periodMs, burst, key, status });
 }
 
-function readRate(written: unknown): { count: number; periodMs: number } | Problem {
-  const match = /^\s*(\d+)\s*\/\s*(\d*(?:ms|s|m|h))\s*$/.exec(String(written));
+function readRate(written: string): { count: number; periodMs: number } | Problem {
+  const match = /^\s*(\d+)\s*\/\s*(\d*(?:ms|s|m|h))\s*$/.exec(written);
   if (match === null) return new Problem("is not a rate", RATE);
   const [, digits, unit] = match;
   const count = readInteger(digits!, 1, COUNT_MAX);
@@ -64,15 +60,17 @@ function readRateKey(written: unknown): RateKey | Problem {
   if (written === "client" || written === "all") return { kind: written };
   if (typeof written === "string" && /^[\x21-\x7e]+$/.test(written) && written.includes("$"))
     return { kind: "template", text: written };
-  if (!isMap(written)) return new Problem("has a key that is none", shape);
-  const unknown = unknownKey(written, ["header", "cookie"]);
-  if (unknown !== undefined) return unknown;
+  if (!isMap(written)) return new Problem("is not a key to count by", shape);
+  const parts = new Parts(written, ["header", "cookie"]);
   const { header, cookie } = written;
-  if ((header === undefined) === (cookie === undefined)) return new Problem("has a key that is none", shape);
-  const name = String(header ?? cookie);
-  if (!TOKEN.test(name))
-    return new Problem(`has a key ${JSON.stringify(name)}, which is not a name`, "write a name");
-  return header === undefined ? { kind: "cookie", name } : { kind: "field", name: name.toLowerCase() };
+  if (parts.isGood && (header === undefined) === (cookie === undefined))
+    parts.refuse([], "is not a key to count by", shape);
+  const read = (text: string) => (TOKEN.test(text) ? text : new Problem("is not a name", "write a name"));
+  const field = parts.optional("header", read);
+  const name = parts.optional("cookie", read) ?? "";
+  return parts.result<RateKey>(
+    field === undefined ? { kind: "cookie", name } : { kind: "field", name: field.toLowerCase() },
+  );
 }
 
 const LIMITS = "Routes";

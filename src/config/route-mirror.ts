@@ -1,8 +1,8 @@
 /** The key `mirror` of a route. */
 import type { MirrorLink } from "../contract/hooking.ts";
 import { type Count, kind, open, type Size } from "./kinds.ts";
-import { isMap, type Plain, unknownKey } from "./routes-values.ts";
-import { Problem, readBytes, readInteger } from "./values.ts";
+import { MISSING, Parts } from "./parts.ts";
+import { type Problem, readBytes, readInteger } from "./values.ts";
 
 /** A cluster alone, or with all that can be said. */
 export type MirrorInput = string | MirrorMap;
@@ -19,18 +19,14 @@ const MAX_BODY = 2 ** 20;
 const MAX_BODY_MAX = 16 * 2 ** 20;
 
 function readMirror(written: unknown): MirrorLink | Problem {
-  const map: Plain = isMap(written) ? written : { to: written };
-  const unknown = unknownKey(map, KEYS);
-  if (unknown !== undefined) return unknown;
-  const { to: cluster } = map;
-  if (typeof cluster !== "string" || cluster === "")
-    return new Problem("has no cluster", "write the name of one, or {to, percent, maxBody}");
-  const percent = readInteger(String(map.percent ?? 100), 1, 100);
-  if (percent instanceof Problem) return new Problem(`has a percent that ${percent.reason}`, percent.remedy);
-  const bodyBytesMax = readBytes(String(map.maxBody ?? MAX_BODY), 0, MAX_BODY_MAX);
-  if (bodyBytesMax instanceof Problem)
-    return new Problem(`has a maxBody that ${bodyBytesMax.reason}`, bodyBytesMax.remedy);
-  return { kind: "mirror", cluster, percent, bodyBytesMax };
+  const parts = new Parts(written, KEYS, "to");
+  const { to } = parts.map;
+  const remedy = "write the name of one, or {to, percent, maxBody}";
+  if (to === undefined) parts.refuse(["to"], MISSING, remedy);
+  else if (typeof to !== "string" || to === "") parts.refuse(["to"], "is not a cluster", remedy);
+  const percent = parts.read("percent", "100", (text) => readInteger(text, 1, 100));
+  const bodyBytesMax = parts.read("maxBody", String(MAX_BODY), (text) => readBytes(text, 0, MAX_BODY_MAX));
+  return parts.result({ kind: "mirror", cluster: String(to), percent, bodyBytesMax });
 }
 
 export const ROUTE_MIRROR = {

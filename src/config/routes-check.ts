@@ -7,12 +7,14 @@ import { PathCaptures, segmentsOf, shapeOf } from "../route/path-pattern.ts";
 import { Template, TemplateError, VARIABLE_NAMES } from "../route/template.ts";
 import { orList } from "./kinds.ts";
 import type { Path } from "./located.ts";
+import type { PartOfRoute } from "./part-of-route.ts";
 import { corsRival } from "./route-cors.ts";
 import { ANY_PATH, compileRoutes, pathOf, routeName } from "./routes-compile.ts";
 import type { RouteDocument } from "./routes-schema.ts";
 import type { Document } from "./schema.ts";
 import { bytesText } from "./values.ts";
 
+/** `path` may go on below what is written: `to.app` of `to: app`. */
 export type Complain = (path: Path, reason: string, remedy: string, value?: string) => void;
 
 /** Numbers of the clusters that `routes` name, where -1 stands for one that there is not. */
@@ -29,13 +31,24 @@ export function checkRoutes(
   clusterIndex: (name: string | undefined) => number,
   complain: Complain,
 ): void {
-  for (const [index, route] of routes.entries()) {
-    const at: Path = ["routes", index];
-    checkChoices(route, at, complain);
-    checkTargets(route, at, clusterNames, clusterIndex, complain);
-    checkTemplates(route, at, complain);
-  }
+  for (const [index, route] of routes.entries())
+    checkRoute({ route, wrong: new Set() }, ["routes", index], clusterNames, clusterIndex, complain);
   checkDoubles(routes, complain);
+}
+
+/** As `checkRoutes`, for what is right in a route by itself. */
+export function checkRoute(
+  { route, wrong }: PartOfRoute,
+  at: Path,
+  clusterNames: readonly string[],
+  clusterIndex: (name: string | undefined) => number,
+  complain: Complain,
+): void {
+  const isRight = (...keys: readonly string[]) => !keys.some((key) => wrong.has(key));
+  if (isRight("prefix")) checkChoices(route, at, complain);
+  if (route.to !== undefined || isRight("to", "redirect", "respond"))
+    checkTargets(route, at, clusterNames, clusterIndex, complain);
+  if (isRight("path", "prefix", "regex")) checkTemplates(route, at, complain);
 }
 
 function checkCors(
@@ -104,29 +117,31 @@ function checkTargets(
   complain: Complain,
 ): void {
   if (names.length === 0) return;
-  const refuse = (key: string, name: string) => {
+  const refuse = (key: Path, name: string) => {
     const near = nearest(name, names);
     const remedy = near === "" ? `write ${orList(names)}` : `did you mean ${near}?`;
-    complain([...at, key], "is not a cluster", remedy, name);
+    complain([...at, ...key], "is not a cluster", remedy, name);
   };
   for (const name of routeTargets(route)) {
     if (clusterIndex(name) >= 0) continue;
-    if (name !== undefined) refuse("to", name);
+    if (name !== undefined) refuse(["to", name], name);
     else complain(at, "says not where requests go", `write to: ${orList(names)}, or redirect or respond`);
   }
   const { mirror } = route;
-  if (mirror !== undefined && !names.includes(mirror.cluster)) refuse("mirror", mirror.cluster);
+  if (mirror !== undefined && !names.includes(mirror.cluster)) refuse(["mirror", "to"], mirror.cluster);
 }
+
+const RATE_KEY: Path = ["rateLimit", "key"];
 
 /** Texts with variables, with the path of each. */
 function templatesOf(route: RouteDocument): (readonly [Path, string])[] {
   const { redirect, rewrite, requestHeaders = [], responseHeaders = [], rateLimit } = route;
   return [
-    ...(rateLimit?.key.kind === "template" ? [[["rateLimit"], rateLimit.key.text] as const] : []),
-    ...(redirect === undefined ? [] : [[["redirect"], redirect.location] as const]),
+    ...(rateLimit?.key.kind === "template" ? [[RATE_KEY, rateLimit.key.text] as const] : []),
+    ...(redirect === undefined ? [] : [[["redirect", "to"], redirect.location] as const]),
     ...(rewrite?.kind === "template" ? [[["rewrite"], rewrite.text] as const] : []),
-    ...requestHeaders.map(({ value }) => [["requestHeaders"], value] as const),
-    ...responseHeaders.map(({ value }) => [["responseHeaders"], value] as const),
+    ...requestHeaders.map(({ kind, name, value }) => [["requestHeaders", kind, name], value] as const),
+    ...responseHeaders.map(({ kind, name, value }) => [["responseHeaders", kind, name], value] as const),
   ];
 }
 
@@ -137,7 +152,7 @@ function checkTemplates(route: RouteDocument, at: Path, complain: Complain): voi
   const { redirect } = route;
   if (redirect !== undefined && !SAFE_LOCATION.test(redirect.location)) {
     const reason = "begins with what clients choose, who could be sent anywhere";
-    complain([...at, "redirect"], reason, "begin with / or https://", redirect.location);
+    complain([...at, "redirect", "to"], reason, "begin with / or https://", redirect.location);
   }
   checkTexts(templatesOf(route), new PathCaptures(pathOf(route)), at, complain);
 }
@@ -145,7 +160,7 @@ function checkTemplates(route: RouteDocument, at: Path, complain: Complain): voi
 /** The key of the rate limit that routes share knows no parts of their paths. */
 export function checkSharedKey({ rateLimit }: Partial<Document>, complain: Complain): void {
   const { key } = rateLimit ?? {};
-  const texts = key?.kind === "template" ? [[["rateLimit"], key.text] as const] : [];
+  const texts = key?.kind === "template" ? [[RATE_KEY, key.text] as const] : [];
   checkTexts(texts, new PathCaptures(ANY_PATH), [], complain);
 }
 

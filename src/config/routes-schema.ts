@@ -11,8 +11,10 @@ import {
   kind,
   list,
   open,
+  orList,
   word,
 } from "./kinds.ts";
+import { isMap, MISSING, Parts } from "./parts.ts";
 import { basicAuth, forwardAuth } from "./route-auth.ts";
 import { ROUTE_BUFFER } from "./route-buffer.ts";
 import { compress } from "./route-compress.ts";
@@ -23,9 +25,7 @@ import {
   type ConditionInput,
   type ErrorPagesInput,
   type FieldEditsInput,
-  isMap,
   type MaintenanceInput,
-  type Plain,
   type RespondInput,
   readConditions,
   readErrorPages,
@@ -37,7 +37,6 @@ import {
   readRegex,
   readRespond,
   readRoutePath,
-  unknownKey,
 } from "./routes-values.ts";
 import { Problem, readDurationMs, readInteger, readNetwork } from "./values.ts";
 
@@ -83,14 +82,14 @@ function readTo(written: unknown): Target[] | Problem {
   const shape = "write the name of a cluster, or names with weights, like {app: 95, canary: 5}";
   if (typeof written === "string") return [{ cluster: written, weight: 1 }];
   if (!isMap(written)) return new Problem("is not a cluster", shape);
+  const parts = new Parts(written, null);
   const targets: Target[] = [];
-  for (const [cluster, weight] of Object.entries(written)) {
-    const count = readInteger(String(weight), 0, 1_000_000);
-    if (count instanceof Problem)
-      return new Problem(`has a weight of ${cluster} that ${count.reason}`, count.remedy);
-    if (count > 0) targets.push({ cluster, weight: count });
+  for (const cluster of Object.keys(written)) {
+    const weight = parts.read(cluster, "1", (text) => readInteger(text, 0, 1_000_000));
+    if (weight > 0) targets.push({ cluster, weight });
   }
-  return targets.length > 0 ? targets : new Problem("has no cluster with a weight", shape);
+  if (targets.length === 0) parts.refuse([], "has no cluster with a weight", shape);
+  return parts.result(targets);
 }
 
 export type RedirectInput = string | { readonly to: string; readonly status?: Count };
@@ -98,15 +97,18 @@ export type RedirectInput = string | { readonly to: string; readonly status?: Co
 const REDIRECTS = [301, 302, 303, 307, 308];
 
 function readRedirect(written: unknown): { location: string; status: number } | Problem {
-  const map: Plain = isMap(written) ? written : { to: written };
-  const unknown = unknownKey(map, ["to", "status"]);
-  if (unknown !== undefined) return unknown;
-  const status = Number(map.status ?? 308);
-  if (!REDIRECTS.includes(status))
-    return new Problem("has no status of a redirect", `write ${REDIRECTS.join(", ")}`);
-  const { to } = map;
-  if (typeof to === "string" && /^[\x21-\x7e]+$/.test(to)) return { location: to, status };
-  return new Problem("has no place to go", "write a URL or path, like https://$host$target");
+  const parts = new Parts(written, ["to", "status"], "to");
+  const status = parts.read("status", "308", (text) =>
+    REDIRECTS.includes(Number(text))
+      ? Number(text)
+      : new Problem("is not the status of a redirect", `write ${orList(REDIRECTS.map(String))}`),
+  );
+  const place = "write a URL or path, like https://$host$target";
+  const { to = "" } = parts.map;
+  if (parts.map.to === undefined) parts.refuse(["to"], MISSING, place);
+  else if (typeof to !== "string" || !/^[\x21-\x7e]+$/.test(to))
+    parts.refuse(["to"], "is not a place to go", place);
+  return parts.result({ location: to as string, status });
 }
 
 export type RewriteInput =
@@ -127,16 +129,14 @@ function readRewrite(written: unknown): RewriteWritten | Problem {
     return new Problem("is not a path", "begin with one /, and escape blanks");
   }
   if (!isMap(written)) return new Problem("is not a path", shape);
-  const unknown = unknownKey(written, ["stripPrefix", "replacePrefix"]);
-  if (unknown !== undefined) return unknown;
+  const parts = new Parts(written, ["stripPrefix", "replacePrefix"]);
   const { stripPrefix, replacePrefix } = written;
-  if ((stripPrefix === undefined) === (replacePrefix === undefined))
-    return new Problem("says two things or none", shape);
-  if (stripPrefix === true) return { kind: "prefix", from: undefined, to: "" };
-  const text = readPrefix(String(stripPrefix ?? replacePrefix));
-  if (text instanceof Problem) return new Problem(`has a prefix that ${text.reason}`, text.remedy);
-  if (replacePrefix === undefined) return { kind: "prefix", from: text.text, to: "" };
-  return { kind: "prefix", from: undefined, to: text.text };
+  if (parts.isGood && (stripPrefix === undefined) === (replacePrefix === undefined))
+    parts.refuse([], "says two things or none", shape);
+  if (stripPrefix === true) return parts.result({ kind: "prefix", from: undefined, to: "" } as const);
+  const from = parts.optional("stripPrefix", readPrefix)?.text;
+  const to = parts.optional("replacePrefix", readPrefix)?.text ?? "";
+  return parts.result({ kind: "prefix", from, to } as const);
 }
 
 const TIMEOUT_KEYS = ["connect", "response", "responseIdle", "request", "requestIdle"] as const;
@@ -145,16 +145,13 @@ type TimeoutKey = (typeof TIMEOUT_KEYS)[number];
 function readTimeouts(written: unknown): Partial<Record<TimeoutKey, number>> | Problem {
   if (!isMap(written))
     return new Problem("is not a group of keys", `write keys below it: ${TIMEOUT_KEYS.join(", ")}`);
-  const unknown = unknownKey(written, TIMEOUT_KEYS);
-  if (unknown !== undefined) return unknown;
+  const parts = new Parts(written, TIMEOUT_KEYS);
   const timeouts: Partial<Record<TimeoutKey, number>> = {};
   for (const key of TIMEOUT_KEYS) {
-    if (written[key] === undefined) continue;
-    const ms = readDurationMs(String(written[key]), key === "request" ? 0 : 1, 86_400_000);
-    if (ms instanceof Problem) return new Problem(`has a ${key} that ${ms.reason}`, ms.remedy);
-    timeouts[key] = ms;
+    const ms = parts.optional(key, (text) => readDurationMs(text, key === "request" ? 0 : 1, 86_400_000));
+    if (ms !== undefined) timeouts[key] = ms;
   }
-  return timeouts;
+  return parts.result(timeouts);
 }
 
 export function errorPages(text: string) {

@@ -1,5 +1,4 @@
 /** Reads the values of a route. Each reader returns the value or a `Problem`. */
-import { nearest } from "../base/suggestion.ts";
 import {
   ANSWER_BODY_BYTES_MAX,
   type ErrorPage,
@@ -13,31 +12,10 @@ import { isTemplate, segmentsOf } from "../route/path-pattern.ts";
 import { Regex } from "../route/regex.ts";
 import { RegexError } from "../route/regex-syntax.ts";
 import { VARIABLE_NAMES } from "../route/template.ts";
+import { isMap, Parts, scalar } from "./parts.ts";
 import { bytesText, Problem, readDurationMs, readInteger } from "./values.ts";
 
 const CONTENT_TYPE_BYTES_MAX = 256;
-
-/** A map as people write it. */
-export type Plain = Readonly<Record<string, unknown>>;
-
-export function isMap(value: unknown): value is Plain {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-/** A `Problem` where `map` has other keys than `known`. */
-export function unknownKey(map: Plain, known: readonly string[]): Problem | undefined {
-  const key = Object.keys(map).find((each) => !known.includes(each));
-  if (key === undefined) return undefined;
-  const near = nearest(key, known);
-  const remedy = near === "" ? `write one of ${known.join(", ")}` : `did you mean ${near}?`;
-  return new Problem(`has a key ${key} that means nothing here`, remedy);
-}
-
-/** Number, boolean or text as text; undefined for anything else. */
-function scalar(value: unknown): string | undefined {
-  if (typeof value === "string") return value;
-  return typeof value === "number" || typeof value === "boolean" ? String(value) : undefined;
-}
 
 const LABELS = /^(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_-]{0,62})(?:\.[a-z0-9_](?:[a-z0-9_-]{0,62}))*$/;
 const LITERAL = /^\[[0-9a-f:.]+\]$/;
@@ -142,51 +120,44 @@ const CONDITIONS = "write name: value, or name: true for any value";
 /** Conditions by name. */
 export function readConditions(value: unknown, areFields: boolean): ValueCondition[] | Problem {
   if (!isMap(value)) return new Problem("is not a map of names", CONDITIONS);
+  const parts = new Parts(value, null);
   const conditions: ValueCondition[] = [];
   for (const [written, wanted] of Object.entries(value)) {
     const name = areFields ? written.toLowerCase() : written;
-    if (areFields ? !TOKEN.test(name) : !/^[\x21-\x7e]+$/.test(name) || /[=&;]/.test(name))
-      return new Problem(`has ${JSON.stringify(written)}, which is not a name`, CONDITIONS);
-    const condition = readCondition(name, wanted, areFields);
-    if (condition instanceof Problem) return condition;
-    conditions.push(condition);
+    if (areFields ? !TOKEN.test(name) : !/^[\x21-\x7e]+$/.test(name) || /[=&;]/.test(name)) {
+      parts.refuse([written], "is not a name", CONDITIONS, { isKey: true });
+      continue;
+    }
+    const condition = parts.take([written], readCondition(name, wanted, areFields));
+    if (condition !== undefined) conditions.push(condition);
   }
-  return conditions;
+  return parts.result(conditions);
 }
 
 function readCondition(name: string, wanted: unknown, areFields: boolean): ValueCondition | Problem {
   if (wanted === true) return { name, kind: "present", value: "" };
   const text = typeof wanted === "boolean" ? undefined : scalar(wanted);
-  if (text !== undefined) {
-    return isFieldValue(text) ? { name, kind: "exact", value: text } : badValue(name);
-  }
+  if (text !== undefined) return isFieldValue(text) ? { name, kind: "exact", value: text } : BAD_VALUE;
   if (areFields && isMap(wanted)) {
     const { prefix, regex, ...rest } = wanted;
     if (Object.keys(rest).length === 0 && typeof prefix === "string" && regex === undefined)
-      return isFieldValue(prefix) ? { name, kind: "prefix", value: prefix } : badValue(name);
+      return isFieldValue(prefix) ? { name, kind: "prefix", value: prefix } : BAD_VALUE;
     if (Object.keys(rest).length === 0 && typeof regex === "string" && prefix === undefined) {
       const compiled = tryRegex(regex);
-      if (!(compiled instanceof Problem)) return { name, kind: "regex", value: regex };
-      return new Problem(`has for ${name} an expression that ${compiled.reason}`, compiled.remedy);
+      return compiled instanceof Problem ? compiled : { name, kind: "regex", value: regex };
     }
   }
   const more = areFields ? ", {prefix: …} or {regex: …}" : "";
-  return new Problem(`has no condition for ${name}`, `${CONDITIONS}${more}`);
+  return new Problem("is not a condition", `${CONDITIONS}${more}`);
 }
 
-function badValue(name: string): Problem {
-  return new Problem(
-    `has for ${name} a value that no request can have`,
-    "write ASCII without control characters",
-  );
-}
+const BAD_VALUE = new Problem(
+  "is a value that no request can have",
+  "write ASCII without control characters",
+);
 
 function isFieldValue(text: string): boolean {
   return /^[\t\x20-\x7e]*$/.test(text) && text.trim() === text;
-}
-
-function isContentType(text: string): boolean {
-  return text !== "" && text.length <= CONTENT_TYPE_BYTES_MAX && isFieldValue(text);
 }
 
 /** Fields that say how a message is framed and where it goes: they are written by the proxy alone. */
@@ -205,38 +176,41 @@ export interface FieldEditsInput {
 export function readFieldEdits(value: unknown): FieldEdit[] | Problem {
   const shape = "write set: {name: value}, add: {name: value} or remove: [name]";
   if (!isMap(value)) return new Problem("is not a group of keys", shape);
-  const unknown = unknownKey(value, ["set", "add", "remove"]);
-  if (unknown !== undefined) return unknown;
-  const edits: FieldEdit[] = [];
-  for (const kind of ["set", "add"] as const) {
-    const map = value[kind] ?? {};
-    if (!isMap(map)) return new Problem(`has no names under ${kind}`, shape);
-    for (const [name, written] of Object.entries(map)) {
-      const text = scalar(written);
-      if (text === undefined || !isFieldValue(text))
-        return new Problem(`has no text for ${name}`, "write ASCII without line breaks");
-      edits.push({ kind, name, value: text });
-    }
-  }
-  const removed = typeof value.remove === "string" ? value.remove.split(",") : (value.remove ?? []);
-  if (!Array.isArray(removed)) return new Problem("has no list under remove", shape);
-  for (const name of removed) edits.push({ kind: "remove", name: String(name).trim(), value: "" });
-  for (const { kind, name } of edits) {
-    const problem = fieldProblem(kind, name);
-    if (problem !== undefined) return problem;
-  }
-  const bytes = edits.reduce((sum, { name, value: text }) => sum + name.length + text.length, 0);
-  if (bytes <= FIELD_TEXT_BYTES_MAX) return edits;
-  const most = bytesText(FIELD_TEXT_BYTES_MAX);
-  return new Problem(
-    `has fields of ${bytes} bytes, and ${most} is the most`,
-    "write less: clients take less",
+  const parts = new Parts(value, ["set", "add", "remove"]);
+  const edits = (["set", "add"] as const).flatMap(
+    (kind) => parts.take([kind], readFields(kind, value[kind] ?? {})) ?? [],
   );
+  const remove = (name: string) => fieldProblem("remove", name) ?? name;
+  for (const name of parts.list("remove", [], "[Server]", remove))
+    edits.push({ kind: "remove", name, value: "" });
+  const bytes = edits.reduce((sum, { name, value: text }) => sum + name.length + text.length, 0);
+  if (bytes > FIELD_TEXT_BYTES_MAX) parts.refuse([], ...tooManyBytes(bytes));
+  return parts.result(edits);
+}
+
+function tooManyBytes(bytes: number): [reason: string, remedy: string] {
+  const most = bytesText(FIELD_TEXT_BYTES_MAX);
+  return [`has fields of ${bytes} bytes, and ${most} is the most`, "write less: clients take less"];
+}
+
+/** Fields by name. */
+function readFields(kind: "set" | "add", written: unknown): FieldEdit[] | Problem {
+  if (!isMap(written)) return new Problem("is not a map of names", "write name: value");
+  const parts = new Parts(written, null);
+  const edits: FieldEdit[] = [];
+  for (const [name, value] of Object.entries(written)) {
+    const problem = fieldProblem(kind, name);
+    if (problem !== undefined) parts.refuse([name], problem.reason, problem.remedy, { isKey: true });
+    const text = scalar(value);
+    if (text === undefined || !isFieldValue(text))
+      parts.refuse([name], "is not a field value", "write ASCII without line breaks");
+    else edits.push({ kind, name, value: text });
+  }
+  return parts.result(edits);
 }
 
 function fieldProblem(kind: FieldEdit["kind"], name: string): Problem | undefined {
-  if (!TOKEN.test(name))
-    return new Problem(`has ${JSON.stringify(name)}, which is not a field name`, "correct it");
+  if (!TOKEN.test(name)) return new Problem("is not a field name", "correct it");
   const lower = name.toLowerCase();
   if (OWN_FIELDS.includes(lower))
     return new Problem(`changes ${name}, on which the framing of messages depends`, "leave it out");
@@ -248,11 +222,11 @@ function fieldProblem(kind: FieldEdit["kind"], name: string): Problem | undefine
 /** A text within an answer, small enough to be sent from one buffer. */
 function readBody(value: unknown): string | Problem {
   const text = scalar(value ?? "");
-  if (text === undefined) return new Problem("has a body that is no text", "write a text");
+  if (text === undefined) return new Problem("is not a text", "write a text");
   const bytes = Buffer.byteLength(text);
   if (bytes <= ANSWER_BODY_BYTES_MAX) return text;
   const most = bytesText(ANSWER_BODY_BYTES_MAX);
-  return new Problem(`has a body of ${bytes} bytes, and ${most} is the most`, "let a backend serve it");
+  return new Problem(`has ${bytes} bytes, and ${most} is the most`, "let a backend serve it");
 }
 
 /** RFC 9110 §15.3.5, §15.3.6 and §15.4.5. */
@@ -266,22 +240,21 @@ export interface RespondInput {
 
 export function readRespond(value: unknown): StaticAnswer | Problem {
   if (!isMap(value)) return new Problem("is not a group of keys", "write status, headers and body");
-  const unknown = unknownKey(value, ["status", "headers", "body"]);
-  if (unknown !== undefined) return unknown;
-  const status = readInteger(String(value.status ?? 200), 200, 599);
-  if (status instanceof Problem) return new Problem(`has a status that ${status.reason}`, status.remedy);
-  const edits = readFieldEdits({ set: value.headers ?? {} });
-  if (edits instanceof Problem) return edits;
-  const body = readBody(value.body);
-  if (body instanceof Problem) return body;
+  const parts = new Parts(value, ["status", "headers", "body"]);
+  const status = parts.read("status", "200", (text) => readInteger(text, 200, 599));
+  const edits = parts.take(["headers"], readFields("set", value.headers ?? {})) ?? [];
+  const body = parts.take(["body"], readBody(value.body)) ?? "";
   if (WITHOUT_CONTENT.includes(status) && body !== "")
-    return new Problem(`has a body, which ${status} cannot have`, "leave it out, or write another status");
-  if (edits.some(({ name }) => name.toLowerCase() === "date"))
-    return new Problem("has a Date, which every answer gets", "leave it out");
+    parts.refuse(["body"], `stands beside ${status}, which has no body`, "leave it out, or change status");
+  const date = edits.find(({ name }) => name.toLowerCase() === "date")?.name;
+  if (date !== undefined)
+    parts.refuse(["headers", date], "is what every answer gets", "leave it out", { isKey: true });
+  const bytes = edits.reduce((sum, { name, value: text }) => sum + name.length + text.length, 0);
+  if (bytes > FIELD_TEXT_BYTES_MAX) parts.refuse(["headers"], ...tooManyBytes(bytes));
   const fields = edits.map(({ name, value: text }) => ({ name, value: text }));
   if (body !== "" && !fields.some(({ name }) => name.toLowerCase() === "content-type"))
     fields.unshift({ name: "Content-Type", value: "text/plain; charset=utf-8" });
-  return { status, fields, body };
+  return parts.result({ status, fields, body });
 }
 
 export interface MaintenanceInput {
@@ -298,18 +271,11 @@ export function readMaintenance(value: unknown): StaticAnswer | undefined | Prob
   const isOn = value === true || value === "on" || value === "true";
   if (!isOn && !isMap(value))
     return new Problem("is not a switch", "write on, off, or body, contentType and retryAfter");
-  const map: Plain = isMap(value) ? value : {};
-  const unknown = unknownKey(map, ["body", "contentType", "retryAfter"]);
-  if (unknown !== undefined) return unknown;
-  const afterMs = readDurationMs(scalar(map.retryAfter ?? "1m") ?? "", 1000, 31 * 86_400_000);
-  if (afterMs instanceof Problem)
-    return new Problem(`has a retryAfter that ${afterMs.reason}`, afterMs.remedy);
-  const body = readBody(map.body ?? MAINTENANCE_TEXT);
-  if (body instanceof Problem) return body;
-  const type = scalar(map.contentType ?? "text/plain; charset=utf-8") ?? "";
-  if (!isContentType(type))
-    return new Problem("has no content type of a usual length", "write one, like text/html");
-  return {
+  const parts = new Parts(value, ["body", "contentType", "retryAfter"]);
+  const afterMs = parts.read("retryAfter", "1m", (text) => readDurationMs(text, 1000, 31 * 86_400_000));
+  const body = parts.take(["body"], readBody(parts.map.body ?? MAINTENANCE_TEXT)) ?? "";
+  const type = parts.read("contentType", "text/plain; charset=utf-8", readContentType);
+  return parts.result({
     status: 503,
     fields: [
       { name: "Content-Type", value: type },
@@ -317,7 +283,13 @@ export function readMaintenance(value: unknown): StaticAnswer | undefined | Prob
       { name: "Retry-After", value: String(Math.ceil(afterMs / 1000)) },
     ],
     body,
-  };
+  });
+}
+
+function readContentType(text: string): string | Problem {
+  if (text !== "" && text.length <= CONTENT_TYPE_BYTES_MAX && isFieldValue(text)) return text;
+  const reason = `is not a content type of at most ${CONTENT_TYPE_BYTES_MAX} bytes`;
+  return new Problem(reason, "write one, like text/html");
 }
 
 export type ErrorPagesInput = Readonly<
@@ -327,22 +299,24 @@ export type ErrorPagesInput = Readonly<
 export function readErrorPages(value: unknown): ErrorPage[] | Problem {
   const shape = "write status: text, or status: {body: text, contentType: type}";
   if (!isMap(value)) return new Problem("is not a map of statuses", shape);
+  const parts = new Parts(value, null);
   const pages: ErrorPage[] = [];
   for (const [key, written] of Object.entries(value)) {
     const status = readInteger(key, 400, 599);
     if (status instanceof Problem)
-      return new Problem(`has ${key}, which is not a status from 400 to 599`, shape);
-    const map: Plain = isMap(written) ? written : { body: written };
-    const unknown = unknownKey(map, ["body", "contentType"]);
-    if (unknown !== undefined) return unknown;
-    const body = readBody(map.body);
-    if (body instanceof Problem) return body;
-    const type = scalar(
-      map.contentType ?? (/^\s*</.test(body) ? "text/html; charset=utf-8" : "text/plain; charset=utf-8"),
-    );
-    if (type === undefined || !isContentType(type))
-      return new Problem(`has no content type of at most ${CONTENT_TYPE_BYTES_MAX} bytes for ${key}`, shape);
-    pages.push({ status, contentType: type, body });
+      parts.refuse([key], "is not a status from 400 to 599", shape, { isKey: true });
+    else {
+      const page = parts.take([key], readErrorPage(status, written));
+      if (page !== undefined) pages.push(page);
+    }
   }
-  return pages;
+  return parts.result(pages);
+}
+
+function readErrorPage(status: number, written: unknown): ErrorPage | Problem {
+  const parts = new Parts(written, ["body", "contentType"], "body");
+  const body = parts.take(["body"], readBody(parts.map.body)) ?? "";
+  const initial = /^\s*</.test(body) ? "text/html; charset=utf-8" : "text/plain; charset=utf-8";
+  const contentType = parts.read("contentType", initial, readContentType);
+  return parts.result({ status, contentType, body });
 }
