@@ -3,7 +3,7 @@ import { parseIp } from "../base/ip-address.ts";
 import { type ConfigError, errorsText } from "../config/config-error.ts";
 import { durationText } from "../config/values.ts";
 import { LISTENER_CLUSTER, type Route } from "../contract/routing.ts";
-import type { Snapshot, Timeouts } from "../contract/snapshot.ts";
+import { FIELD_COUNT_MAX, type Snapshot, type Timeouts } from "../contract/snapshot.ts";
 import { type Arguments, readArguments } from "../control/arguments.ts";
 import { compileSnapshot } from "../control/compile-snapshot.ts";
 import type { Configuration } from "../control/configuration.ts";
@@ -157,8 +157,8 @@ function routeRows(
 ): Route | undefined {
   // The peer's address stands behind the head.
   const memory = Buffer.from(head + peer, "latin1");
-  const parsed = new MessageHead();
-  const limits = { headBytesMax: 65_536, targetBytesMax: 65_536, fieldCountMax: 128 };
+  const parsed = new MessageHead(FIELD_COUNT_MAX);
+  const limits = { headBytesMax: 65_536, targetBytesMax: 65_536, fieldCountMax: FIELD_COUNT_MAX };
   if (parseRequestHead(memory, 0, head.length, parsed, limits) !== head.length) return undefined;
   const { trustedProxies, forwarded } = snapshot.policy;
   const client = new ClientAddress();

@@ -1,5 +1,5 @@
 /** The keys of `timeouts`, `limits` and `policy`. */
-import { DEFAULT_LIMITS, DEFAULT_POLICY, DEFAULT_TIMEOUTS } from "../contract/snapshot.ts";
+import { DEFAULT_LIMITS, DEFAULT_POLICY, DEFAULT_TIMEOUTS, FIELD_COUNT_MAX } from "../contract/snapshot.ts";
 import { bytes, choice, duration, filled, integer, list, onOff, orList } from "./kinds.ts";
 import { Problem, readNetwork } from "./values.ts";
 
@@ -168,7 +168,7 @@ export const LIMITS = {
     "Low: requests of chatty clients are refused with 431.",
     DEFAULT_LIMITS.fieldCountMax,
     1,
-    1000,
+    FIELD_COUNT_MAX,
   ),
   queued: size(
     "maxQueuedBytes",

@@ -80,11 +80,15 @@ export interface Timeouts {
   readonly lingerMs: number;
 }
 
+/** What `Limits.fieldCountMax` may be at most; what reads heads is built for so many. */
+export const FIELD_COUNT_MAX = 1000;
+
 export interface Limits {
   /** Request or response head, in bytes; a larger request head is answered 431. At most `RECEIVE_BYTES`. */
   readonly headBytesMax: number;
   /** Request target, in bytes; a longer one is answered 414. */
   readonly targetBytesMax: number;
+  /** Fields of a request or a response, 1 to `FIELD_COUNT_MAX`; a request with more is answered 431. */
   readonly fieldCountMax: number;
   /** Request body, in bytes without its chunk framing; a larger one is answered 413. 0: no limit. */
   readonly requestBodyBytesMax: number;

@@ -118,7 +118,7 @@ export class MessageHead {
   /** Max-Forwards of an OPTIONS or TRACE (RFC 9110 §7.6.2), at most 2^30; -1: there is none. */
   maxForwards = -1;
 
-  /** Takes heads of up to `fieldCountMax` fields. */
+  /** Takes heads of up to `fieldCountMax` fields, whatever limit a parser is given beside it. */
   constructor(fieldCountMax = 128) {
     this.fields = new Int32Array(fieldCountMax * FIELD_STRIDE);
     this.fieldIds = new Uint8Array(fieldCountMax);

@@ -10,6 +10,7 @@
  */
 import { assert } from "../base/assert.ts";
 import { Counter } from "../contract/counters.ts";
+import { FIELD_COUNT_MAX } from "../contract/snapshot.ts";
 import { Fault } from "../http1/fault.ts";
 import { MessageHead, NEED_MORE } from "../http1/message-head.ts";
 import { parseRequestHead } from "../http1/request-head.ts";
@@ -43,7 +44,7 @@ export class ClientSide implements ClientProtocol {
   readonly #legs: (ClientLeg | null)[];
   readonly #free: ClientLeg[] = [];
   /** The head being read; nothing keeps it beyond the call that read it. */
-  readonly #head = new MessageHead();
+  readonly #head = new MessageHead(FIELD_COUNT_MAX);
   readonly #peers: PeerTexts;
 
   constructor(plane: Plane, exchanges: Exchanges, writer: ResponseWriter) {

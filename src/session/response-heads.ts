@@ -4,6 +4,7 @@
  *
  * @hot
  */
+import { FIELD_COUNT_MAX } from "../contract/snapshot.ts";
 import { responseFraming } from "../http1/framing.ts";
 import { MessageHead, Method, NEED_MORE, upgrades } from "../http1/message-head.ts";
 import { parseResponseHead } from "../http1/response-head.ts";
@@ -24,7 +25,7 @@ const BAD_HEAD = -3;
 
 export class ResponseHeads {
   /** The head that was read last. */
-  readonly head = new MessageHead();
+  readonly head = new MessageHead(FIELD_COUNT_MAX);
   /** After `read`: how the body of the final response is delimited. */
   framing = 0;
   readonly #plane: Plane;

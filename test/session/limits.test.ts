@@ -1,6 +1,7 @@
 /** What a client may ask for at most, and what happens beyond; each limit with its counter. */
 import assert from "node:assert/strict";
 import { Counter } from "../../src/contract/counters.ts";
+import { FIELD_COUNT_MAX } from "../../src/contract/snapshot.ts";
 import { route } from "../route/asking.ts";
 import type { RawPeer } from "./raw-peer.ts";
 import { muteAddress, onEachEngine, type Stage } from "./stage.ts";
@@ -55,6 +56,30 @@ for (const { name, head: fields, bytes } of TOO_LARGE) {
     },
   );
 }
+
+onEachEngine(
+  "limits: fields: as many as can be allowed pass, both ways, and one more does not",
+  { limits: { fieldCountMax: FIELD_COUNT_MAX } },
+  async (stage) => {
+    const client = stage.client();
+    const lines = "a:\r\n".repeat(FIELD_COUNT_MAX - 1);
+    client.write(`GET / HTTP/1.1\r\nHost: x\r\n${lines}\r\n`);
+    const origin = await stage.backend.next();
+    assert.ok((await origin.head()).includes(lines));
+    origin.write(`HTTP/1.1 200 OK\r\nContent-Length: 2\r\n${lines}\r\nok`);
+    const { head, body } = await client.message();
+    assert.ok(head.includes(lines));
+    assert.equal(body, "ok");
+    client.write(GET);
+    await origin.head();
+    origin.write(`HTTP/1.1 200 OK\r\nContent-Length: 0\r\na:\r\n${lines}\r\n`);
+    assert.match((await client.message()).head, /^HTTP\/1\.1 502 /);
+    client.write(`GET / HTTP/1.1\r\nHost: x\r\na:\r\n${lines}\r\n`);
+    assert.match((await client.message()).head, /^HTTP\/1\.1 431 /);
+    assert.equal(await client.rest(), "");
+    assert.deepEqual(stage.reasons, ["bad_response", "too_many_fields"]);
+  },
+);
 
 onEachEngine(
   "limits: body bytes: as many as allowed pass, by length and in chunks",
