@@ -14,6 +14,8 @@ export function configJsonSchema(): JsonSchema {
       if (section !== undefined) {
         delete jsonSchema.default;
         jsonSchema.description = section.text;
+        // `timeouts:` with nothing behind it.
+        jsonSchema.type = ["object", "null"] as unknown as "object";
       }
       if (key === undefined) return;
       for (const name of Object.keys(jsonSchema)) delete jsonSchema[name];

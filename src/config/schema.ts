@@ -79,9 +79,14 @@ function readControlPath(text: string): string | Problem {
   return text === "" ? new Problem("is empty", "write a path, like /run/hp-proxy.sock") : text;
 }
 
-function readAdmin(text: string): { host: string; port: number } | null | Problem {
-  if (text === "off") return null;
-  const address = readListenAddress(/^\d+$/.test(text.trim()) ? `127.0.0.1:${text.trim()}` : text);
+type AdminAddress = { host: string; port: number } | null;
+
+function readAdmin(value: unknown): AdminAddress | Problem {
+  if (value === "off") return null;
+  if (typeof value !== "string" && typeof value !== "number")
+    return new Problem("is not a text", "write HOST:PORT, PORT or off");
+  const text = String(value).trim();
+  const address = readListenAddress(/^\d+$/.test(text) ? `127.0.0.1:${text}` : text);
   return address instanceof Problem ? new Problem(address.reason, `${address.remedy}, or off`) : address;
 }
 
@@ -437,19 +442,18 @@ export const documentSchema = z.strictObject({
       readControlPath,
     ),
   ),
-  admin: filled(
-    word(
-      {
-        group: OPERATION,
-        flag: "admin",
-        value: "HOST:PORT|PORT|off",
-        text: "Answer /healthz, /readyz and /metrics here; PORT alone is 127.0.0.1:PORT",
-        danger: ":PORT is reachable from everywhere, and figures tell about your users.",
-        initial: "off",
-      },
-      readAdmin,
-    ),
-  ),
+  admin: filled({
+    schema: kind<string | number, AdminAddress>(readAdmin),
+    words: {
+      group: OPERATION,
+      flag: "admin",
+      value: "HOST:PORT|PORT|off",
+      text: "Answer /healthz, /readyz and /metrics here; PORT alone is 127.0.0.1:PORT",
+      danger: ":PORT is reachable from everywhere, and figures tell about your users.",
+      initial: "off",
+      json: { anyOf: [{ type: "integer", minimum: 1, maximum: 65_535 }, { type: "string" }] },
+    },
+  }),
   log: section(LOG, "What is told on standard error"),
   include: open(
     list(
