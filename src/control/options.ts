@@ -86,12 +86,24 @@ export function configFile(
   return said === undefined || file === undefined ? undefined : { file, source: said.source };
 }
 
-/** Flags and variables as a document. A flag wins over its variable, and an empty variable is none. */
+/** Two ways to say the same: a flag of the one wins over the variables of both. */
+const LISTENING = ["port", "listen"];
+
+function withoutBeaten(given: Arguments, environment: Environment): Environment {
+  if (!LISTENING.some((name) => given.values.has(flagOf(name).slice(2)))) return environment;
+  return { ...environment, ...Object.fromEntries(LISTENING.map((name) => [variableOf(name), undefined])) };
+}
+
+/**
+ * Flags and variables as a document. A flag wins over its variable, `--port` and `--listen` over those of both; an
+ * empty variable is none.
+ */
 export function optionsDocument(
   given: Arguments,
-  environment: Environment,
+  variables: Environment,
 ): { root: Located; errors: readonly ConfigError[] } {
-  const errors = [...given.errors, ...unknownVariables(environment)];
+  const errors = [...given.errors, ...unknownVariables(variables)];
+  const environment = withoutBeaten(given, variables);
   // What the whole may lack are backends.
   let root: Located = { place: optionPlace("--backends"), content: new Map() };
   for (const { name, path, text } of OPTIONS) {

@@ -81,6 +81,25 @@ test("a variable stands in for every flag, and the flag wins", () => {
   ]);
 });
 
+const LISTENERS: readonly [argv: string[], environment: Environment, listeners: string[]][] = [
+  [["--listen", "127.0.0.1:82"], { HP_PROXY_PORT: "81" }, ["127.0.0.1 82"]],
+  [["--listen", "127.0.0.1:82"], { HP_PROXY_PORT: "tcp://10.0.0.1:80" }, ["127.0.0.1 82"]],
+  [["--port", "82"], { HP_PROXY_LISTEN: "127.0.0.1:81", HP_PROXY_PORT: "83" }, [" 82"]],
+  [["--port", "82", "--listen", "[::1]:83"], { HP_PROXY_LISTEN: "127.0.0.1:81" }, [" 82", "::1 83"]],
+  [[], { HP_PROXY_LISTEN: "127.0.0.1:81", HP_PROXY_PORT: "82" }, [" 82", "127.0.0.1 81"]],
+];
+
+for (const [argv, environment, expected] of LISTENERS) {
+  const said = [...argv, ...Object.entries(environment).map((pair) => pair.join("="))].join(" ");
+  test(`${said} listens on ${expected.join(" and ")}`, () => {
+    const { listeners } = good([...BACKENDS, ...argv], environment);
+    assert.deepEqual(
+      listeners.map(({ host, port }) => `${host} ${port}`),
+      expected,
+    );
+  });
+}
+
 const WHERE =
   'write where requests go, like --backends "localhost:3001,localhost:3002", or try hp-proxy demo';
 
