@@ -279,7 +279,9 @@ function checkListeners(
   if (isRouted && good.routes === undefined) return;
   // Hooks may send requests to any cluster.
   if (good.hooks !== undefined || good.routes?.some((route) => route.hooks !== undefined) === true) return;
-  if (used.has(-1) || (listen === undefined && at(root, ["listen"]) !== undefined)) return;
+  // Nor do backends lack a listener where the listeners themselves are wrong.
+  const isListening = listen === undefined ? at(root, ["listen"]) === undefined : listen.length > 0;
+  if (used.has(-1) || !isListening) return;
   for (const [index, { name, path }] of clusters.entries()) {
     if (!used.has(index) && names.indexOf(name) === index)
       complain(

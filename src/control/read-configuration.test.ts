@@ -192,6 +192,7 @@ const REFUSED: readonly [name: string, argv: string[], environment: Environment,
     { HP_PROXY_PORT: "tcp://10.0.0.1:80" },
     /^HP_PROXY_PORT .*enableServiceLinks/,
   ],
+  ["no listener", [...BACKENDS, "--listen", ""], {}, /^--listen -: is empty/],
   ["an unknown short flag", [...BACKENDS, "-x"], {}, /^-x -: is not a flag/],
 ];
 
