@@ -66,14 +66,17 @@ export class Reloader {
     return this.#current.files;
   }
 
-  /** Reads the configuration again, and puts it into force when it is right. `why`: for the log. Never rejects. */
-  reload(why: string): Promise<ReloadResult> {
-    const next = this.#last.then(() => this.#reload(why));
+  /**
+   * Reads the configuration again, and puts it into force when it is right. `why`: for the log. `isAsked`: somebody
+   * waits to hear of it, also when nothing has changed. Never rejects.
+   */
+  reload(why: string, isAsked: boolean): Promise<ReloadResult> {
+    const next = this.#last.then(() => this.#reload(why, isAsked));
     this.#last = next;
     return next;
   }
 
-  async #reload(why: string): Promise<ReloadResult> {
+  async #reload(why: string, isAsked: boolean): Promise<ReloadResult> {
     const result = await this.#attempt();
     const { done, changes, errors } = result;
     if (!done) {
@@ -83,7 +86,7 @@ export class Reloader {
       this.#done++;
       this.#lastDoneMs = Date.now();
       if (changes.length > 0) this.#log.info(`${why}: the new configuration is in force`);
-      else this.#log.debug(`${why}: nothing has changed`);
+      else this.#log[isAsked ? "info" : "debug"](`${why}: nothing has changed`);
     }
     for (const change of changes) this.#log.info(`  ${change}`);
     for (const error of errors) this.#log.error(`  ${error}`);

@@ -136,14 +136,14 @@ export class Service implements Answering {
   }
 
   /** Never rejects. */
-  async reload(why: string): Promise<ReloadResult> {
+  async reload(why: string, isAsked = true): Promise<ReloadResult> {
     const busy = this.#upgrader.busyText;
     if (busy !== "") {
       this.#log.error(`${why}: ${busy}`);
       return { done: false, changes: [], errors: [busy], wrong: [] };
     }
     this.#manager.reloading();
-    const result = await this.#reloader.reload(why);
+    const result = await this.#reloader.reload(why, isAsked);
     this.#tellReady();
     if (result.done) this.#options.embedding?.observer.reloaded(result);
     return result;
@@ -281,7 +281,8 @@ export class Service implements Answering {
 
   #watch(): void {
     const changed = async () => {
-      await this.reload("a file has changed");
+      // A file that is as it was, in what counts, is no news; at the start it is looked at in any case.
+      await this.reload("a file has changed", false);
       return this.#reloader.files;
     };
     this.#unwatch = watchFiles(this.#reloader.files, changed, this.#log);

@@ -130,6 +130,8 @@ test("a proxy that was started without a file stays without, also when upgraded"
 
 test("SIGHUP reads again and goes on; SIGQUIT ends as SIGTERM does", { timeout }, async (t) => {
   const proxy = await ConfiguredProxy.start(t, BASE);
+  proxy.process.kill("SIGHUP");
+  await proxy.process.log(({ msg }) => msg === "SIGHUP: nothing has changed");
   proxy.write({ ...BASE, viaName: "other" });
   proxy.process.kill("SIGHUP");
   await proxy.process.log(({ msg }) => msg === "SIGHUP: the new configuration is in force");
