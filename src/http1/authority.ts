@@ -1,7 +1,7 @@
 /**
  * Which bytes may name a host: `uri-host [ ":" port ]` (RFC 9110 §7.2, RFC 3986 §3.2.2), without user
  * information. IPv6 literals are checked for their bytes, not for their grammar; IPvFuture and zone ids are
- * refused.
+ * refused, and so is what no name is long enough for: a host is written several times into what goes on.
  *
  * @hot
  */
@@ -16,6 +16,8 @@ const BRACKET_OPEN = 0x5b;
 const BRACKET_CLOSE = 0x5d;
 const DOT = 0x2e;
 const PORT_MAX = 65_535;
+/** Host and port. A registered name has at most 255 bytes (RFC 3986 §3.2.2), escapes three times as many. */
+const AUTHORITY_BYTES_MAX = 1024;
 
 /**
  * Where the host part of a valid authority `[start, end)` ends (before `:port`, or at `end`); -1 where it is
@@ -23,6 +25,7 @@ const PORT_MAX = 65_535;
  */
 export function hostEndOf(memory: Uint8Array, start: number, end: number): number {
   let pos = start;
+  if (end - start > AUTHORITY_BYTES_MAX) return -1;
   if (pos < end && memory[pos] === BRACKET_OPEN) {
     pos = literalEnd(memory, pos + 1, end);
     if (pos < 0) return -1;

@@ -89,7 +89,12 @@ export const FAULTS: Readonly<Record<Fault, FaultRow>> = {
   [Fault.headTooLarge]: row("head_too_large", 431, "6585 §5", "The message head is too large."),
   [Fault.missingHost]: row("missing_host", 400, "9112 §3.2", "The Host header field is missing."),
   [Fault.duplicateHost]: row("duplicate_host", 400, "9112 §3.2", "There is more than one Host header field."),
-  [Fault.badHost]: row("bad_host", 400, "9112 §3.2", "The Host header field is not a valid host."),
+  [Fault.badHost]: row(
+    "bad_host",
+    400,
+    "9112 §3.2",
+    "The Host header field is not a valid host of at most 1,024 bytes.",
+  ),
   [Fault.badContentLength]: row(
     "bad_content_length",
     400,

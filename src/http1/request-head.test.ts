@@ -303,6 +303,11 @@ test("a record does not remember the message before", () => {
   assert.deepEqual(scalars(head), scalars(fresh));
 });
 
+test("a host of 1,024 bytes with its port passes (RFC 9110 §7.2)", () => {
+  const wire = `GET / HTTP/1.1\r\nHost: ${"h".repeat(1_021)}:80\r\n\r\n`;
+  assert.equal(feedAll(parseRequestHead, new MessageHead(), wire, NEXT), wire.length);
+});
+
 test("exactly the allowed number of fields and bytes passes", () => {
   const fields = Array.from({ length: LIMITS.fieldCountMax - 1 }, (_, i) => `F${i}: x`).join("\r\n");
   const wire = `GET / HTTP/1.1\r\n${HOST}${fields}\r\n\r\n`;

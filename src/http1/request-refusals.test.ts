@@ -253,6 +253,12 @@ const FIELD_REFUSALS: { name: string; rfc: string; lines: string; fault: Fault }
   { name: "a name in brackets", rfc: "9112 §3.2", lines: "Host: [a]", fault: Fault.badHost },
   { name: "an open bracket", rfc: "9112 §3.2", lines: "Host: [::1", fault: Fault.badHost },
   { name: "text behind a bracket", rfc: "9112 §3.2", lines: "Host: [::1]x", fault: Fault.badHost },
+  {
+    name: "Host of 1,025 bytes",
+    rfc: "9110 §7.2",
+    lines: `Host: ${"h".repeat(1022)}:80`,
+    fault: Fault.badHost,
+  },
   { name: "a broken percent escape", rfc: "3986 §2.1", lines: "Host: a%2", fault: Fault.badHost },
   {
     name: "one field too many",

@@ -138,11 +138,11 @@ export class Exchanges {
       }
     }
     const exchange = this.#open(leg, head, framing, local);
-    const isRendered = leg.peerStart >= 0 && this.#requests.render(exchange, head);
+    const isRendered = this.#requests.render(exchange, head);
     if (!isRendered || (exchange.plan !== null && !router!.edit(exchange))) {
       // The connection ends: whatever follows the head is not read.
       leg.state = ClientState.body;
-      this.fail(exchange, router?.failure ?? Failures.overload);
+      this.fail(exchange, isRendered ? (router!.failure ?? Failures.overload) : this.#requests.failure);
       return end;
     }
     exchange.requestHeadEnd = exchange.requestEnd;

@@ -287,7 +287,7 @@ export const Failures = {
     431,
     Counter.errorHeadTooLarge,
     "http_request_error",
-    "The request is too large for what its route adds to it.",
+    "The request is too large for what the proxy or its route adds to it.",
   ),
   locationTooLong: failure(
     "location_too_long",

@@ -12,6 +12,7 @@ import { NO_ROOM, writeRequestHead } from "../http1/head-writer.ts";
 import type { MessageHead } from "../http1/message-head.ts";
 import { RequestPolicy } from "../http1/request-policy.ts";
 import type { Exchange } from "./exchange.ts";
+import { type Failure, Failures } from "./failure.ts";
 import type { Plane } from "./plane.ts";
 
 const NONE = Framing.none;
@@ -24,6 +25,8 @@ const HTTP = asciiBytes("http");
 const UNKNOWN_HOST = new Uint8Array(0);
 
 export class RequestWriter {
+  /** Why `render` returned `false`. */
+  failure: Failure = Failures.overload;
   readonly #plane: Plane;
   readonly #ids: UnguessableIds;
   #policy: RequestPolicy;
@@ -40,11 +43,13 @@ export class RequestWriter {
     this.#policy = policyOf(snapshot, this.#ids);
   }
 
-  /** Writes the head and leaves its range, with one reference, in the exchange. `false`: out of slots. */
+  /** Writes the head and leaves its range, with one reference, in the exchange. `false`: with `failure`. */
   render(exchange: Exchange, head: MessageHead): boolean {
     const { buffers, memory, view } = this.#plane;
     const policy = this.#policy;
     const client = exchange.client!;
+    this.failure = Failures.overload;
+    if (client.peerStart < 0) return false;
     policy.peerStart = client.peerStart;
     policy.peerEnd = client.peerEnd;
     policy.trusted = client.trusted;
@@ -59,6 +64,7 @@ export class RequestWriter {
       end = writeRequestHead(memory, view, slot, buffers.slotEnd(slot), head, policy);
       if (end === NO_ROOM) {
         buffers.release(slot);
+        this.failure = Failures.editedHeadTooLarge;
         return false;
       }
     }

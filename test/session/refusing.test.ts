@@ -49,6 +49,13 @@ const REFUSALS: readonly { name: string; rfc: string; request: string; status: n
     reason: "missing_host",
   },
   {
+    name: "a long Host",
+    rfc: "9110 §7.2",
+    request: `GET / HTTP/1.1\r\nHost: ${"h".repeat(30_000)}\r\n\r\n`,
+    status: 400,
+    reason: "bad_host",
+  },
+  {
     name: "HTTP/2 in clear",
     rfc: "9112 §2.3",
     request: "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
@@ -103,6 +110,19 @@ for (const { name, rfc, request, status, reason } of REFUSALS) {
     });
   }
 }
+
+onEachEngine(
+  "refusing: a head of 64 KiB that finds no room beside what the proxy adds: 431",
+  { limits: { headBytesMax: 65_536 } },
+  async (stage) => {
+    const start = `GET / HTTP/1.1\r\nHost: ${"h".repeat(1_024)}\r\nA: `;
+    const client = stage.client();
+    await client.pour(Buffer.from(`${start}${"a".repeat(65_400 - start.length)}\r\n\r\n`), 8_000);
+    assert.match((await client.message()).head, /^HTTP\/1\.1 431 /);
+    assert.deepEqual(stage.reasons, ["edited_head_too_large"]);
+    assert.equal(stage.counter(Counter.errorHeadTooLarge), 1);
+  },
+);
 
 onEachEngine("refusing: a head that grows over half its bound in pieces is read", {}, async (stage) => {
   const client = stage.client();
