@@ -119,6 +119,7 @@ class VirtualProxy implements Simulation, Stage {
 
   /** Loads hooks, and lets the engine accept. */
   async begin(): Promise<void> {
+    this.#clusters.assertNames(this.#configuration.clusters);
     this.#clusters.follow(this.#configuration.clusters);
     const snapshot = this.#compile();
     await this.#loadHooks(snapshot);

@@ -38,13 +38,17 @@ export class VirtualClusters {
     this.#judged = judged;
   }
 
-  /** Those of the configuration, from now on. Throws `ProxyError` for a handler of none of them. */
-  follow(configurations: readonly ClusterConfiguration[]): void {
+  /** Throws `ProxyError` for a handler of nothing that stands in `configurations`. A later one may have less. */
+  assertNames(configurations: readonly ClusterConfiguration[]): void {
     const names = configurations.flatMap(({ name, backends }) => [
       name,
       ...backends.map((each) => each.name),
     ]);
     for (const name of Object.keys(this.#handlers)) if (!names.includes(name)) throw unknown(name, names);
+  }
+
+  /** Those of the configuration, from now on. */
+  follow(configurations: readonly ClusterConfiguration[]): void {
     const before = this.#clusters;
     this.#clusters = configurations.map((configuration) => {
       const known = before.find((each) => each.configuration.name === configuration.name);

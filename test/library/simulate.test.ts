@@ -404,6 +404,16 @@ test("a reload counts from the next request on", { timeout }, async () => {
   assert.equal(await textOf(proxy), "other:1");
 });
 
+test("a reload takes a backend away that has a handler, and brings it back", { timeout }, async () => {
+  const off = { health: { kind: "off" } } as const;
+  const upstreams = { "a:1": () => ({ body: "mine" }) };
+  const proxy = await simulate({ ...off, backends: ["a:1", "b:1"] }, { upstreams });
+  await proxy.reload({ ...off, backends: ["b:1"] });
+  assert.deepEqual([await textOf(proxy), await textOf(proxy)], ["b:1", "b:1"]);
+  await proxy.reload({ ...off, backends: ["a:1"] });
+  assert.equal(await textOf(proxy), "mine");
+});
+
 test("what a handler throws is what the test sees", { timeout }, async () => {
   for (const handler of [
     () => {
