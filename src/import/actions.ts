@@ -45,7 +45,11 @@ const HANDLERS: Readonly<Record<string, string>> = {
   memcached_pass: "memcached is not spoken",
   stub_status: "there is no such page; admin: 9090 gives /metrics",
   empty_gif: "files are not served",
-  mirror: "requests are not mirrored",
+};
+
+/** What to do in place of a guard. */
+const FOREIGN_REMEDIES: Readonly<Record<string, string>> = {
+  auth_request: "write to: and forwardAuth: URL in its route, with the URL that says who may pass",
 };
 
 /** The action of `scope`, which is about `variables.groupCount` groups of a path. */
@@ -63,7 +67,8 @@ export function blockAction(
   const guard = foreignGuard(scope);
   if (guard !== undefined) {
     tools.settings.guardsPaths = true;
-    findings.warn(guard, "is not there yet: what it guards is closed (403) until you write a guard");
+    const remedy = FOREIGN_REMEDIES[guard.name] ?? "write a hook that guards it";
+    findings.warn(guard, `is not taken over: what it guards is closed (403); ${remedy}`);
     return { action: CLOSED, isProxied: false };
   }
   const pass = scope.ownLast("proxy_pass");

@@ -54,15 +54,25 @@ export function requestFields(scope: Scope, context: FieldsContext): DraftFields
     const text = translated(directive, value, context);
     if (text !== undefined) setField(set, name, text, directive, findings);
   }
-  for (const directive of scope.inherited("proxy_set_body", "proxy_method", "proxy_pass_request_headers"))
+  for (const directive of scope.inherited("proxy_set_body", "proxy_method"))
     findings.warn(directive, "cannot be done here; requests pass as clients sent them");
   if (!saysHost && variables.proxyHost !== "") set.Host = variables.proxyHost;
   return fieldsOf(set, {}, remove);
 }
 
+/** What nginx writes into responses, whoever makes them; where files are served, that is told. */
+const FILTERS: readonly (readonly [string, string])[] = [
+  [
+    "expires",
+    "writes no Expires and no Cache-Control here; write responseHeaders: { set: { Cache-Control: … } }",
+  ],
+  ["charset", "adds nothing to Content-Type here; a hook can do that"],
+];
+
 /** What clients get otherwise than backends sent it. */
 export function responseFields(scope: Scope, context: FieldsContext): DraftFields {
   const { findings } = context;
+  tellOfFilters(scope, findings);
   const hidden = scope.inherited("proxy_hide_header").map(({ words }) => words[0] ?? "");
   const set: Record<string, string> = {};
   const add: Record<string, string> = {};
@@ -81,8 +91,16 @@ export function responseFields(scope: Scope, context: FieldsContext): DraftField
   );
 }
 
+function tellOfFilters(scope: Scope, findings: Findings): void {
+  for (const [name, text] of FILTERS) {
+    const directive = scope.last(name);
+    if (directive !== undefined && directive.words[0] !== "off") findings.warn(directive, text);
+  }
+}
+
 /** Fields of an answer of the proxy's own. */
 export function answerFields(scope: Scope, context: FieldsContext): Record<string, string> {
+  tellOfFilters(scope, context.findings);
   const fields: Record<string, string> = {};
   for (const directive of scope.inherited("add_header")) {
     const [name = "", value = ""] = directive.words;

@@ -88,6 +88,9 @@ function warnOfPaths({ directive }: Scope, guard: Directive, findings: Findings)
   if (isAboutPaths) findings.warn(guard, GUARDED_PATH, "guarded path");
 }
 
+const UNKNOWN_CLIENT =
+  "is about addresses that set_real_ip_from finds, and these are not known here: what it guards is closed (403)";
+
 /** The first rule that fits counts in nginx; here `deny` comes before `allow`. */
 function addressGuards(scope: Scope, hasPassword: boolean, { findings, settings }: GuardTools): DraftGuards {
   const allow: string[] = [];
@@ -115,6 +118,11 @@ function addressGuards(scope: Scope, hasPassword: boolean, { findings, settings 
   }
   const isGuarded = allow.length > 0 || deny.length > 0 || isClosed;
   const first = rules[0];
+  if ((allow.length > 0 || deny.length > 0) && settings.clients.isLost(scope)) {
+    settings.guardsPaths = true;
+    findings.warn(first!, UNKNOWN_CLIENT);
+    return NOBODY_PASSES;
+  }
   if (first !== undefined && isGuarded && scope.directive?.name === "location") {
     if (scope.directive.words.at(-1) !== "/") settings.guardsPaths = true;
     warnOfPaths(scope, first, findings);

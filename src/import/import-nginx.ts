@@ -94,6 +94,7 @@ class Import {
     if (servers.length === 0)
       return { errors: [`${this.#file}: has no server that listens for HTTP; name another file`] };
     const routes: RouteDraft[] = [];
+    this.#settings.clients.choose(servers.map(({ scope }) => scope));
     const plans = planHosts(servers, this.#findings);
     for (const plan of plans) routes.push(...this.#routesOf(plan, plans));
     const kept = new Set(servers.map(({ directive }) => directive));

@@ -7,6 +7,7 @@ import { compressOf } from "./bodies.ts";
 import type { Findings } from "./findings.ts";
 import type { Directive } from "./nginx-grammar.ts";
 import { readSizeBytes, readTimeMs } from "./nginx-values.ts";
+import { RealClients } from "./real-clients.ts";
 import type { DraftCompress } from "./route-draft.ts";
 import type { Scope } from "./scope.ts";
 
@@ -40,7 +41,7 @@ export class Settings {
   usesRequestId = false;
   /** Some route guards paths. */
   guardsPaths = false;
-  readonly trustedProxies: string[] = [];
+  readonly clients: RealClients;
   /** Of the whole. */
   readonly #compress: DraftCompress;
   readonly #common = new Map<string, { text: string; directive: Directive }>();
@@ -48,6 +49,7 @@ export class Settings {
   /** `http`: the block, or the file where that has servers without one. */
   constructor(http: Scope, findings: Findings) {
     this.#findings = findings;
+    this.clients = new RealClients(findings);
     for (const [name, keys] of ROUTE_TIMEOUTS) {
       const text = this.#timeText(http.ownLast(name));
       if (text !== undefined) for (const key of keys) this.timeouts[key] = text;
@@ -98,11 +100,6 @@ export class Settings {
         this.limits.requestsPerClient = Number(to);
       });
     this.#headSizes(scope);
-    for (const { words } of scope.inherited("set_real_ip_from")) {
-      const [network] = words;
-      if (network !== undefined && network !== "unix:" && !this.trustedProxies.includes(network))
-        this.trustedProxies.push(network);
-    }
   }
 
   /** A place that lets WebSockets through. */
@@ -120,7 +117,8 @@ export class Settings {
     if (connections >= 1 && connections <= 1_000_000) this.limits.clients = connections;
     const policy: Plain = {};
     if (this.usesRequestId) policy.requestId = "generate";
-    if (this.trustedProxies.length > 0) policy.trustedProxies = this.trustedProxies;
+    const { trustedProxies } = this.clients;
+    if (trustedProxies.length > 0) policy.trustedProxies = trustedProxies;
     if (this.guardsPaths) policy.rejectPaths = ["dot-segment", "encoded-slash", "nul"];
     const isCount = workers !== undefined && /^\d{1,3}$/.test(workers) && Number(workers) >= 1;
     return {
