@@ -13,6 +13,7 @@ import { LATE_REMEDY, ModuleLate, type Modules } from "../hooks/import-module.ts
 import type { ConfigError } from "./config-error.ts";
 import { describeHooks, type FoundHooks } from "./hook-objects.ts";
 import { at, isList, isMap, type Located, type Path, pathText, placeText, plainOf } from "./located.ts";
+import { syntaxPlace } from "./syntax-place.ts";
 
 const ENDINGS = [".ts", ".mts", ".js", ".mjs"];
 
@@ -115,10 +116,8 @@ export class HookFinder {
       exported = await exportOf(file, 0, this.#loader);
     } catch (error) {
       if (error instanceof ModuleLate) return refuse(error.message, LATE_REMEDY);
-      return refuse(
-        `cannot be run: ${errorText(error).replaceAll(pathToFileURL(file).href, name)}`,
-        "correct the code",
-      );
+      const text = errorText(error).replaceAll(pathToFileURL(file).href, name);
+      return refuse(`cannot be run: ${text}${this.#syntaxText(error, file, folder)}`, "correct the code");
     }
     const base =
       steps === "" ? [] : steps.split(".").map((step) => (/^\d+$/.test(step) ? Number(step) : step));
@@ -142,6 +141,13 @@ export class HookFinder {
       const { keyPlace: _, ...rest } = node;
       return [{ ...rest, content: { value: { link, digest: this.#digest(file) } satisfies FoundHooks } }];
     });
+  }
+
+  /** ` (at FILE:3)`, named as from `folder`, for an error in the syntax of `file` or of what it imports. */
+  #syntaxText(error: unknown, file: string, folder: string): string {
+    const place = syntaxPlace(error, this.#loader.filesOf(file));
+    if (place === undefined) return "";
+    return ` (at ${placeText({ ...place, source: path.relative(folder, place.source) })})`;
   }
 
   /** Of the file and all that it imports. */

@@ -54,9 +54,10 @@ export function filePlace(source: string, line = 0, column = 0): Place {
   return { kind: "file", source, line, column };
 }
 
-/** `hp-proxy.config.yaml:7:5`, `--port`. */
+/** `hp-proxy.config.yaml:7:5`, `--port`, and `dep.js:3` where the column is not known. */
 export function placeText({ source, line, column }: Place): string {
-  return line === 0 ? source : `${source}:${line}:${column}`;
+  if (line === 0) return source;
+  return column === 0 ? `${source}:${line}` : `${source}:${line}:${column}`;
 }
 
 /** `clusters.app.backends[2]`; keys that are no plain words stand in quotes. */

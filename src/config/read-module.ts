@@ -3,11 +3,13 @@
  * is the configuration, or a function that gives it.
  */
 import { readFile } from "node:fs/promises";
+import { dirname, join, relative } from "node:path";
 import { pathToFileURL } from "node:url";
 import { stripVTControlCharacters } from "node:util";
 import { inTime, LATE_REMEDY, ModuleLate, type Modules } from "../hooks/import-module.ts";
 import { filePlace, type Located, locate, type Path, type Place, placeText } from "./located.ts";
 import type { ReadFile } from "./read-yaml.ts";
+import { syntaxPlace } from "./syntax-place.ts";
 
 /** `path` is absolute; `file` is its name in messages. */
 export async function readModule(path: string, file: string, loader: Modules): Promise<ReadFile> {
@@ -28,9 +30,23 @@ export async function readModule(path: string, file: string, loader: Modules): P
     return { root, errors: [], isWhole: true };
   } catch (error) {
     if (error instanceof ModuleLate) return failed(filePlace(file), error.message, LATE_REMEDY);
-    const { line, column } = lineOf(error, path);
-    return failed(filePlace(file, line, column), `cannot be run: ${messageOf(error)}`, "correct the code");
+    return failed(
+      placeOf(error, path, file, loader),
+      `cannot be run: ${messageOf(error)}`,
+      "correct the code",
+    );
   }
+}
+
+/** Where `error` comes from: a file that the one at `path` imports, or a line of that itself. */
+function placeOf(error: unknown, path: string, file: string, loader: Modules): Place {
+  const place = syntaxPlace(error, loader.filesOf(path));
+  if (place === undefined || place.source === path) {
+    const { line, column } = place ?? lineOf(error, path);
+    return filePlace(file, line, column);
+  }
+  const name = join(dirname(file), relative(dirname(path), place.source));
+  return { ...place, source: name };
 }
 
 /**

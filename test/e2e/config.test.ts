@@ -190,6 +190,38 @@ const REFUSED: readonly [name: string, files: Record<string, string>, argv: stri
     ["-c", "a.ts"],
     /a\.ts:2(?::\d+)?: cannot be run: SyntaxError/,
   ],
+  [
+    "TypeScript that is none in what code imports",
+    { "a.ts": 'import "./lib/b.ts";\nexport default {};\n', "lib/b.ts": "\nexport const v = ;\n" },
+    ["-c", "a.ts"],
+    /^ {2}lib\/b\.ts:2:18: cannot be run: SyntaxError: /m,
+  ],
+  [
+    "JavaScript that is none in what code imports",
+    { "a.mjs": 'import "./b.mjs";\nexport default {};\n', "b.mjs": "\nexport const v = ;\n" },
+    ["-c", "a.mjs"],
+    /^ {2}b\.mjs:2: cannot be run: SyntaxError: /m,
+  ],
+  [
+    "TypeScript that is none in what hooks import",
+    {
+      "a.yaml": "backends: a:1\nhooks: h.ts\n",
+      "h.ts": 'import "./b.ts";',
+      "b.ts": "\nexport const v = ;\n",
+    },
+    ["-c", "a.yaml"],
+    /a\.yaml:2:8 hooks "h\.ts": cannot be run: SyntaxError: [^(]+ \(at b\.ts:2:18\); correct the code/,
+  ],
+  [
+    "JavaScript that is none in what hooks import",
+    {
+      "a.yaml": "backends: a:1\nhooks: h.mjs\n",
+      "h.mjs": 'import "./b.mjs";',
+      "b.mjs": "\nexport const v = ;\n",
+    },
+    ["-c", "a.yaml"],
+    /a\.yaml:2:8 hooks "h\.mjs": cannot be run: SyntaxError: [^(]+ \(at b\.mjs:2\); correct the code/,
+  ],
 ];
 
 for (const [name, files, argv, expected] of REFUSED) {
