@@ -40,6 +40,7 @@ export const Fault = {
   badMaxForwards: -32,
   bodyTooLarge: -33,
   contentInInterim: -34,
+  tooManyConnectionOptions: -35,
 } as const;
 export type Fault = (typeof Fault)[keyof typeof Fault];
 
@@ -159,6 +160,12 @@ export const FAULTS: Readonly<Record<Fault, FaultRow>> = {
     400,
     "9110 §7.6.2",
     "The Max-Forwards header field is not one whole number.",
+  ),
+  [Fault.tooManyConnectionOptions]: row(
+    "too_many_connection_options",
+    400,
+    "9110 §7.6.1",
+    "The Connection header field names too many fields.",
   ),
   [Fault.bodyTooLarge]: row(
     "request_body_too_large",

@@ -44,6 +44,7 @@ const BARE_LF = Fault.bareLf;
 const OBS_FOLD = Fault.obsFold;
 const SPACE_BEFORE_COLON = Fault.spaceBeforeColon;
 const TOO_MANY = Fault.tooManyFields;
+const TOO_MANY_NOMINATED = Fault.tooManyConnectionOptions;
 
 /**
  * Reads field lines from `pos`, where a line begins, into `head`; reads nothing at or beyond `limit`. Returns
@@ -179,8 +180,7 @@ function noteField(
       if (hostEndOf(memory, valueStart, valueEnd) < 0) return Fault.badHost;
       break;
     case CONNECTION:
-      noteConnection(memory, valueStart, valueEnd, head);
-      break;
+      return noteConnection(memory, valueStart, valueEnd, head);
     case CONTENT_LENGTH:
       noteContentLength(memory, valueStart, valueEnd, head);
       break;
@@ -249,20 +249,55 @@ function listNames(memory: Uint8Array, pos: number, end: number, lowerCaseBytes:
 }
 
 const H2C_BYTES = asciiBytes("h2c");
+/** What stands between the elements of a list. */
+const IS_BETWEEN = new Uint8Array(256);
+IS_BETWEEN[COMMA] = 1;
+IS_BETWEEN[SP] = 1;
+IS_BETWEEN[HTAB] = 1;
+const NOMINATED = ConnectionOption.nominated;
 const CLOSE_BYTES = asciiBytes("close");
 const KEEP_ALIVE_BYTES = asciiBytes("keep-alive");
 const UPGRADE_BYTES = asciiBytes("upgrade");
 /** Options that name a field which never passes a proxy: nothing more to do about them. */
 const HOP_BY_HOP_BYTES = ["te", "trailer", "transfer-encoding", "proxy-connection"].map(asciiBytes);
 
-/** Collects the options of one Connection line. Elements that are not tokens name nothing and are skipped. */
-function noteConnection(memory: Uint8Array, pos: number, end: number, head: MessageHead): void {
+/**
+ * Collects the options of one Connection line. Elements that are not tokens name nothing and are skipped.
+ * Returns 0 or a `Fault`.
+ */
+function noteConnection(memory: Uint8Array, start: number, end: number, head: MessageHead): number {
+  let pos = start;
   while (pos < end) {
     const optionStart = pos;
     while (pos < end && IS_TOKEN[memory[pos]!] !== 0) pos++;
-    if (pos > optionStart) head.connectionOptions |= connectionOption(memory, optionStart, pos);
+    if (pos > optionStart) {
+      const option = connectionOption(memory, optionStart, pos);
+      head.connectionOptions |= option;
+      if (option === NOMINATED && isElement(memory, optionStart, pos, start, end)) {
+        if (!nominate(head, optionStart, pos)) return TOO_MANY_NOMINATED;
+      }
+    }
     while (pos < end && IS_TOKEN[memory[pos]!] === 0) pos++;
   }
+  return 0;
+}
+
+/** Whether nothing but a comma or whitespace stands around the token `[pos, tokenEnd)` in `[start, end)`. */
+function isElement(memory: Uint8Array, pos: number, tokenEnd: number, start: number, end: number): boolean {
+  return (
+    (pos === start || IS_BETWEEN[memory[pos - 1]!] !== 0) &&
+    (tokenEnd === end || IS_BETWEEN[memory[tokenEnd]!] !== 0)
+  );
+}
+
+/** Takes down the field name `[start, end)`, that Connection names. Returns whether there was room. */
+function nominate(head: MessageHead, start: number, end: number): boolean {
+  const at = head.nominationCount << 1;
+  if (at >= head.nominations.length) return false;
+  head.nominations[at] = start;
+  head.nominations[at + 1] = end;
+  head.nominationCount++;
+  return true;
 }
 
 function connectionOption(memory: Uint8Array, start: number, end: number): number {
@@ -272,21 +307,18 @@ function connectionOption(memory: Uint8Array, start: number, end: number): numbe
   for (let i = 0; i < HOP_BY_HOP_BYTES.length; i++) {
     if (equalsIgnoreCase(memory, start, end, HOP_BY_HOP_BYTES[i]!)) return 0;
   }
-  return ConnectionOption.nominated;
+  return NOMINATED;
 }
 
-/** Whether any Connection line of `head` names the field name `[start, end)` (RFC 9110 §7.6.1). Slow path. */
+/**
+ * Whether Connection names the field name `[start, end)` (RFC 9110 §7.6.1). Slow path: each field of such a
+ * head is compared with at most `NOMINATION_COUNT_MAX` names, however long the Connection lines are.
+ */
 export function isNominated(memory: Uint8Array, head: MessageHead, start: number, end: number): boolean {
-  for (let index = 0; index < head.fieldCount; index++) {
-    if (head.fieldIds[index] !== CONNECTION) continue;
-    let pos = head.fields[(index << 2) + 2]!;
-    const valueEnd = head.fields[(index << 2) + 3]!;
-    while (pos < valueEnd) {
-      const optionStart = pos;
-      while (pos < valueEnd && memory[pos] !== COMMA && memory[pos] !== SP && memory[pos] !== HTAB) pos++;
-      if (pos > optionStart && rangesEqualIgnoreCase(memory, optionStart, pos, start, end)) return true;
-      pos++;
-    }
+  const { nominations } = head;
+  const nominationsEnd = head.nominationCount << 1;
+  for (let at = 0; at < nominationsEnd; at += 2) {
+    if (rangesEqualIgnoreCase(memory, nominations[at]!, nominations[at + 1]!, start, end)) return true;
   }
   return false;
 }

@@ -63,6 +63,29 @@ const REQUESTS: RequestRow[] = [
     host: "x",
   },
   {
+    name: "as many nominated fields as may be",
+    rfc: "9110 §7.6.1",
+    in: [
+      "GET / HTTP/1.1",
+      "Host: x",
+      "A: 2",
+      "F31: 1",
+      `Connection: ${Array.from({ length: 32 }, (_, i) => `f${i}`).join()}`,
+      "f0: 1",
+      "F32: 3",
+      "F3: 1",
+    ],
+    out: ["GET / HTTP/1.1", "Host: x", "A: 2", "F32: 3"],
+    host: "x",
+  },
+  {
+    name: "elements that are no tokens nominate nothing",
+    rfc: "9110 §7.6.1",
+    in: ["GET / HTTP/1.1", "Host: x", 'Connection: a(b,"c", d', "A: 1", "B: 2", "C: 3", "D: 4"],
+    out: ["GET / HTTP/1.1", "Host: x", "A: 1", "B: 2", "C: 3"],
+    host: "x",
+  },
+  {
     name: "nominated fields, on two lines",
     rfc: "9110 §7.6.1",
     in: [

@@ -57,6 +57,9 @@ export const HeadNote = {
   secureTarget: 256,
 } as const;
 
+/** Fields that Connection may name in one head: each field of such a head is compared with each of them. */
+const NOMINATION_COUNT_MAX = 32;
+
 /** Numbers of a field within `fields`. */
 export const FIELD_STRIDE = 4;
 
@@ -103,6 +106,10 @@ export class MessageHead {
   framingFault = 0;
   /** `ConnectionOption` bits of all Connection fields. */
   connectionOptions = 0;
+  /** Options of Connection that name a field which would pass otherwise: `nominationCount` of them. */
+  nominationCount = 0;
+  /** Start and end of each. */
+  readonly nominations = new Int32Array(NOMINATION_COUNT_MAX * 2);
   /** First line of the Upgrade field. */
   upgradeIndex = -1;
   /** An Upgrade field names `h2c`: the tunnel would carry requests past every rule of the proxy. */
@@ -147,6 +154,7 @@ export class MessageHead {
     this.transferCoding = 0;
     this.framingFault = 0;
     this.connectionOptions = 0;
+    this.nominationCount = 0;
     this.upgradeIndex = -1;
     this.upgradesToHttp2 = false;
     this.expectContinue = false;

@@ -267,6 +267,18 @@ const FIELD_REFUSALS: { name: string; rfc: string; lines: string; fault: Fault }
     fault: Fault.tooManyFields,
   },
   {
+    name: "33 fields that Connection names",
+    rfc: "9110 §7.6.1",
+    lines: `Connection: close, ${"b,".repeat(33)}`,
+    fault: Fault.tooManyConnectionOptions,
+  },
+  {
+    name: "33 fields that Connection names, on two lines",
+    rfc: "9110 §7.6.1",
+    lines: `Connection: ${"b ".repeat(32)}\r\nConnection: c`,
+    fault: Fault.tooManyConnectionOptions,
+  },
+  {
     name: "a head too large, before its end",
     rfc: "6585 §5",
     lines: `Foo: ${"x".repeat(LIMITS.headBytesMax)}`,

@@ -299,6 +299,10 @@ const NONSENSE: readonly { name: string; response: string }[] = [
     response: "HTTP/1.1 101 X\r\nConnection: upgrade\r\nUpgrade: a\r\n\r\n",
   },
   { name: "a head without end", response: `HTTP/1.1 200 OK\r\nA: ${"a".repeat(70_000)}` },
+  {
+    name: "a Connection that names too many fields",
+    response: `HTTP/1.1 200 OK\r\nConnection: ${"b,".repeat(33)}\r\nContent-Length: 0\r\n\r\n`,
+  },
   { name: "too many fields", response: `HTTP/1.1 200 OK\r\n${"A: b\r\n".repeat(200)}\r\n` },
 ];
 for (const { name, response } of NONSENSE) {

@@ -42,6 +42,13 @@ const REFUSALS: readonly { name: string; rfc: string; request: string; status: n
     reason: "too_many_fields",
   },
   {
+    name: "a Connection that names too many fields",
+    rfc: "9110 §7.6.1",
+    request: `GET / HTTP/1.1\r\nHost: x\r\nConnection: ${"b,".repeat(15_700)}\r\n\r\n`,
+    status: 400,
+    reason: "too_many_connection_options",
+  },
+  {
     name: "no Host",
     rfc: "9112 §3.2",
     request: "GET / HTTP/1.1\r\n\r\n",
