@@ -4,6 +4,7 @@ import { nearest } from "../base/suggestion.ts";
 import { type ConfigError, errorsText } from "../config/config-error.ts";
 import { orList } from "../config/kinds.ts";
 import { CONFIG_NAME, findConfigs } from "../config/load-config.ts";
+import { isCommonJs } from "../config/package-type.ts";
 import { effective, shownData, shownYaml } from "../config/print-config.ts";
 import { STARTER_FORMATS, STARTERS, type StarterFormat } from "../config/starter.ts";
 import { type KnownFlags, readArguments } from "../control/arguments.ts";
@@ -87,7 +88,8 @@ export async function runPrint(argv: readonly string[], environment: Environment
 const INIT_HELP = `hp-proxy init: writes a configuration to begin with
 
   hp-proxy init                  hp-proxy.config.yaml
-  hp-proxy init --format ts      hp-proxy.config.ts, with types
+  hp-proxy init --format ts      hp-proxy.config.ts, with types; hp-proxy.config.mts where
+                                 package.json has "type": "commonjs"
 
   --format ${STARTER_FORMATS.join("|")}          (yaml)
   -h, --help                     this text
@@ -108,7 +110,9 @@ export async function runInit(argv: readonly string[]): Promise<number> {
     errors.push({ source: there, reason: "is there already", remedy });
   }
   if (errors.length > 0) return failed("hp-proxy init", errors, ", nothing was written");
-  const file = `${CONFIG_NAME}.${format}`;
+  // Where .ts is CommonJS, the import and export of a configuration are errors.
+  const isModule = format !== "ts" || !isCommonJs(`${CONFIG_NAME}.ts`);
+  const file = `${CONFIG_NAME}.${isModule ? format : "mts"}`;
   writeFileSync(file, STARTERS[format as StarterFormat], { flag: "wx" });
   return print(`hp-proxy init: wrote ${file}; hp-proxy check looks at it, hp-proxy runs it\n`);
 }

@@ -12,7 +12,18 @@ import { exportOf, hooksAt } from "../hooks/hooks-at.ts";
 import { LATE_REMEDY, ModuleLate, type Modules } from "../hooks/import-module.ts";
 import type { ConfigError } from "./config-error.ts";
 import { describeHooks, type FoundHooks } from "./hook-objects.ts";
-import { at, isList, isMap, type Located, type Path, pathText, placeText, plainOf } from "./located.ts";
+import {
+  at,
+  isList,
+  isMap,
+  type Located,
+  type Path,
+  type Place,
+  pathText,
+  placeText,
+  plainOf,
+} from "./located.ts";
+import { codeRemedy } from "./package-type.ts";
 import { syntaxPlace } from "./syntax-place.ts";
 
 const ENDINGS = [".ts", ".mts", ".js", ".mjs"];
@@ -117,7 +128,11 @@ export class HookFinder {
     } catch (error) {
       if (error instanceof ModuleLate) return refuse(error.message, LATE_REMEDY);
       const text = errorText(error).replaceAll(pathToFileURL(file).href, name);
-      return refuse(`cannot be run: ${text}${this.#syntaxText(error, file, folder)}`, "correct the code");
+      const place = syntaxPlace(error, this.#loader.filesOf(file));
+      return refuse(
+        `cannot be run: ${text}${place === undefined ? "" : atText(place, folder)}`,
+        codeRemedy(error, place?.source ?? file),
+      );
     }
     const base =
       steps === "" ? [] : steps.split(".").map((step) => (/^\d+$/.test(step) ? Number(step) : step));
@@ -143,13 +158,6 @@ export class HookFinder {
     });
   }
 
-  /** ` (at FILE:3)`, named as from `folder`, for an error in the syntax of `file` or of what it imports. */
-  #syntaxText(error: unknown, file: string, folder: string): string {
-    const place = syntaxPlace(error, this.#loader.filesOf(file));
-    if (place === undefined) return "";
-    return ` (at ${placeText({ ...place, source: path.relative(folder, place.source) })})`;
-  }
-
   /** Of the file and all that it imports. */
   #digest(file: string): string {
     const hash = createHash("sha256");
@@ -162,6 +170,11 @@ export class HookFinder {
     }
     return hash.digest("base64url").slice(0, 16);
   }
+}
+
+/** ` (at FILE:3)`, named as from `folder`. */
+function atText(place: Place, folder: string): string {
+  return ` (at ${placeText({ ...place, source: path.relative(folder, place.source) })})`;
 }
 
 /** Its number in `given`, to which it is added unless the same functions are there. */

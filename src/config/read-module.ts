@@ -8,6 +8,7 @@ import { pathToFileURL } from "node:url";
 import { stripVTControlCharacters } from "node:util";
 import { inTime, LATE_REMEDY, ModuleLate, type Modules } from "../hooks/import-module.ts";
 import { filePlace, type Located, locate, type Path, type Place, placeText } from "./located.ts";
+import { codeRemedy } from "./package-type.ts";
 import type { ReadFile } from "./read-yaml.ts";
 import { syntaxPlace } from "./syntax-place.ts";
 
@@ -30,17 +31,14 @@ export async function readModule(path: string, file: string, loader: Modules): P
     return { root, errors: [], isWhole: true };
   } catch (error) {
     if (error instanceof ModuleLate) return failed(filePlace(file), error.message, LATE_REMEDY);
-    return failed(
-      placeOf(error, path, file, loader),
-      `cannot be run: ${messageOf(error)}`,
-      "correct the code",
-    );
+    const syntax = syntaxPlace(error, loader.filesOf(path));
+    const remedy = codeRemedy(error, syntax?.source ?? path);
+    return failed(placeOf(error, path, file, syntax), `cannot be run: ${messageOf(error)}`, remedy);
   }
 }
 
 /** Where `error` comes from: a file that the one at `path` imports, or a line of that itself. */
-function placeOf(error: unknown, path: string, file: string, loader: Modules): Place {
-  const place = syntaxPlace(error, loader.filesOf(path));
+function placeOf(error: unknown, path: string, file: string, place: Place | undefined): Place {
   if (place === undefined || place.source === path) {
     const { line, column } = place ?? lineOf(error, path);
     return filePlace(file, line, column);

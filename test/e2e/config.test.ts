@@ -191,6 +191,22 @@ const REFUSED: readonly [name: string, files: Record<string, string>, argv: stri
     /a\.ts:2(?::\d+)?: cannot be run: SyntaxError/,
   ],
   [
+    "an ES module where package.json says CommonJS",
+    { "package.json": '{ "type": "commonjs" }', "a.ts": "export default { backends: 'a:1' };\n" },
+    ["-c", "a.ts"],
+    /a\.ts:1:1: cannot be run: SyntaxError: [^;]+; rename it to a\.mts, or set "type": "module" in package\.json/,
+  ],
+  [
+    "hooks as an ES module where package.json says CommonJS",
+    {
+      "package.json": '{ "type": "commonjs" }',
+      "a.yaml": "backends: a:1\nhooks: h.ts\n",
+      "h.ts": "export default { onLog() {} };",
+    },
+    ["-c", "a.yaml"],
+    /a\.yaml:2:8 hooks "h\.ts": cannot be run: [^;]+ \(at h\.ts:1:1\); rename it to h\.mts, or set "type"/,
+  ],
+  [
     "TypeScript that is none in what code imports",
     { "a.ts": 'import "./lib/b.ts";\nexport default {};\n', "lib/b.ts": "\nexport const v = ;\n" },
     ["-c", "a.ts"],
@@ -261,12 +277,18 @@ test("check: one line and exit 0, or the errors and exit 1", { timeout }, async 
   assert.match(bad.stderr, /^hp-proxy check: an error in the options\n {2}--pool-size "x": /);
 });
 
-for (const format of ["yaml", "ts", "json"]) {
-  test(`init --format ${format} writes a file that is right, and never over another`, {
+for (const [format, ending, type] of [
+  ["yaml", "yaml", "commonjs"],
+  ["ts", "ts", "module"],
+  ["ts", "mts", "commonjs"],
+  ["json", "json", "module"],
+] as const) {
+  test(`init --format ${format}, package.json "${type}": a file that is right, and never over another`, {
     timeout,
   }, async (t) => {
     const folder = temporaryFolder(t);
-    const file = `hp-proxy.config.${format}`;
+    write(folder, "package.json", JSON.stringify({ type }));
+    const file = `hp-proxy.config.${ending}`;
     const made = await runToEnd(t, ["init", "--format", format], {}, folder);
     assert.equal(made.status, 0, made.stderr);
     const text = readFileSync(path.join(folder, file), "utf8");
