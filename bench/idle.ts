@@ -26,7 +26,7 @@ import { descriptorLimit, treeCpuTime, treeMemory } from "./process-tree.ts";
 import { type Program, start, stopAll, temporaryDirectory } from "./programs.ts";
 import { SCENARIOS } from "./scenarios.ts";
 import { BACKEND } from "./servers.ts";
-import { fingerprint } from "./verify.ts";
+import { answersOf, firstWrong } from "./verify.ts";
 
 const CONNECTIONS = 20_000;
 const CLIENTS = path.join(import.meta.dirname, "idle-clients.ts");
@@ -57,7 +57,9 @@ async function measure(contender: Contender, backend: Running, plan: IdlePlan, r
   const clients: Program[] = [];
   try {
     // A port that accepts connections need not answer yet: that is no part of the warm-up.
-    await fingerprint(proxy.port, SCENARIO);
+    await answersOf(proxy.port, SCENARIO);
+    const wrong = firstWrong(await answersOf(proxy.port, SCENARIO), await answersOf(backend.port, SCENARIO));
+    if (wrong !== "") throw new Error(`wrong answer: ${wrong}`);
     await loadOnce(proxy, plan, plan.warmupSeconds);
     const alone = await loadOnce(proxy, plan, plan.seconds);
     await delay(SETTLE_MS);

@@ -13,9 +13,9 @@ import type { Generator, LoadResult, LoadRun } from "./load.ts";
 import { coreTime, endedChildrenCpuTime, type Memory, treeCpuTime, treeMemory } from "./process-tree.ts";
 import { freePort, type Program, start, waitForPort } from "./programs.ts";
 import type { Scenario } from "./scenarios.ts";
-import { fingerprint, type Samples, sample } from "./verify.ts";
+import { type Answers, answersOf, firstUnlike, firstWrong, type Samples, sample } from "./verify.ts";
 
-/** How the fingerprint of every small answer begins, whichever 13 bytes a server has chosen. */
+/** How every small answer begins, whichever 13 bytes a server has chosen. */
 const SMALL_ANSWER = "200 with 13 bytes";
 
 const NO_RESULT: LoadResult = {
@@ -94,7 +94,7 @@ export interface Round {
   /** Share of the other core that was in use: near 1, backend or load generator may be the limit. */
   readonly otherCoreShare: number;
   readonly errors: number;
-  /** Answers that were compared beside the load. */
+  /** Turns whose answers were compared beside the load: one request each, or one pipelined batch. */
   readonly samples: number;
   /** Why this round does not count; "" when it does. */
   readonly invalid: string;
@@ -156,13 +156,13 @@ export function isRunning(result: Running | Missing): result is Running {
 }
 
 /**
- * Measures `subjects` in turn. `expected` is the `fingerprint` of what stands behind them; undefined where
- * each is the first to answer and its status and length are what counts.
+ * Measures `subjects` in turn. `expected` are the answers of what stands behind them; undefined where each is
+ * the first to answer and its status and length are what counts.
  */
 export async function measureAll(
   subjects: readonly Subject[],
   scenario: Scenario,
-  expected: string | undefined,
+  expected: Answers | undefined,
   plan: Plan,
   progress: (text: string) => void,
 ): Promise<Series[]> {
@@ -173,7 +173,7 @@ export async function measureAll(
       ? plan.warmupSeconds
       : Math.min(plan.warmupSeconds, REPEATED_WARMUP_SECONDS);
     // A port that accepts connections need not answer yet: that is no part of the warm-up.
-    await fingerprint(subject.server.port, scenario).catch(() => undefined);
+    await answersOf(subject.server.port, scenario);
     if (seconds > 0) await runLoad(subject, scenario, plan, seconds).catch(() => undefined);
   }
   for (let round = 0; round < plan.rounds; round++) {
@@ -194,14 +194,14 @@ export async function measureAll(
 async function measureRound(
   subject: Subject,
   scenario: Scenario,
-  expected: string | undefined,
+  expected: Answers | undefined,
   plan: Plan,
   round: number,
 ): Promise<Round> {
   const { server, isGenerator } = subject;
-  const answer = await fingerprint(server.port, scenario).catch((error: Error) => error.message);
-  const isRight = expected === undefined ? answer.startsWith(SMALL_ANSWER) : answer === expected;
-  const wrong = isRight ? "" : `wrong answer: ${answer} instead of ${expected ?? SMALL_ANSWER}`;
+  const answers = await answersOf(server.port, scenario);
+  const fault = expected === undefined ? firstUnlike(answers, SMALL_ANSWER) : firstWrong(answers, expected);
+  const wrong = fault === "" ? "" : `wrong answer: ${fault}`;
   const core = isGenerator ? plan.otherCore : plan.core;
   const before = {
     server: treeCpuTime(server.program.pid),
@@ -209,7 +209,7 @@ async function measureRound(
     core: coreTime(core),
     other: coreTime(plan.otherCore),
   };
-  const stopSampling = sample(server.port, scenario, answer);
+  const stopSampling = sample(server.port, scenario, expected ?? answers);
   const startedAtMs = performance.now();
   const load = await runLoad(subject, scenario, plan, plan.seconds).catch((error: Error) => error);
   const wallMs = performance.now() - startedAtMs;

@@ -34,7 +34,8 @@ export const ECHO_BACKEND: Contender = { ...hpEcho("uring", false), name: "echo"
 
 /**
  * `/` has 13 bytes; `/chunked` is 10 KiB in chunks, because server-side includes hide the length; `/upload`
- * answers when it has read the whole body, because it asks itself without the body first.
+ * answers when it has read the whole body, because it asks itself without the body first. For checks:
+ * `/order/...` answers with its own path.
  */
 async function findBackend(directory: string): Promise<Found | string> {
   const version = nginxVersion();
@@ -64,6 +65,7 @@ async function findBackend(directory: string): Promise<Found | string> {
     root ${directory};
     location / { }
     location = / { return 200 "${SMALL_BODY}"; }
+    location /order/ { return 200 $uri; }
     location = /chunked { alias ${path.join(directory, "10k")}; ssi on; ssi_types text/plain; }
     location = /upload {
       client_body_buffer_size 256k;

@@ -20,7 +20,7 @@ import { temporaryDirectory } from "./programs.ts";
 import type { ScenarioResult } from "./report.ts";
 import type { Scenario } from "./scenarios.ts";
 import { BACKEND, ECHO_BACKEND, SERVERS } from "./servers.ts";
-import { fingerprint } from "./verify.ts";
+import { type Answers, answersOf } from "./verify.ts";
 
 export interface StageOptions extends Omit<Plan, "directory"> {
   /** Names of contenders, in any order; empty: the usual ones. */
@@ -61,7 +61,7 @@ export class Stage {
       else subjects.push(subject);
     }
     const [backend] = backends;
-    const expected = backend && (await fingerprint(backend.port, scenario));
+    const expected = backend && (await answersBehind(backend, scenario));
     const series = await measureAll(subjects, scenario, expected, this.#plan, progress);
     for (const { server } of subjects) this.#measured.add(server);
     return {
@@ -152,6 +152,14 @@ export class Stage {
     this.#started.set(key, starting);
     return starting;
   }
+}
+
+/** What every proxy has to answer. Throws when the backend itself fails. */
+async function answersBehind({ name, port }: Running, scenario: Scenario): Promise<Answers> {
+  const answers = await answersOf(port, scenario);
+  const bad = answers.flat().find((answer) => !/^(2\d\d with|101 )/.test(answer));
+  if (bad !== undefined) throw new Error(`${name}, the backend: ${bad}`);
+  return answers;
 }
 
 function describe({ title, version }: Running, count: number): string {

@@ -2,71 +2,144 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import http from "node:http";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, createServer, type Server } from "node:net";
 import { test } from "node:test";
 import { SCENARIOS } from "./scenarios.ts";
-import { fingerprint, sample } from "./verify.ts";
+import { answersOf, firstUnlike, firstWrong, sample } from "./verify.ts";
 
 const SMALL_GET = SCENARIOS[0]!;
 const WEB_SOCKET = SCENARIOS.find(({ load }) => load === "web-socket")!;
-const UPLOAD = SCENARIOS.find(({ bodyBytes }) => bodyBytes > 0)!;
+const PIPELINE = SCENARIOS.find(({ pipeline }) => pipeline > 1)!;
+const CONNECT = SCENARIOS.find(({ fields }) => fields["Connection"] === "close")!;
 
-async function serving(listener: http.RequestListener): Promise<http.Server> {
-  const server = http.createServer(listener).listen(0, "127.0.0.1");
+async function listening<S extends Server>(server: S, where: number | string = 0): Promise<S> {
+  if (typeof where === "number") server.listen(where, "127.0.0.1");
+  else server.listen(where);
   await once(server, "listening");
   return server;
 }
 
-function portOf(server: http.Server): number {
+function serving(listener: http.RequestListener): Promise<http.Server> {
+  return listening(http.createServer(listener));
+}
+
+/**
+ * Answers every request of a connection with its target. `twist` may change what is written: it has the
+ * answers to what has come at once, and how many came on this connection before.
+ */
+function raw(twist: (answers: readonly string[], before: number) => readonly string[]): Promise<Server> {
+  const server = createServer((socket) => {
+    let rest = "";
+    let before = 0;
+    socket.on("error", () => {});
+    socket.on("data", (chunk) => {
+      const heads = (rest + chunk.toString("latin1")).split("\r\n\r\n");
+      rest = heads.pop()!;
+      const answers = heads.map((head) => answer(head.split(" ")[1]!, /\nConnection: close/.test(head)));
+      socket.write(twist(answers, before).join(""));
+      server.emit("asked");
+      before += answers.length;
+      if (heads.some((head) => /\nConnection: close/.test(head))) socket.end();
+    });
+  });
+  return listening(server);
+}
+
+function answer(target: string, closes: boolean): string {
+  const fields = `Content-Length: ${target.length}${closes ? "\r\nConnection: close" : ""}`;
+  return `HTTP/1.1 200 OK\r\n${fields}\r\n\r\n${target}`;
+}
+
+function portOf(server: Server): number {
   return (server.address() as AddressInfo).port;
 }
 
-test("fingerprint: status, length and every byte of a body count", async () => {
+const right = await raw((answers) => answers);
+test.after(() => void right.close());
+
+/** Resolves when `server` has had `count` more pieces to answer. */
+async function untilAsked(server: Server, count: number): Promise<void> {
+  for (let asked = 0; asked < count; asked++) await once(server, "asked");
+}
+
+type Twist = Parameters<typeof raw>[0];
+const BAD_PROXIES: readonly (readonly [name: string, twist: Twist, fault: RegExp])[] = [
+  [
+    "the second answer on a connection is wrong",
+    (answers, before) => (before === 1 ? answers.map(() => answer("/other", false)) : answers),
+    /^200 with 6 bytes \w+ instead of 200 with 12 bytes/,
+  ],
+  [
+    "the second request gets the first one's answer",
+    (answers, before) => (before === 1 ? answers.map(() => answer("/", false)) : answers),
+    /^200 with 1 bytes .* turn 2\)/,
+  ],
+  [
+    "bytes that nobody asked for come behind the second answer",
+    (answers, before) => (before === 1 ? [...answers, answer("/", false)] : answers),
+    /^bytes /,
+  ],
+  ["the second answer is none", (answers, before) => (before > 0 ? ["none\r\n\r\n"] : answers), /^not a/],
+];
+for (const [name, twist, fault] of BAD_PROXIES)
+  test(`bad proxy: ${name}`, async () => {
+    await using bad = await raw((answers, before) =>
+      answers[0]!.includes("close") ? answers : twist(answers, before),
+    );
+    const wrong = async (scenario: typeof SMALL_GET) =>
+      firstWrong(await answersOf(portOf(bad), scenario), await answersOf(portOf(right), scenario));
+    assert.match(await wrong(SMALL_GET), fault);
+    assert.equal(await wrong(CONNECT), "", "it is right where every request has a connection of its own");
+    const stop = sample(portOf(bad), SMALL_GET, await answersOf(portOf(right), SMALL_GET));
+    await untilAsked(bad, 6);
+    assert.notEqual((await stop()).wrong, "", "beside the load");
+  });
+
+test("bad proxy: pipelined answers in the wrong order", async () => {
+  await using bad = await raw((answers) => answers.toReversed());
+  const expected = await answersOf(portOf(right), PIPELINE);
+  assert.equal(firstWrong(await answersOf(portOf(right), PIPELINE), expected), "");
+  assert.match(firstWrong(await answersOf(portOf(bad), PIPELINE), expected), /, answer 1 \(connection 1/);
+});
+
+test("bad proxy: it closes in the middle of a pipelined batch", async () => {
+  await using bad = await raw((answers) => [answer("/", true), ...answers.slice(1)]);
+  const expected = await answersOf(portOf(right), PIPELINE);
+  assert.match(firstWrong(await answersOf(portOf(bad), PIPELINE), expected), /^closed with 15 requests/);
+});
+
+test("answers: status, length and every byte of a body count", async () => {
   const bodies = ["hello", "hellp", "hello!", "hello"];
   const statuses = [200, 200, 200, 201];
-  let asked = 0;
-  await using server = await serving((_request, response) => {
-    response.writeHead(statuses[asked]!).end(bodies[asked++]);
-  });
   const seen = new Set<string>();
-  for (const _ of bodies) seen.add(await fingerprint(portOf(server), SMALL_GET));
+  for (const [index, body] of bodies.entries()) {
+    await using server = await serving((_request, response) => {
+      response.writeHead(statuses[index]!).end(body);
+    });
+    for (const one of (await answersOf(portOf(server), SMALL_GET)).flat()) seen.add(one);
+  }
   assert.equal(seen.size, bodies.length);
 });
 
-test("fingerprint: a request body is sent whole", async () => {
-  await using server = await serving(async (request, response) => {
-    let bytes = 0;
-    for await (const chunk of request) bytes += (chunk as Buffer).length;
-    response.end(String(bytes));
-  });
-  assert.match(await fingerprint(portOf(server), UPLOAD), /^200 with 6 bytes/);
+test("answers: where nothing is expected, all have to begin alike", () => {
+  assert.equal(firstUnlike([["200 a", "200 b"], ["200 c"]], "200"), "");
+  assert.equal(firstUnlike([["200 a"], ["500 b"]], "200"), "500 b instead of 200");
 });
 
-test("fingerprint: what should be upgraded and is not, is told", async () => {
+test("answers: what should be upgraded and is not, is told", async () => {
   await using server = await serving((_request, response) => response.writeHead(404).end());
-  assert.equal(await fingerprint(portOf(server), WEB_SOCKET), "404 instead of an upgrade");
+  assert.deepEqual(await answersOf(portOf(server), WEB_SOCKET), [["404 instead of an upgrade"]]);
 });
 
-test("sample: an answer that turns wrong under load is reported, and how it was wrong", async () => {
-  let asked = 0;
-  await using server = await serving((_request, response) => {
-    asked++;
-    server.emit("asked");
-    response.end(asked > 2 ? "wrong" : "right");
-  });
-  const expected = await fingerprint(portOf(server), SMALL_GET);
-  const stop = sample(portOf(server), SMALL_GET, expected);
-  while (asked <= 3) await once(server, "asked");
-  const { count, wrong } = await stop();
-  assert.ok(count >= 3);
-  assert.match(wrong, /^200 with 5 bytes/);
-  assert.notEqual(wrong, expected);
-});
-
-test("sample: nothing is wrong where every answer is right", async () => {
+test("sample: nothing is wrong where every answer is right, and connections are kept", async () => {
+  let connections = 0;
   await using server = await serving((_request, response) => response.end("right"));
-  const stop = sample(portOf(server), SMALL_GET, await fingerprint(portOf(server), SMALL_GET));
+  const expected = await answersOf(portOf(server), SMALL_GET);
+  server.on("connection", () => connections++);
+  const stop = sample(portOf(server), SMALL_GET, expected);
+  for (let asked = 0; asked < 6; asked++) await once(server, "request");
   const { count, wrong } = await stop();
   assert.equal(wrong, "");
-  assert.ok(count >= 1);
+  assert.ok(count >= 5);
+  assert.equal(connections, 4);
 });

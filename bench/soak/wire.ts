@@ -1,6 +1,7 @@
 /**
- * A client connection of the soak: bytes out as written, messages in as read on demand, so that a client is
- * as slow as it pleases. Every wait has a limit: what never comes is a fault, not a pause.
+ * A client connection of the soak, and of the comparison's checks: bytes out as written, messages in as read on
+ * demand, so that a client is as slow as it pleases. Every wait has a limit: what never comes is a fault, not
+ * a pause.
  */
 import { connect, type Socket } from "node:net";
 
@@ -106,6 +107,11 @@ export class Wire {
     const whole = Buffer.alloc(bytes);
     await this.#take(bytes, (piece, offset) => piece.copy(whole, offset), 0);
     return whole;
+  }
+
+  /** Bytes that have come and that nobody has taken. */
+  unreadBytes(): number {
+    return this.#rest.length + this.socket.readableLength;
   }
 
   /** Waits until the other side is gone, whatever it still says. Returns the errno name, or "". */
