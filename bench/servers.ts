@@ -4,6 +4,7 @@ import path from "node:path";
 import { type Contender, type Found, ROOT } from "./contenders/contender.ts";
 import { nginxCommand, nginxConfiguration, nginxVersion } from "./contenders/nginx.ts";
 import { ownCommand, ownVersion } from "./contenders/own.ts";
+import { mirror } from "./mirror.ts";
 
 const SMALL_BODY = "hello, world!";
 
@@ -35,7 +36,7 @@ export const ECHO_BACKEND: Contender = { ...hpEcho("uring", false), name: "echo"
 /**
  * `/` has 13 bytes; `/chunked` is 10 KiB in chunks, because server-side includes hide the length; `/upload`
  * answers when it has read the whole body, because it asks itself without the body first. For checks:
- * `/order/...` answers with its own path.
+ * `/order/...` answers with its own path, and `/mirror` with length and hash of the request's body.
  */
 async function findBackend(directory: string): Promise<Found | string> {
   const version = nginxVersion();
@@ -43,6 +44,8 @@ async function findBackend(directory: string): Promise<Found | string> {
   for (const [name, bytes] of Object.entries(FILES))
     writeFileSync(path.join(directory, name), "hp-proxy bench.\n".repeat(bytes / 16));
   const socket = path.join(directory, "uploads.sock");
+  const mirrored = path.join(directory, "mirror.sock");
+  if (!existsSync(mirrored)) await mirror(mirrored);
   return {
     version,
     argv: (port) =>
@@ -55,6 +58,7 @@ async function findBackend(directory: string): Promise<Found | string> {
   open_file_cache max=16;
   open_file_cache_valid 600s;
   default_type text/plain;
+  upstream mirror { server unix:${mirrored}; }
   upstream uploads { server unix:${socket}-${port}; keepalive 256; keepalive_requests 1000000000; }
   server {
     listen unix:${socket}-${port};
@@ -74,6 +78,10 @@ async function findBackend(directory: string): Promise<Found | string> {
       proxy_set_header Connection "";
       proxy_pass_request_body off;
       proxy_set_header Content-Length "";
+    }
+    location = /mirror {
+      client_body_buffer_size 256k;
+      proxy_pass http://mirror;
     }
   }`),
       ),

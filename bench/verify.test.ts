@@ -1,14 +1,19 @@
 /** A wrong answer is found: before a measurement, and when it comes only beside the load. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
 import http from "node:http";
 import { type AddressInfo, createServer, type Server } from "node:net";
+import os from "node:os";
+import path from "node:path";
 import { test } from "node:test";
+import { mirror } from "./mirror.ts";
 import { SCENARIOS } from "./scenarios.ts";
 import { answersOf, firstUnlike, firstWrong, sample } from "./verify.ts";
 
 const SMALL_GET = SCENARIOS[0]!;
 const WEB_SOCKET = SCENARIOS.find(({ load }) => load === "web-socket")!;
+const UPLOAD = SCENARIOS.find(({ bodyBytes }) => bodyBytes > 0)!;
 const PIPELINE = SCENARIOS.find(({ pipeline }) => pipeline > 1)!;
 const CONNECT = SCENARIOS.find(({ fields }) => fields["Connection"] === "close")!;
 
@@ -142,4 +147,45 @@ test("sample: nothing is wrong where every answer is right, and connections are 
   assert.equal(wrong, "");
   assert.ok(count >= 5);
   assert.equal(connections, 4);
+});
+
+/** A proxy to the Unix socket `file` that passes bodies on in pieces, each as `twist` has made it. */
+function uploading(file: string, twist: (piece: Buffer) => Buffer): Promise<http.Server> {
+  return serving((request, response) => {
+    if (request.url !== "/mirror") {
+      request.resume().on("end", () => response.end("taken"));
+      return;
+    }
+    const headers = { "Transfer-Encoding": "chunked" };
+    const onward = http.request({ socketPath: file, method: "POST", headers }, (answered) => {
+      answered.pipe(response);
+    });
+    request.on("data", (piece: Buffer) => onward.write(twist(piece)));
+    request.on("end", () => onward.end());
+  });
+}
+
+test("uploads: a proxy that changes one bit or loses a byte is told from one that does not", async () => {
+  const directory = mkdtempSync(path.join(os.tmpdir(), "hp-proxy-mirror-"));
+  try {
+    const file = path.join(directory, "mirror.sock");
+    await mirror(file);
+    const flipped = (piece: Buffer) => {
+      const copy = Buffer.from(piece);
+      copy[0]! ^= 1;
+      return copy;
+    };
+    await using good = await uploading(file, (piece) => piece);
+    await using again = await uploading(file, (piece) => piece);
+    await using flips = await uploading(file, flipped);
+    await using loses = await uploading(file, (piece) => piece.subarray(1));
+    const expected = await answersOf(portOf(good), UPLOAD);
+    const wrong = async (proxy: Server) => firstWrong(await answersOf(portOf(proxy), UPLOAD), expected);
+    assert.equal(new Set(expected.flat()).size, 9, "two uploads on each of four connections, and the others");
+    assert.equal(await wrong(again), "");
+    assert.match(await wrong(flips), /instead of/);
+    assert.match(await wrong(loses), /instead of/);
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
 });

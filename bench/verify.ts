@@ -4,10 +4,12 @@
  * a measurement the answers must be those of the backend; beside the load they must stay so.
  *
  * Strategy: what is asked for differs by connection and by turn, so that an answer to somebody else's request,
- * or to an earlier one, is a wrong answer.
+ * or to an earlier one, is a wrong answer. Bodies of requests are compared too: where a scenario uploads, every
+ * second one goes to the backend's mirror, which answers with the hash of what has reached it.
  */
 import { createHash } from "node:crypto";
 import http from "node:http";
+import { Prng } from "../src/base/prng.ts";
 import type { Scenario } from "./scenarios.ts";
 import { type Head, Wire, Wrong } from "./soak/wire.ts";
 
@@ -17,6 +19,8 @@ const SAMPLE_INTERVAL_MS = 100;
 /** Connections that are checked at one time, and how often each asks before a measurement. */
 const CONNECTIONS = 4;
 const TURNS = 4;
+/** Where the backend answers with length and hash of what it was sent. */
+const MIRROR_PATH = "/mirror";
 
 /** Answers by connection and turn; those of a pipelined batch are one text, in order. Errors are texts too. */
 export type Answers = readonly (readonly string[])[];
@@ -81,16 +85,23 @@ function visitsOf(scenario: Scenario): Visits {
 /** Every second request is one whose answer nobody else gets, where the backend knows such. */
 function requestOf(scenario: Scenario, connection: number, turn: number, place: number): Buffer {
   const { method, fields, bodyBytes, kind, backend, path } = scenario;
-  const isOwn = (turn + place) % 2 === 1 && kind === "proxy" && backend === "files" && bodyBytes === 0;
+  const isOwn = (turn + place) % 2 === 1 && kind === "proxy" && backend === "files";
   const unique = `${connection}-${turn}-${place}`;
-  const target = isOwn ? `/order/${unique}` : path;
+  const target = !isOwn ? path : bodyBytes > 0 ? MIRROR_PATH : `/order/${unique}`;
   const lines = Object.entries({
     Host: "check.example",
     ...fields,
     ...(bodyBytes > 0 && { "Content-Length": bodyBytes }),
   }).map(([name, value]) => `${name}: ${value}\r\n`);
   const head = `${method} ${target} HTTP/1.1\r\n${lines.join("")}\r\n`;
-  return Buffer.concat([Buffer.from(head, "latin1"), Buffer.alloc(bodyBytes, "x")]);
+  const body = isOwn ? noise(bodyBytes, connection * TURNS + turn + 1) : Buffer.alloc(bodyBytes, "x");
+  return Buffer.concat([Buffer.from(head, "latin1"), body]);
+}
+
+/** Bytes without a pattern: whatever is lost, doubled or moved changes their hash. */
+function noise(bytes: number, seed: number): Buffer {
+  const prng = new Prng(seed);
+  return Buffer.from(Uint8Array.from({ length: bytes }, () => prng.below(256)));
 }
 
 /** One connection, opened when it is needed and kept until somebody has said that it closes. */
