@@ -4,11 +4,12 @@
  *
  * Asked with node:http and kept connections: answers are passed on as they come, encoded as they are.
  */
-import { Agent, type IncomingMessage, request as requestHttp } from "node:http";
-import { request as requestHttps, Agent as SecureAgent } from "node:https";
+import { type IncomingMessage, request as requestHttp } from "node:http";
+import { request as requestHttps } from "node:https";
 import type { ForwardAuthLink } from "../contract/hooking.ts";
 import { FRAMING_NAMES } from "../http1/framing-names.ts";
 import type { HookRequest, HookResult, Hooks } from "./hooks.ts";
+import type { Outbound } from "./outbound.ts";
 
 const KEPT_MAX = 64;
 /** About a connection or a body: not the business of who is asked, nor of a client that gets the answer. */
@@ -17,10 +18,13 @@ const LEFT_OUT_OF_ANSWERS = new Set(
   [...LEFT_OUT].filter((name) => !/^content-(?:type|encoding)$/.test(name)),
 );
 
-export function forwardAuth({ url, requestFields, responseFields }: ForwardAuthLink): Hooks {
+export function forwardAuth(
+  { url, requestFields, responseFields }: ForwardAuthLink,
+  outbound: Outbound,
+): Hooks {
   const target = new URL(url);
   const isSecure = target.protocol === "https:";
-  const agent = new (isSecure ? SecureAgent : Agent)({ keepAlive: true, maxFreeSockets: KEPT_MAX });
+  const agent = outbound.agent(isSecure, KEPT_MAX, true);
   const send = isSecure ? requestHttps : requestHttp;
   const ask = (headers: string[], signal: AbortSignal) =>
     new Promise<IncomingMessage>((resolve, reject) => {

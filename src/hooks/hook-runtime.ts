@@ -20,6 +20,7 @@ import { exportOf, hooksAt } from "./hooks-at.ts";
 import { ModuleLoader } from "./import-module.ts";
 import { type HookClock, type HookSurroundings, type Link, REAL_CLOCK } from "./link.ts";
 import { Mirrors } from "./mirror.ts";
+import { type Outbound, REAL_OUTBOUND } from "./outbound.ts";
 
 /** Our own links have limits of their own. */
 const BUILT_IN = { budgetMs: 1_000, timeoutMs: 86_400_000, isClosed: true } as const;
@@ -34,6 +35,7 @@ export class HookRuntime implements HookSurroundings {
   readonly clock: HookClock;
   readonly #tell: (notice: HookNotice) => void;
   readonly #given: readonly Hooks[];
+  readonly #outbound: Outbound;
   #clusterNames: readonly string[] = [];
   #loader: ModuleLoader | null = null;
   readonly #compressions = new Compressions(this);
@@ -49,10 +51,12 @@ export class HookRuntime implements HookSurroundings {
     tell: (notice: HookNotice) => void,
     given: readonly Hooks[] = [],
     clock: HookClock = REAL_CLOCK,
+    outbound: Outbound = REAL_OUTBOUND,
   ) {
     this.cells = cells;
     this.#buffers = new Buffers(cells);
-    this.#mirrors = new Mirrors(cells, (cluster) => this.#endpointsOf(cluster));
+    this.#mirrors = new Mirrors(cells, (cluster) => this.#endpointsOf(cluster), { clock, outbound });
+    this.#outbound = outbound;
     this.clock = clock;
     this.#tell = tell;
     this.#given = given;
@@ -131,7 +135,7 @@ export class HookRuntime implements HookSurroundings {
 
   #builtIn(link: Exclude<HookLink, CodeLink>): Hooks {
     if (link.kind === "basicAuth") return basicAuth(link);
-    if (link.kind === "forwardAuth") return forwardAuth(link);
+    if (link.kind === "forwardAuth") return forwardAuth(link, this.#outbound);
     if (link.kind === "buffer") return this.#buffers.hooksOf(link);
     if (link.kind === "mirror") return this.#mirrors.hooksOf(link);
     return this.#compressions.hooksOf(link);

@@ -31,7 +31,7 @@ class World implements HookSurroundings {
   answer: (response: ServerResponse) => void = (response) => response.end("thrown away");
 
   constructor(answerMs = 10_000) {
-    this.mirrors = new Mirrors(this.cells, (name) => (name === "next" ? this.endpoints : []), answerMs);
+    this.mirrors = new Mirrors(this.cells, (name) => (name === "next" ? this.endpoints : []), { answerMs });
   }
 
   static async open(t: TestContext, answerMs?: number): Promise<World> {

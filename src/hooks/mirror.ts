@@ -14,6 +14,8 @@ import { NOWHERE, type PipeOutput, type PipeStage } from "./body-pipe.ts";
 import type { ExchangeView } from "./exchange-view.ts";
 import { HookError } from "./hook-error.ts";
 import type { HookContext, HookRequest, Hooks } from "./hooks.ts";
+import { type HookClock, type HookTimer, REAL_CLOCK } from "./link.ts";
+import { type Outbound, REAL_OUTBOUND } from "./outbound.ts";
 
 /** Copies that one worker makes or sends at a time. */
 export const MIRRORS_MAX = 64;
@@ -32,11 +34,19 @@ interface Copy {
   readonly fields: string[];
 }
 
+export interface MirrorSurroundings {
+  readonly clock?: HookClock;
+  readonly outbound?: Outbound;
+  /** An answer that is not whole after so long is not waited for. */
+  readonly answerMs?: number;
+}
+
 /** What the links of one worker share. */
 export class Mirrors {
   readonly #cells: Float64Array;
   readonly #endpointsOf: (cluster: string) => readonly string[];
-  readonly #agent = new http.Agent({ keepAlive: true, maxFreeSockets: FREE_SOCKETS_MAX });
+  readonly #agent: http.Agent;
+  readonly #clock: HookClock;
   readonly #answerMs: number;
   #activeCount = 0;
   #turn = 0;
@@ -45,8 +55,10 @@ export class Mirrors {
   constructor(
     cells: Float64Array,
     endpointsOf: (cluster: string) => readonly string[],
-    answerMs: number = ANSWER_MS,
+    { clock = REAL_CLOCK, outbound = REAL_OUTBOUND, answerMs = ANSWER_MS }: MirrorSurroundings = {},
   ) {
+    this.#clock = clock;
+    this.#agent = outbound.agent(false, FREE_SOCKETS_MAX, false);
     this.#cells = cells;
     this.#endpointsOf = endpointsOf;
     this.#answerMs = answerMs;
@@ -129,11 +141,11 @@ export class Mirrors {
     const over = (counter: Counter) => {
       if (isOver) return;
       isOver = true;
-      clearTimeout(timer);
+      timer?.cancel();
       this.#activeCount--;
       this.#cells[counter]!++;
     };
-    let timer: NodeJS.Timeout | undefined;
+    let timer: HookTimer | undefined;
     const failed = () => over(Counter.mirrorsFailed);
     const bytes = body.reduce((sum, piece) => sum + piece.length, 0);
     const hasLength = bytes > 0 || !/^(?:GET|HEAD|OPTIONS|DELETE|TRACE)$/.test(method);
@@ -147,7 +159,7 @@ export class Mirrors {
         agent: this.#agent,
         setHost: false,
       });
-      timer = setTimeout(() => sent.destroy(), this.#answerMs);
+      timer = this.#clock.after(this.#answerMs, () => sent.destroy());
       sent.on("error", failed);
       sent.on("close", failed);
       sent.on("response", (answer) => {

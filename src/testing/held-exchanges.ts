@@ -2,7 +2,7 @@
  * Tells the pump what hooks are at: exchanges that they hold, bodies that they change, answers that they write. The
  * clock stands still meanwhile.
  */
-import type { BodySink, Chain, HookFailureReason, Intercepted } from "../contract/interception.ts";
+import type { BodySink, BodyStage, Chain, HookFailureReason, Intercepted } from "../contract/interception.ts";
 import { ENDED } from "../hooks/ended-exchange.ts";
 import type { ExchangeView } from "../hooks/exchange-view.ts";
 import type { Pump, Work } from "./pump.ts";
@@ -40,12 +40,29 @@ function viewOf(exchange: Intercepted, pump: Pump): Intercepted {
         return (...given: Parameters<Intercepted["transform"]>) => {
           const view = target.edge as ExchangeView;
           pump.hold(view, new Changing(view));
-          return target.transform(...given);
+          const [which, stage, keepsLength] = given;
+          return target.transform(which, touching(stage, pump), keepsLength);
         };
       const value: unknown = Reflect.get(target, key, target);
       return typeof value === "function" ? value.bind(target) : value;
     },
   });
+}
+
+/** `stage`; what follows from its end runs at once. */
+function touching(stage: BodyStage, pump: Pump): BodyStage {
+  return {
+    feed: (memory, start, end) => stage.feed(memory, start, end),
+    end() {
+      pump.touch();
+      stage.end();
+    },
+    abort() {
+      pump.touch();
+      stage.abort();
+    },
+    drained: () => stage.drained(),
+  };
 }
 
 /** Hooks hold an exchange. Who can only wait for more of its body does not hold the clock. */

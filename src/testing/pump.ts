@@ -85,14 +85,22 @@ export class Pump {
 
   /** Resolves after `ms` of virtual time: whoever waits for it does not hold the clock. */
   sleep(ms: number): Promise<void> {
-    this.#sleeperCount++;
+    const done = this.wait();
     return new Promise((resolve) => {
       this.#world.after(ms, () => {
-        this.#sleeperCount--;
-        this.touch();
+        done();
         resolve();
       });
     });
+  }
+
+  /** One of those who hold the clock waits for the world, and does not hold it until the result is called, once. */
+  wait(): () => void {
+    this.#sleeperCount++;
+    return () => {
+      this.#sleeperCount--;
+      this.touch();
+    };
   }
 
   /** Something that the test has given is broken: all who wait hear so. */

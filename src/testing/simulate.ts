@@ -35,6 +35,7 @@ import { Pump } from "./pump.ts";
 import type { ConnectInit, FetchInit, Simulation, SimulationOptions, Upstream } from "./simulation.ts";
 import { VirtualClient } from "./virtual-client.ts";
 import { VirtualClusters } from "./virtual-clusters.ts";
+import { virtualOutbound } from "./virtual-outbound.ts";
 import type { Stage } from "./virtual-upstream.ts";
 import { requestBytes, responseOf } from "./web-messages.ts";
 
@@ -104,6 +105,7 @@ class VirtualProxy implements Simulation, Stage {
         nowMs: () => 0,
         after: (ms, run) => this.#after(ms, run),
       },
+      virtualOutbound(this, PROXY_HOST, (place) => this.#clusters.addressOf(place)),
     );
     this.#engine = createSimEngine(this.world, {
       listeners: configuration.listeners.map(({ port }) => ({ host: PROXY_HOST, port })),
@@ -119,9 +121,12 @@ class VirtualProxy implements Simulation, Stage {
 
   /** Loads hooks, and lets the engine accept. */
   async begin(): Promise<void> {
-    this.#clusters.assertNames(this.#configuration.clusters);
-    this.#clusters.follow(this.#configuration.clusters);
+    const { clusters } = this.#configuration;
+    this.#clusters.follow(clusters);
     const snapshot = this.#compile();
+    const asked = askedBy(snapshot);
+    this.#clusters.assertNames(clusters, asked);
+    this.#clusters.open(asked);
     await this.#loadHooks(snapshot);
     const seed = new Uint8Array(SEED_BYTES);
     const prng = new Prng(this.#seed);
@@ -196,10 +201,19 @@ class VirtualProxy implements Simulation, Stage {
         "needs-restart",
         "listen and mode cannot change in a simulation; simulate the other one",
       );
+    const before = this.#configuration;
     this.#configuration = next;
     this.#clusters.follow(next.clusters);
     this.#hooksVersion++;
-    await this.#loadHooks(this.#compile());
+    try {
+      const snapshot = this.#compile();
+      this.#clusters.open(askedBy(snapshot));
+      await this.#loadHooks(snapshot);
+    } catch (error) {
+      this.#configuration = before;
+      this.#clusters.follow(before.clusters);
+      throw error;
+    }
     this.note("reload");
     this.#publish();
   }
@@ -293,4 +307,15 @@ class VirtualProxy implements Simulation, Stage {
     this.#session?.replaceSnapshot(snapshot, this.#interception);
     this.#engine.wake();
   }
+}
+
+/** Servers that links of the snapshot ask: `host:port`, each once. */
+function askedBy({ hooking }: Snapshot): string[] {
+  const links = (hooking?.chains ?? []).flat();
+  const places = links.flatMap((link) => {
+    if (link.kind !== "forwardAuth") return [];
+    const { hostname, port, protocol } = new URL(link.url);
+    return [`${hostname}:${port || (protocol === "https:" ? 443 : 80)}`];
+  });
+  return [...new Set(places)];
 }

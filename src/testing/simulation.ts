@@ -7,7 +7,8 @@ import type { LogRecord } from "../library/proxy.ts";
 export interface SimulationOptions {
   /**
    * What backends answer: by backend as configured (`localhost:3001`), or by the name of a cluster for all of its
-   * backends. One that is not named answers 200 with its own name.
+   * backends. One that is not named answers 200 with its own name. By `host:port`, what a server answers that
+   * `forwardAuth` asks; that must be named.
    */
   readonly upstreams?: Readonly<Record<string, UpstreamHandler>>;
   /** What chance decides comes from it: the same seed, the same run. Default 1. */

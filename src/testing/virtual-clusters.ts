@@ -38,13 +38,38 @@ export class VirtualClusters {
     this.#judged = judged;
   }
 
-  /** Throws `ProxyError` for a handler of nothing that stands in `configurations`. A later one may have less. */
-  assertNames(configurations: readonly ClusterConfiguration[]): void {
+  /**
+   * Throws `ProxyError` for a handler of nothing that stands in `configurations` or `asked`. A later one may have less.
+   */
+  assertNames(configurations: readonly ClusterConfiguration[], asked: readonly string[]): void {
     const names = configurations.flatMap(({ name, backends }) => [
       name,
       ...backends.map((each) => each.name),
     ]);
+    names.push(...asked);
     for (const name of Object.keys(this.#handlers)) if (!names.includes(name)) throw unknown(name, names);
+  }
+
+  /** Servers that the proxy asks itself (`host:port`) are there. Throws `ProxyError` for one without a handler. */
+  open(asked: readonly string[]): void {
+    for (const name of asked) {
+      if (this.#upstreams.has(name)) continue;
+      const handler = this.#handlers[name];
+      if (handler === undefined)
+        throw new ProxyError(
+          "wrong-option",
+          `forwardAuth asks ${name}, which is nobody here; write upstreams: {"${name}": () => ({ status: 204 })}`,
+        );
+      this.#listen(name, handler);
+    }
+  }
+
+  /** Of an upstream, by its name or by what it is dialled by. */
+  addressOf(place: string): string | undefined {
+    const found = [...this.#upstreams.values()].find(
+      ({ name, address }) => name === place || address === place,
+    );
+    return found?.address;
   }
 
   /** Those of the configuration, from now on. */

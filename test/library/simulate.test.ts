@@ -186,7 +186,7 @@ test("code that takes real time takes none of the clock, and sleep does", { time
   assert.ok(proxy.nowMs >= 400 && proxy.nowMs < 500, `${proxy.nowMs}`);
 });
 
-const LONG = "0123456789".repeat(20_000);
+const LONG = "0123456789".repeat(6_000);
 const PLAIN = { "content-type": "text/plain" };
 
 /** Takes real time for each piece. */
@@ -199,9 +199,9 @@ const slow = () =>
   });
 
 async function* slowPieces(): AsyncGenerator<string> {
-  for (let at = 0; at < LONG.length; at += 20_000) {
+  for (let at = 0; at < LONG.length; at += 6_000) {
     await delay(1);
-    yield LONG.slice(at, at + 20_000);
+    yield LONG.slice(at, at + 6_000);
   }
 }
 
