@@ -108,8 +108,8 @@ export const LIMITS = {
   ),
   head: size(
     "maxHeadBytes",
-    "Head of a message; a larger one is answered 431",
-    "Low: long cookies are refused. High: more memory per slow client.",
+    "Head of a request (431 beyond it) or of a response (502)",
+    "Low: long cookies are refused, and responses that set them. High: more memory per slow client.",
     DEFAULT_LIMITS.headBytesMax,
     256,
     65_536,
@@ -164,8 +164,8 @@ export const LIMITS = {
   ),
   fields: count(
     "maxFields",
-    "Header fields of a message",
-    "Low: requests of chatty clients are refused with 431.",
+    "Header fields of a request (431 beyond it) or of a response (502)",
+    "Low: requests of chatty clients are refused, and responses with many cookies.",
     DEFAULT_LIMITS.fieldCountMax,
     1,
     FIELD_COUNT_MAX,

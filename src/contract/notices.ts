@@ -23,6 +23,8 @@ export interface FailureNotice {
   readonly request: string;
   /** One sentence: what happened. */
   readonly message: string;
+  /** What is wrong with a response head, as a fault of requests is called: `obs_fold`; absent where nothing is. */
+  readonly fault?: string;
   /** X-Request-Id as the backend got it, cut to 128 bytes; absent where there is none or it is not known. */
   readonly requestId?: string;
 }

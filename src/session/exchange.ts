@@ -9,6 +9,7 @@ import type { Chain } from "../contract/interception.ts";
 import type { FailureNotice } from "../contract/notices.ts";
 import { DEFAULT_TIMEOUTS, type Timeouts } from "../contract/snapshot.ts";
 import { BodyMode, BodyReader } from "../http1/body.ts";
+import type { Fault } from "../http1/fault.ts";
 import type { RoutePlan } from "../route/route-plan.ts";
 import type { InterceptedExchange } from "./intercepted.ts";
 import { type ClientLeg, ClientState, type OriginLeg, OriginState } from "./legs.ts";
@@ -99,6 +100,9 @@ export class Exchange {
   /** Of these, the first go to answers of our own as well. */
   ownLinesEnd = -1;
 
+  /** What is wrong with the head of a backend's response; 0: nothing. */
+  responseFault: Fault | 0 = 0;
+
   /** When the request head was complete. */
   startMs = 0;
 
@@ -141,6 +145,7 @@ export class Exchange {
     this.linesStart = -1;
     this.linesEnd = -1;
     this.ownLinesEnd = -1;
+    this.responseFault = 0;
     this.startMs = 0;
   }
 }

@@ -8,7 +8,7 @@ import type { MessageHead } from "../http1/message-head.ts";
 import { type Asked, askedIn } from "./asked.ts";
 import type { ClientNames } from "./client-names.ts";
 import { type Exchange, endpointOf, phaseOf } from "./exchange.ts";
-import { type Failure, Failures, faultCounter } from "./failure.ts";
+import { type Failure, Failures, faultCounter, responseFaultText } from "./failure.ts";
 import type { ClientLeg } from "./legs.ts";
 import type { Plane } from "./plane.ts";
 import type { ClientProtocol } from "./protocols.ts";
@@ -32,13 +32,18 @@ export class FailureReports {
   ofExchange(exchange: Exchange, failure: Failure, status: number): void {
     // What came of connecting was counted where it was seen, once per attempt.
     if (failure.phase !== "connect" || failure === Failures.noEndpoint) this.#plane.count(failure.counter, 1);
-    const { by, reason, text } = failure;
+    const { by, reason } = failure;
     if (!this.#plane.notices.admits(reason)) return;
     const noted = exchange.intercepted?.failurePhase ?? "";
     const phase = failure.phase !== "" ? failure.phase : noted !== "" ? noted : phaseOf(exchange);
     const { request, requestId } = askedIn(this.#plane.memory, exchange);
     const leg = exchange.client!;
-    this.#tell(by, phase, reason, status, leg, endpointOf(exchange), request, text, requestId);
+    // What ends it may be another thing: a client that leaves while a hook looks at the first.
+    const isOfHead = failure === Failures.badResponse || failure === Failures.responseHeadTooLarge;
+    const fault = isOfHead ? exchange.responseFault : 0;
+    const text = fault === 0 ? failure.text : `${failure.text} ${responseFaultText(fault)}`;
+    const word = fault === 0 ? "" : FAULTS[fault].name;
+    this.#tell(by, phase, reason, status, leg, endpointOf(exchange), request, text, requestId, word);
   }
 
   /** The body of a request cannot be understood; its client is told `status`, or nothing: 0. */
@@ -84,13 +89,15 @@ export class FailureReports {
     request: string,
     message: string,
     requestId = "",
+    fault = "",
   ): void {
     this.#clients.ensurePeer(leg);
     const client = this.#names.clientOf(leg);
     const peer = this.#names.peerOf(leg);
     this.#plane.notices.failure({
       ...{ by, phase, reason, status, client, ...(client === peer ? {} : { peer }) },
-      ...{ endpoint, request, message, ...(requestId === "" ? {} : { requestId }) },
+      ...{ endpoint, request, message, ...(fault === "" ? {} : { fault }) },
+      ...(requestId === "" ? {} : { requestId }),
     });
   }
 }

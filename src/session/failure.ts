@@ -6,7 +6,7 @@ import { Counter } from "../contract/counters.ts";
 import { Errno } from "../contract/errno.ts";
 import type { HookFailureReason } from "../contract/interception.ts";
 import type { FailureNotice } from "../contract/notices.ts";
-import { Fault } from "../http1/fault.ts";
+import { FAULTS, Fault } from "../http1/fault.ts";
 
 export interface Failure {
   /** Stable word for logs and metrics. */
@@ -107,6 +107,15 @@ export const Failures = {
     Counter.errorBadResponse,
     "http_protocol_error",
     "The backend sent something that is not a valid HTTP response.",
+  ),
+  responseHeadTooLarge: failure(
+    "response_head_too_large",
+    "origin",
+    "response-head",
+    502,
+    Counter.errorBadResponse,
+    "http_response_header_section_size",
+    "The response head of the backend is larger than this proxy allows.",
   ),
   responseCut: failure(
     "response_cut",
@@ -427,6 +436,19 @@ export function connectFailure(errno: number): Failure {
   if (errno === Errno.ENETUNREACH || errno === Errno.EHOSTUNREACH) return Failures.connectUnreachable;
   if (errno === Errno.ETIMEDOUT) return Failures.connectTimeout;
   return Failures.connectFailed;
+}
+
+/** What a response head with `fault` means. */
+export function responseHeadFailure(fault: Fault): Failure {
+  const isTooLarge = fault === Fault.headTooLarge || fault === Fault.tooManyFields;
+  return isTooLarge ? Failures.responseHeadTooLarge : Failures.badResponse;
+}
+
+/** One sentence for the log about a response head with `fault`. */
+export function responseFaultText(fault: Fault): string {
+  if (fault === Fault.headTooLarge) return "It has more bytes than --max-head-bytes allows.";
+  if (fault === Fault.tooManyFields) return "It has more fields than --max-fields allows.";
+  return FAULTS[fault].text;
 }
 
 /** What counts requests with `fault`. */

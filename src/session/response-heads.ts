@@ -5,12 +5,13 @@
  * @hot
  */
 import { FIELD_COUNT_MAX } from "../contract/snapshot.ts";
+import type { Fault } from "../http1/fault.ts";
 import { responseFraming } from "../http1/framing.ts";
 import { MessageHead, Method, NEED_MORE, upgrades } from "../http1/message-head.ts";
 import { parseResponseHead } from "../http1/response-head.ts";
 import type { Exchange } from "./exchange.ts";
 import type { Exchanges } from "./exchanges.ts";
-import { Failures } from "./failure.ts";
+import { Failures, responseHeadFailure } from "./failure.ts";
 import type { OriginLeg, PartialHead } from "./legs.ts";
 import { dropPartial, growPartial, isTooEarlyToParse, NO_SLOT, parseLater } from "./partial-head.ts";
 import type { Plane } from "./plane.ts";
@@ -19,9 +20,8 @@ import type { ResponseWriter } from "./response-writer.ts";
 /** Interim responses in one piece of input. Each takes a slot, and nobody has use for so many at once. */
 const INTERIMS_AT_ONCE_MAX = 64;
 const MORE = NEED_MORE;
-/** Returned by `readResponseHead` beside `NEED_MORE`. */
-const OUT_OF_SLOTS = -2;
-const BAD_HEAD = -3;
+/** Returned by `readResponseHead` beside `NEED_MORE` and faults: no fault has it. */
+const OUT_OF_SLOTS = -1000;
 
 export class ResponseHeads {
   /** The head that was read last. */
@@ -48,8 +48,13 @@ export class ResponseHeads {
     for (let heads = 0; pos < end; heads++) {
       const after = readResponseHead(this.#plane, partial, this.head, pos, end);
       if (after === MORE) return -1;
-      if (after < 0 || heads > INTERIMS_AT_ONCE_MAX) {
-        this.#exchanges.fail(exchange, after === OUT_OF_SLOTS ? Failures.overload : Failures.badResponse);
+      if (after === OUT_OF_SLOTS) {
+        this.#exchanges.fail(exchange, Failures.overload);
+        return -1;
+      }
+      if (after < 0) return this.#refuse(exchange, after as Fault);
+      if (heads > INTERIMS_AT_ONCE_MAX) {
+        this.#exchanges.fail(exchange, Failures.badResponse);
         return -1;
       }
       pos = after;
@@ -58,10 +63,7 @@ export class ResponseHeads {
         if (this.#opens(exchange, status, pos, end)) return -1;
       }
       this.framing = responseFraming(this.head, exchange.method);
-      if (this.framing < 0) {
-        this.#exchanges.fail(exchange, Failures.badResponse);
-        return -1;
-      }
+      if (this.framing < 0) return this.#refuse(exchange, this.framing as Fault);
       if (status >= 200) return pos;
       if (!this.#responses.interim(exchange, this.head, false)) {
         this.#exchanges.fail(exchange, Failures.overload);
@@ -69,6 +71,13 @@ export class ResponseHeads {
       }
       dropPartial(this.#plane, partial);
     }
+    return -1;
+  }
+
+  /** Ends the exchange for what is wrong with the head. Returns -1. */
+  #refuse(exchange: Exchange, fault: Fault): number {
+    exchange.responseFault = fault;
+    this.#exchanges.fail(exchange, responseHeadFailure(fault));
     return -1;
   }
 
@@ -93,7 +102,7 @@ export class ResponseHeads {
 
 /**
  * Reads the head that begins, or goes on, with `[pos, end)`; what is not whole is kept in `partial`. Returns
- * the offset just past it, `NEED_MORE`, `OUT_OF_SLOTS` or `BAD_HEAD`.
+ * the offset just past it, `NEED_MORE`, `OUT_OF_SLOTS` or a `Fault`.
  */
 function readResponseHead(
   plane: Plane,
@@ -106,8 +115,7 @@ function readResponseHead(
   const { headBytesMax } = snapshot.limits;
   if (partial.start < 0) {
     const result = parseResponseHead(memory, pos, end, head, snapshot.limits);
-    if (result >= 0) return result;
-    if (result !== MORE) return BAD_HEAD;
+    if (result !== MORE) return result;
     if (growPartial(plane, partial, pos, end, headBytesMax) === NO_SLOT) return OUT_OF_SLOTS;
     parseLater(partial, headBytesMax);
     return MORE;
@@ -117,7 +125,7 @@ function readResponseHead(
   if (isTooEarlyToParse(partial)) return MORE;
   const result = parseResponseHead(memory, partial.start, partial.end, head, snapshot.limits);
   if (result >= 0) return after;
-  if (result !== MORE) return BAD_HEAD;
+  if (result !== MORE) return result;
   parseLater(partial, headBytesMax);
   return MORE;
 }

@@ -287,33 +287,66 @@ for (const { name, begin, end } of CUTS) {
   });
 }
 
-const NONSENSE: readonly { name: string; response: string }[] = [
-  { name: "no HTTP at all", response: "SSH-2.0-x\r\n" },
-  { name: "two lengths", response: "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nx" },
+const NONSENSE: readonly { name: string; response: string; reason?: string; fault?: string }[] = [
+  { name: "no HTTP at all", response: "SSH-2.0-x\r\n", fault: "bad_status_line" },
+  {
+    name: "two lengths",
+    response: "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nx",
+    fault: "duplicate_content_length",
+  },
   {
     name: "a length beside chunks",
     response: "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+    fault: "content_length_with_transfer_encoding",
+  },
+  { name: "a folded line", response: "HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\n", fault: "obs_fold" },
+  { name: "a bare LF", response: "HTTP/1.1 200 OK\r\nA: b\n\r\n", fault: "bare_lf" },
+  {
+    name: "an interim response with content",
+    response: "HTTP/1.1 103 Early Hints\r\nContent-Length: 1\r\n\r\n",
+    fault: "content_in_interim_response",
   },
   {
     name: "an upgrade nobody asked for",
     response: "HTTP/1.1 101 X\r\nConnection: upgrade\r\nUpgrade: a\r\n\r\n",
   },
-  { name: "a head without end", response: `HTTP/1.1 200 OK\r\nA: ${"a".repeat(70_000)}` },
+  {
+    name: "a head without end",
+    response: `HTTP/1.1 200 OK\r\nA: ${"a".repeat(70_000)}`,
+    reason: "response_head_too_large",
+    fault: "head_too_large",
+  },
+  {
+    name: "a large head",
+    response: `HTTP/1.1 200 OK\r\nA: ${"a".repeat(33_000)}\r\nContent-Length: 0\r\n\r\n`,
+    reason: "response_head_too_large",
+    fault: "head_too_large",
+  },
+  {
+    name: "too many fields",
+    response: `HTTP/1.1 200 OK\r\n${"A: b\r\n".repeat(200)}\r\n`,
+    reason: "response_head_too_large",
+    fault: "too_many_fields",
+  },
   {
     name: "a Connection that names too many fields",
     response: `HTTP/1.1 200 OK\r\nConnection: ${"b,".repeat(33)}\r\nContent-Length: 0\r\n\r\n`,
+    fault: "too_many_connection_options",
   },
-  { name: "too many fields", response: `HTTP/1.1 200 OK\r\n${"A: b\r\n".repeat(200)}\r\n` },
 ];
-for (const { name, response } of NONSENSE) {
+for (const { name, response, reason = "bad_response", fault } of NONSENSE) {
   onEachEngine(`failing: a backend that sends ${name}: 502`, {}, async (stage) => {
     const client = stage.client();
     client.write(GET);
     const origin = await stage.backend.next();
     await origin.head();
     await origin.pour(Buffer.from(response), 20_000);
-    assert.match((await client.message()).head, /^HTTP\/1\.1 502 /);
-    assert.deepEqual(stage.reasons, ["bad_response"]);
+    const { head } = await client.message();
+    assert.match(head, /^HTTP\/1\.1 502 /);
+    assert.ok(head.includes(`; details="${reason}"\r\n`), head);
+    assert.deepEqual(stage.reasons, [reason]);
+    assert.equal(stage.failures[0]!.fault, fault);
+    assert.equal(stage.counter(Counter.errorBadResponse), 1);
     await origin.gone();
   });
 }

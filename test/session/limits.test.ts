@@ -77,7 +77,7 @@ onEachEngine(
     client.write(`GET / HTTP/1.1\r\nHost: x\r\na:\r\n${lines}\r\n`);
     assert.match((await client.message()).head, /^HTTP\/1\.1 431 /);
     assert.equal(await client.rest(), "");
-    assert.deepEqual(stage.reasons, ["bad_response", "too_many_fields"]);
+    assert.deepEqual(stage.reasons, ["response_head_too_large", "too_many_fields"]);
   },
 );
 
