@@ -100,7 +100,7 @@ export const FAULTS: Readonly<Record<Fault, FaultRow>> = {
     "bad_content_length",
     400,
     "9110 §8.6",
-    "The Content-Length header field is not one whole number below 2^53.",
+    "The Content-Length header field is not one whole number below 2^53 without leading zeros.",
   ),
   [Fault.duplicateContentLength]: row(
     "duplicate_content_length",

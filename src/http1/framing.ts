@@ -4,8 +4,9 @@
  * Transfer-Encoding line to `noteContentLength` and `noteTransferEncoding`; the verdict falls in
  * `requestFraming` and `responseFraming`.
  *
- * Stricter than the RFC where it leaves a choice: equal duplicates of Content-Length, lists in it, and
- * Content-Length beside Transfer-Encoding are refused, not repaired.
+ * Stricter than the RFC where it leaves a choice: equal duplicates of Content-Length, lists in it, leading zeros
+ * of it (which make a number octal to some), and Content-Length beside Transfer-Encoding are refused, not
+ * repaired: the digits go on as they came.
  *
  * @hot
  */
@@ -19,13 +20,14 @@ export const Framing = { none: 0, length: 1, chunked: 2, untilClose: 3 } as cons
 export type Framing = (typeof Framing)[keyof typeof Framing];
 
 const CHUNKED_BYTES = asciiBytes("chunked");
-/** 2^53 - 1 has 16 digits; longer numbers are refused even when they begin with zeros. */
+/** 2^53 - 1 has 16 digits. */
 const LENGTH_DIGITS_MAX = 16;
 const LENGTH_MAX = 2 ** 53 - 1;
 const IS_TOKEN = TOKEN;
 const SP = 0x20;
 const HTAB = 0x09;
 const COMMA = 0x2c;
+const DIGIT_ZERO = 0x30;
 
 /** Takes up the value `[start, end)` of a Content-Length line: `contentLength`, or `framingFault`. */
 export function noteContentLength(memory: Uint8Array, start: number, end: number, head: MessageHead): void {
@@ -35,9 +37,9 @@ export function noteContentLength(memory: Uint8Array, start: number, end: number
   }
   const digits = end - start;
   let value = 0;
-  let valid = digits > 0 && digits <= LENGTH_DIGITS_MAX;
+  let valid = digits === 1 || (digits > 1 && digits <= LENGTH_DIGITS_MAX && memory[start] !== DIGIT_ZERO);
   for (; valid && start < end; start++) {
-    const digit = memory[start]! - 0x30;
+    const digit = memory[start]! - DIGIT_ZERO;
     if (digit < 0 || digit > 9) valid = false;
     value = value * 10 + digit;
   }

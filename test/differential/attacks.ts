@@ -42,6 +42,7 @@ const FRAMING: readonly Attack[] = [
   { name: "CL with a sign", wire: post("Content-Length: +5\r\n", "hello"), answers: [400] },
   { name: "CL below zero", wire: post("Content-Length: -1\r\n", "hello"), answers: [400] },
   { name: "CL in hexadecimal", wire: post("Content-Length: 0x5\r\n", "hello"), answers: [400] },
+  { name: "CL with a zero in front", wire: post("Content-Length: 010\r\n", "helloworld"), answers: [400] },
   {
     name: "CL with an underscore in it",
     wire: post("Content-Length: 1_0\r\n", "helloworld"),

@@ -102,7 +102,7 @@ function readOne(stream: string, start: number, requests: StrictRequest[]): numb
 function bodyAt(stream: string, pos: number, length?: string, coding?: string): [string, number] {
   if (coding === undefined) {
     if (length === undefined) return ["", pos];
-    if (!/^\d{1,16}$/.test(length)) throw new Complaint(`content-length: ${length}`);
+    if (!/^(0|[1-9]\d{0,15})$/.test(length)) throw new Complaint(`content-length: ${length}`);
     const end = pos + Number(length);
     if (end > stream.length) return ["", -1];
     return [stream.slice(pos, end), end];

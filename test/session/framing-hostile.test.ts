@@ -22,6 +22,7 @@ const REFUSED: { name: string; rfc: string; lines: string; request?: string }[] 
   { name: "two lengths", rfc: "9112 §6.3", lines: "200 OK\r\nContent-Length: 0\r\nContent-Length: 2" },
   { name: "a list of equal lengths", rfc: "9112 §6.3", lines: "200 OK\r\nContent-Length: 2, 2" },
   { name: "a signed length", rfc: "9110 §8.6", lines: "200 OK\r\nContent-Length: +2" },
+  { name: "a length with a leading zero", rfc: "9110 §8.6", lines: "200 OK\r\nContent-Length: 02" },
   { name: "a length above 2^53", rfc: "9110 §8.6", lines: "200 OK\r\nContent-Length: 18446744073709551618" },
   {
     name: "a length and chunks",
