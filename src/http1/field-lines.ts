@@ -26,6 +26,10 @@ const CR = 0x0d;
 const LF = 0x0a;
 const SP = 0x20;
 const HTAB = 0x09;
+const DOT = 0x2e;
+const SLASH = 0x2f;
+const DIGIT_ZERO = 0x30;
+const DIGIT_ONE = 0x31;
 const COLON = 0x3a;
 const COMMA = 0x2c;
 const SEMICOLON = 0x3b;
@@ -189,7 +193,7 @@ function noteField(
       break;
     case UPGRADE:
       if (head.upgradeIndex < 0) head.upgradeIndex = index;
-      if (listNames(memory, valueStart, valueEnd, H2C_BYTES)) head.upgradesToHttp2 = true;
+      if (namesHttp2(memory, valueStart, valueEnd)) head.upgradesToHttp2 = true;
       break;
     case EXPECT:
       if (equalsIgnoreCase(memory, valueStart, valueEnd, CONTINUE_BYTES)) head.expectContinue = isRequest;
@@ -249,6 +253,32 @@ function listNames(memory: Uint8Array, pos: number, end: number, lowerCaseBytes:
 }
 
 const H2C_BYTES = asciiBytes("h2c");
+const H2_BYTES = asciiBytes("h2");
+const HTTP_BYTES = asciiBytes("http");
+
+/**
+ * Whether an Upgrade line names HTTP/2 or later, by any of its names: `h2c`, `h2`, and `HTTP` unless its version
+ * is 0.x or 1.x. Each token counts, also one that stands where a version belongs.
+ */
+function namesHttp2(memory: Uint8Array, pos: number, end: number): boolean {
+  while (pos < end) {
+    const tokenStart = pos;
+    while (pos < end && IS_TOKEN[memory[pos]!] !== 0) pos++;
+    if (equalsIgnoreCase(memory, tokenStart, pos, H2C_BYTES)) return true;
+    if (equalsIgnoreCase(memory, tokenStart, pos, H2_BYTES)) return true;
+    if (equalsIgnoreCase(memory, tokenStart, pos, HTTP_BYTES) && !isVersion1(memory, pos, end)) return true;
+    while (pos < end && IS_TOKEN[memory[pos]!] === 0) pos++;
+  }
+  return false;
+}
+
+/** Whether a slash and the version 0, 1, 0.x or 1.x stand at `pos`. */
+function isVersion1(memory: Uint8Array, pos: number, end: number): boolean {
+  if (pos + 1 >= end || memory[pos] !== SLASH) return false;
+  if (memory[pos + 1] !== DIGIT_ZERO && memory[pos + 1] !== DIGIT_ONE) return false;
+  return pos + 2 === end || memory[pos + 2] === DOT || IS_TOKEN[memory[pos + 2]!] === 0;
+}
+
 /** What stands between the elements of a list. */
 const IS_BETWEEN = new Uint8Array(256);
 IS_BETWEEN[COMMA] = 1;

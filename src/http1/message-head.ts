@@ -112,7 +112,7 @@ export class MessageHead {
   readonly nominations = new Int32Array(NOMINATION_COUNT_MAX * 2);
   /** First line of the Upgrade field. */
   upgradeIndex = -1;
-  /** An Upgrade field names `h2c`: the tunnel would carry requests past every rule of the proxy. */
+  /** An Upgrade field names HTTP/2 or later: the tunnel would carry requests past every rule of the proxy. */
   upgradesToHttp2 = false;
   /** Expect is `100-continue`. */
   expectContinue = false;

@@ -222,6 +222,20 @@ const NOTES: {
     lines: ["Connection: Upgrade", "Upgrade: websocket", "Upgrade: x/1, h2c"],
     check: (head) => !upgrades(head),
   },
+  ...["h2", "H2", "HTTP/2.0", "http/2", "x, HTTP/3", "HTTP/10.0", "HTTP", "HTTP/", "h2c/1", "h2/2, x"].map(
+    (protocols) => ({
+      name: `Upgrade to HTTP/2 or later as ${protocols}`,
+      rfc: "9110 §7.8",
+      lines: ["Connection: Upgrade", `Upgrade: ${protocols}`],
+      check: (head: MessageHead) => !upgrades(head),
+    }),
+  ),
+  ...["HTTP/1.1", "TLS/1.0, HTTP/1", "HTTPS/2", "h2x", "xh2", "x/2.0"].map((protocols) => ({
+    name: `Upgrade to ${protocols}`,
+    rfc: "9110 §7.8",
+    lines: ["Connection: Upgrade", `Upgrade: ${protocols}`],
+    check: (head: MessageHead) => upgrades(head),
+  })),
   {
     name: "Upgrade without its option",
     rfc: "9110 §7.8",

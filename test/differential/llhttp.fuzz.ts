@@ -67,7 +67,7 @@ const EXCUSES: readonly {
   },
   {
     reason:
-      "an Upgrade in HTTP/1.0 or to h2c is not passed on (RFC 9110 §7.8); llhttp would change protocols",
+      "an Upgrade in HTTP/1.0 or to HTTP/2 is not passed on (RFC 9110 §7.8); llhttp would change protocols",
     applies: ({ raw, upgrade }) => !upgrade && /^upgrade:/im.test(raw),
   },
   {

@@ -150,15 +150,27 @@ onEachEngine("upgrade: one that is refused is a request like any other", {}, asy
   assert.equal(stage.counter(Counter.tunnels), 0);
 });
 
-onEachEngine("upgrade: HTTP/2 in clear text is not passed on", {}, async (stage) => {
+for (const protocol of ["h2c", "h2", "HTTP/2.0"]) {
+  onEachEngine(`upgrade: HTTP/2 in clear text is not passed on, as ${protocol}`, {}, async (stage) => {
+    const client = stage.client();
+    const fields = `Connection: Upgrade, HTTP2-Settings\r\nUpgrade: ${protocol}\r\nHTTP2-Settings: AA\r\n`;
+    client.write(`GET / HTTP/1.1\r\nHost: h\r\n${fields}\r\n`);
+    const origin = await stage.backend.next();
+    assert.doesNotMatch(await origin.head(), /upgrade|http2/i);
+    origin.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno");
+    assert.equal((await client.message()).body, "no");
+  });
+}
+
+onEachEngine("upgrade: a backend that switches to HTTP/2 instead: 502", {}, async (stage) => {
   const client = stage.client();
-  client.write(
-    "GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AA\r\n\r\n",
-  );
+  client.write(UPGRADE);
   const origin = await stage.backend.next();
-  assert.doesNotMatch(await origin.head(), /upgrade|http2/i);
-  origin.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno");
-  assert.equal((await client.message()).body, "no");
+  await origin.head();
+  origin.write(SWITCH.replace("echo", "HTTP/2.0"));
+  assert.match((await client.message()).head, /^HTTP\/1\.1 502 /);
+  assert.deepEqual(stage.reasons, ["bad_response"]);
+  await origin.gone();
 });
 
 onEachEngine("upgrade: trickled by both sides", {}, async (stage) => {
