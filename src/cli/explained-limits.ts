@@ -1,9 +1,13 @@
 /** What `hp-proxy explain` tells of the limits that a request counts against, and of its route's CORS. */
 import { durationText } from "../config/values.ts";
-import type { RateKey, RateLimit, Route } from "../contract/routing.ts";
+import { type RateKey, type RateLimit, RETRIES, type Route } from "../contract/routing.ts";
 import type { Snapshot } from "../contract/snapshot.ts";
-import type { MessageHead } from "../http1/message-head.ts";
+import { type MessageHead, Method } from "../http1/message-head.ts";
 import { ReadyCors } from "../route/cors.ts";
+import { isIdempotent } from "../session/reuse.ts";
+
+/** Their numbers, by name. */
+const METHODS: ReadonlyMap<string, number> = new Map(Object.entries(Method));
 
 /** Rows of a name and a text. `route` undefined: none matches. */
 export function limitRows({ routing }: Snapshot, route: Route | undefined): [string, string][] {
@@ -13,8 +17,19 @@ export function limitRows({ routing }: Snapshot, route: Route | undefined): [str
   const rows: [string, string][] = limit === undefined ? [] : [["rate", rateText(limit)]];
   const inFlight = route?.requestsInFlightMax ?? 0;
   if (inFlight > 0) rows.push(["in flight", `${inFlight} requests at most, in each worker`]);
-  if (route?.retries !== undefined) rows.push(["retries", `${route.retries} at most`]);
   return rows;
+}
+
+/** How often a request whose first line is `requestLine` may be sent again. */
+export function retriesText(route: Route | undefined, requestLine: string): string {
+  const count = route?.retries ?? RETRIES;
+  if (count === 0) return "none";
+  const method = requestLine.slice(0, requestLine.indexOf(" "));
+  const isRepeated = isIdempotent(METHODS.get(method) ?? Method.other);
+  const when = isRepeated
+    ? "before anything is answered and while all of it is here"
+    : `only while nothing of this ${method} was sent`;
+  return `${count} at most, ${when}`;
 }
 
 /** Who may use what `route` answers to the request with `head`, and whether that request's origin may. */

@@ -16,17 +16,20 @@ import { candidatesOf, hostText, reasonBetween } from "../route/candidates.ts";
 import { ClientAddress } from "../route/client-address.ts";
 import { isInAny } from "../route/conditions.ts";
 import { conditionCount, type Entry } from "../route/order.ts";
-import { corsRows, limitRows } from "./explained-limits.ts";
+import { corsRows, limitRows, retriesText } from "./explained-limits.ts";
 import { linkRows } from "./explained-links.ts";
+import { chooseListener, listenerText } from "./explained-listener.ts";
 import { type Rehearsal, rehearse } from "./rehearsal.ts";
 
 const HELP = `hp-proxy explain: what would become of a request; nothing is sent
 
   hp-proxy explain URL                   GET, by hp-proxy.config.* in the working directory
   hp-proxy explain METHOD URL -c FILE    URL: http://host/path, host/path, or /path with -H 'Host: …'
+  hp-proxy explain OPTIONS '*'           a request about the server; CONNECT host:port: one for a tunnel
 
   -H, --header 'NAME: VALUE'     a header field of the request; may be given several times
   --client ADDRESS               who connects (127.0.0.1); a trusted proxy may name the client in -H
+  --listener ADDRESS             where it comes in; otherwise by the port of the URL
   -h, --help                     this text
 
 Tells the route and why it wins, routes that match as well, the backend, the request line and the
@@ -36,26 +39,51 @@ as healthy. Exit status 0: a backend would be asked, or a route answers; 1: it w
 
 const FLAGS = {
   ...PROXY_FLAGS,
-  valued: [...PROXY_FLAGS.valued, "header", "client"],
+  valued: [...PROXY_FLAGS.valued, "header", "client", "listener"],
   short: { ...PROXY_FLAGS.short, H: "header" },
   words: 2,
 };
 
 /** Resolves to the exit status. */
 export async function runExplain(argv: readonly string[], environment: Environment): Promise<number> {
+  const { output, errors, status } = await explained(argv, environment);
+  process.stdout.write(output);
+  process.stderr.write(errors);
+  return status;
+}
+
+/** What the command writes, and its exit status. */
+export interface Explained {
+  readonly output: string;
+  readonly errors: string;
+  readonly status: number;
+}
+
+/** As `runExplain`, with its texts instead of writing them. */
+export async function explained(argv: readonly string[], environment: Environment): Promise<Explained> {
   const given = readArguments(argv, FLAGS);
-  if (given.switches.has("help")) return print(HELP, 0);
+  if (given.switches.has("help")) return { output: HELP, errors: "", status: 0 };
   const asked = readRequest(given);
   const loaded = await loadConfiguration(process.cwd(), given, environment);
   const errors = [...("errors" in asked ? asked.errors : []), ...("errors" in loaded ? loaded.errors : [])];
-  if (errors.length > 0 || "errors" in loaded || "errors" in asked) {
-    process.stderr.write(errorsText("hp-proxy explain", errors, ""));
-    return 1;
-  }
-  const snapshot = snapshotOf(loaded.configuration);
-  const { text, isRefused } = explain(snapshot, asked);
-  return print(text, isRefused ? 1 : 0);
+  if (errors.length > 0 || "errors" in loaded || "errors" in asked) return failed(errors);
+  const { configuration } = loaded;
+  if (configuration.mode === "tcp") return { output: NO_REQUESTS, errors: "", status: 0 };
+  const chosen = chooseListener(configuration, asked.authority, given.values.get("listener")?.at(-1));
+  if ("errors" in chosen) return failed(chosen.errors);
+  const { listener, matters } = chosen;
+  const snapshot = snapshotOf(configuration);
+  const listening = matters ? listenerText(configuration.listeners[listener]!) : "";
+  const { text, isRefused } = explain(snapshot, { ...asked, listener, listening });
+  return { output: text, errors: "", status: isRefused ? 1 : 0 };
 }
+
+function failed(errors: readonly ConfigError[]): Explained {
+  return { output: "", errors: errorsText("hp-proxy explain", errors, ""), status: 1 };
+}
+
+const NO_REQUESTS =
+  "mode tcp: there are no requests to explain, connections go to backends byte for byte (hp-proxy print)\n";
 
 /** Authority, and path with query. */
 const URL_PATTERN =
@@ -64,12 +92,16 @@ const URL_PATTERN =
 interface AskedRequest {
   readonly head: string;
   readonly client: string;
+  /** Where the client would connect to; "" where nothing says that. */
+  readonly authority: string;
 }
 
 function readRequest(given: Arguments): AskedRequest | { errors: ConfigError[] } {
   const errors: ConfigError[] = [];
   const [first = "", second] = given.words;
-  const [method, url] = second === undefined ? ["GET", first] : [first, second];
+  const [method, written] = second === undefined ? ["GET", first] : [first, second];
+  // What stands behind # is never sent.
+  const url = written.replace(/#.*$/s, "");
   const match = URL_PATTERN.exec(url);
   if (url === "")
     errors.push({
@@ -102,11 +134,31 @@ function readRequest(given: Arguments): AskedRequest | { errors: ConfigError[] }
       remedy: "write one, like 192.0.2.1",
     });
   if (errors.length > 0 || match === null) return { errors };
-  const [, authority = "", rest = "/"] = match;
-  const hasHost = fields.some((field) => /^host:/i.test(field));
-  const lines = hasHost ? fields : [`Host: ${authority === "" ? "localhost" : authority}`, ...fields];
-  const target = rest.startsWith("?") ? `/${rest}` : rest;
-  return { head: `${method} ${target} HTTP/1.1\r\n${lines.join("\r\n")}\r\n\r\n`, client };
+  const [, authority = "", rest] = match;
+  const named = fields.find((field) => /^host:/i.test(field));
+  const host = authority === "" || url === "*" ? "localhost" : authority;
+  const lines = named === undefined ? [`Host: ${host}`, ...fields] : fields;
+  const target = targetOf(method, url, authority, rest);
+  const head = `${method} ${target} HTTP/1.1\r\n${lines.join("\r\n")}\r\n\r\n`;
+  // A CONNECT names where the tunnel leads to, and not who is asked for it.
+  if (method === "CONNECT") return { head, client, authority: "" };
+  const isNamedByUrl = authority !== "" && url !== "*";
+  return { head, client, authority: isNamedByUrl ? authority : (named?.slice("host:".length).trim() ?? "") };
+}
+
+/** As a client writes it: an authority for CONNECT, `*` for itself, else path and query. */
+function targetOf(method: string, url: string, authority: string, rest: string | undefined): string {
+  if (url === "*") return url;
+  if (method === "CONNECT") return `${authority}${rest ?? ""}`;
+  if (rest === undefined) return "/";
+  return rest.startsWith("?") ? `/${rest}` : rest;
+}
+
+interface ExplainedRequest extends AskedRequest {
+  /** Number of the listener. */
+  readonly listener: number;
+  /** Its address where others make a difference, or "". */
+  readonly listening: string;
 }
 
 /** Backends are named, not resolved: their names stand for their addresses. */
@@ -122,19 +174,18 @@ function snapshotOf(configuration: Configuration): Snapshot {
 }
 
 /** The text of the command, and whether the request would be refused. */
-export function explain(
-  snapshot: Snapshot,
-  { head, client }: AskedRequest,
-): { text: string; isRefused: boolean } {
-  const rehearsal = rehearse(snapshot, head, client);
+function explain(snapshot: Snapshot, asked: ExplainedRequest): { text: string; isRefused: boolean } {
+  const { head, client, listener, listening } = asked;
+  const rehearsal = rehearse(snapshot, head, client, listener);
   const { failure } = rehearsal;
   const [requestLine = "", ...fields] = head.trimEnd().split("\r\n");
   const rows: [string, string][] = [["request", [requestLine, ...fields].join(" | ")]];
+  if (listening !== "") rows.push(["listener", listening]);
   const routes = snapshot.routing?.routes;
   const route = routes === undefined ? undefined : routeRows(snapshot, routes, head, client, rows);
   if (routes === undefined) rows.push(["route", UNROUTED]);
   rows.push(...limitRows(snapshot, route));
-  if (rehearsal.request !== "") forwardedRows(snapshot, route, rehearsal, requestLine, fields, rows);
+  if (rehearsal.request !== "") forwardedRows(snapshot, route, rehearsal, asked, rows);
   else answeredRows(snapshot, route, rehearsal, fields, rows);
   if (failure !== undefined) rows.push(["reason", `${failure.reason}: ${failure.message}`]);
   const text = rows.map(([name, value]) => `${name.padEnd(10)} ${value}\n`).join("");
@@ -195,15 +246,15 @@ function forwardedRows(
   snapshot: Snapshot,
   route: Route | undefined,
   { request, address }: Rehearsal,
-  requestLine: string,
-  fields: readonly string[],
+  { head, listener }: ExplainedRequest,
   rows: [string, string][],
 ): void {
   const { clusters } = snapshot;
+  const [requestLine = "", ...fields] = head.trimEnd().split("\r\n");
   const targets =
     route?.action.kind === "forward" && !isForListener(route)
       ? route.action.targets
-      : [{ cluster: snapshot.listeners[0]!.cluster, weight: 1 }];
+      : [{ cluster: snapshot.listeners[listener]!.cluster, weight: 1 }];
   const total = targets.reduce((sum, { weight }) => sum + weight, 0);
   const shares = targets.map(({ cluster, weight }) => {
     const share = targets.length === 1 ? "" : ` (${weight} of ${total} requests)`;
@@ -225,6 +276,7 @@ function forwardedRows(
     rows.push(["response", kind === "remove" ? `remove ${name}` : `${kind} ${name}: ${value}`]);
   const chain = snapshot.hooking?.chains[(route === undefined ? snapshot.chain : route.chain) ?? -1] ?? [];
   rows.push(...linkRows(chain, fields));
+  rows.push(["retries", retriesText(route, requestLine)]);
   rows.push(["timeouts", timeoutsText(route?.timeouts ?? snapshot.timeouts)]);
   const bodyBytesMax =
     route === undefined || route.requestBodyBytesMax < 0
@@ -268,9 +320,4 @@ function answerText({ answer }: Rehearsal): string {
     .split("\r\n")
     .filter((line) => !line.startsWith("Date: "));
   return lines.join("\n           ");
-}
-
-function print(text: string, status: number): number {
-  process.stdout.write(text);
-  return status;
 }

@@ -54,8 +54,13 @@ class RehearsalPort extends NullPort {
   }
 }
 
-/** Plays `head`, a whole request head, from a client at `clientAddress` on the first listener. */
-export function rehearse(snapshot: Snapshot, head: string, clientAddress: string): Rehearsal {
+/** Plays `head`, a whole request head, from a client at `clientAddress` on the listener with the number `listener`. */
+export function rehearse(
+  snapshot: Snapshot,
+  head: string,
+  clientAddress: string,
+  listener: number,
+): Rehearsal {
   const port = new RehearsalPort(clientAddress);
   let failure: FailureNotice | undefined;
   const notices = {
@@ -69,7 +74,7 @@ export function rehearse(snapshot: Snapshot, head: string, clientAddress: string
   const counters = new Float64Array(BLOCK_BYTES / 8);
   const session = createHttpSession(port, snapshot, counters, notices, 0, randomBytes(SEED_BYTES));
   session.begin(1000);
-  session.accepted(CLIENT, 0);
+  session.accepted(CLIENT, listener);
   const start = port.buffers.acquireLarge() + HEADROOM_BYTES;
   session.received(CLIENT, start, writeBytes(port.buffers.memory, start, Buffer.from(head, "latin1")));
   if (port.address !== "" && !port.sent.has(CLIENT)) session.connected(ORIGIN);

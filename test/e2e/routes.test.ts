@@ -198,7 +198,7 @@ test("hp-proxy explain tells route, losers, backend, what is sent, and what is r
   assert.equal(named.status, 0, named.stderr);
   assert.match(named.stdout, /^client +192.0.2.7: 10.0.0.1 is a trusted proxy, and its list says so$/m);
 
-  const redirected = await explain("/users/9", "-H", "Host: a");
+  const redirected = await explain("/users/9", "-H", "Host: a", "--listener", "127.0.0.1:0");
   assert.equal(redirected.status, 0);
   assert.match(redirected.stdout, /^ +Location: \/people\/9$/m);
 
