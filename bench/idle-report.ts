@@ -11,6 +11,9 @@ export interface IdleRound {
   readonly connections: number;
   readonly pssKibBefore: number;
   readonly pssKib: number;
+  /** Whether memory stood still before both readings; undefined in rounds of runs that did not look. */
+  readonly isFlat?: boolean;
+  /** Negative where the proxy gave back more than the connections took: that says nothing about them. */
   readonly bytesPerConnection: number;
   readonly cpuUsBefore: number;
   readonly cpuUs: number;
@@ -47,7 +50,8 @@ export function writeIdle(rounds: readonly IdleRound[], missing: readonly Missin
     ];
   });
   const remarks = [
-    ...rounds.flatMap(({ name, round, lost, errors }) => [
+    ...rounds.flatMap(({ name, round, lost, errors, isFlat }) => [
+      ...(isFlat === false ? [`- ${name}, round ${round + 1}: memory never stood still`] : []),
       ...(lost > 0 ? [`- ${name}, round ${round + 1}: ${lost} idle connections failed or were closed`] : []),
       ...(errors > 0 ? [`- ${name}, round ${round + 1}: ${errors} errors in the load`] : []),
     ]),

@@ -38,8 +38,13 @@ const SOURCES = ["127.0.0.2", "127.0.0.3"];
  * otherwise. Those of two workers have room for twice as many.
  */
 const SPARE_DESCRIPTORS = 512;
-/** Pages are given back and garbage is collected a moment after the last answer. */
-const SETTLE_MS = 1000;
+/**
+ * Pages are given back and garbage is collected for seconds after the last answer: memory is read when two
+ * readings a second apart differ by less than this, or after the longest wait.
+ */
+const FLAT_KIB = 64;
+const READING_INTERVAL_MS = 1000;
+const READINGS_MAX = 30;
 const OPEN_TIMEOUT_MS = 60_000;
 const SCENARIO = SCENARIOS[0]!;
 /** They open a backend connection for every client connection, so that descriptors run out. */
@@ -62,11 +67,9 @@ async function measure(contender: Contender, backend: Running, plan: IdlePlan, r
     if (wrong !== "") throw new Error(`wrong answer: ${wrong}`);
     await loadOnce(proxy, plan, plan.warmupSeconds);
     const alone = await loadOnce(proxy, plan, plan.seconds);
-    await delay(SETTLE_MS);
-    const before = treeMemory(proxy.program.pid);
+    const before = await flatMemory(() => treeMemory(proxy.program.pid).pssKib);
     for (const source of SOURCES) clients.push(await openClients(proxy.port, plan, source));
-    await delay(SETTLE_MS);
-    const after = treeMemory(proxy.program.pid);
+    const after = await flatMemory(() => treeMemory(proxy.program.pid).pssKib);
     const beside = await loadOnce(proxy, plan, plan.seconds);
     const figures = await Promise.all(clients.map(ask));
     const open = figures.reduce((sum, one) => sum + one.open, 0);
@@ -79,6 +82,7 @@ async function measure(contender: Contender, backend: Running, plan: IdlePlan, r
       connections: open,
       pssKibBefore: before.pssKib,
       pssKib: after.pssKib,
+      isFlat: before.isFlat && after.isFlat,
       bytesPerConnection: ((after.pssKib - before.pssKib) * 1024) / open,
       cpuUsBefore: alone.cpuUs,
       cpuUs: beside.cpuUs,
@@ -94,6 +98,25 @@ async function measure(contender: Contender, backend: Running, plan: IdlePlan, r
     await Promise.all(clients.map((program) => program.stop()));
     await proxy.program.stop();
   }
+}
+
+/**
+ * PSS in KiB once it is flat. `isFlat` is false where it never was: then `pssKib` is the last reading. `pause`
+ * waits between two readings.
+ */
+export async function flatMemory(
+  read: () => number,
+  pause: () => Promise<unknown> = () => delay(READING_INTERVAL_MS),
+): Promise<{ readonly pssKib: number; readonly isFlat: boolean }> {
+  let pssKib = read();
+  for (let reading = 1; reading < READINGS_MAX; reading++) {
+    await pause();
+    const next = read();
+    const isFlat = Math.abs(next - pssKib) < FLAT_KIB;
+    pssKib = next;
+    if (isFlat) return { pssKib, isFlat };
+  }
+  return { pssKib, isFlat: false };
 }
 
 async function loadOnce(proxy: Running, plan: Plan, seconds: number) {

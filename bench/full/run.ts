@@ -34,8 +34,8 @@ const HELP = `The whole comparison: every proxy in every scenario, interleaved, 
 A run without --quick takes under 30 minutes on two cores that do nothing else.
 npm run bench -- --help measures single scenarios.
 `;
-/** A minute to open connections, twice; more than load and waits of one proxy in one round. */
-const IDLE_ROUND_TIMEOUT_MS = 180_000;
+/** A minute to open connections, twice, and one until memory is flat; more than the load of one proxy in one round. */
+const IDLE_ROUND_TIMEOUT_MS = 240_000;
 
 interface Settings {
   readonly preset: Preset;

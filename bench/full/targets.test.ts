@@ -1,6 +1,7 @@
 /** Verdicts on targets, from rounds that are known; and what a run can be told to do. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { flatMemory } from "../idle.ts";
 import type { IdleRound } from "../idle-report.ts";
 import type { Round } from "../measure.ts";
 import { SCENARIOS } from "../scenarios.ts";
@@ -63,6 +64,30 @@ test("idle connections: bytes of each round", () => {
     outcomes.map(({ measured, verdict }) => [measured.perRound, verdict]),
     [[[100, 2000], "cannot tell"]],
   );
+});
+
+test("idle connections: below nothing says nothing, even in every round", () => {
+  const idle = [-422, -277].map((bytes) => ({ name: "hp-uring", bytesPerConnection: bytes }) as IdleRound);
+  const outcomes = judgeTargets([], idle).filter(({ verdict }) => verdict !== "not measured");
+  assert.deepEqual(
+    outcomes.map(({ verdict }) => verdict),
+    ["cannot tell"],
+  );
+});
+
+test("idle connections: memory is read when it stands still, or said never to", async () => {
+  const read = async (readings: readonly number[]) => {
+    let next = 0;
+    const { pssKib, isFlat } = await flatMemory(
+      () => readings[Math.min(next++, readings.length - 1)]!,
+      async () => {},
+    );
+    return [pssKib, isFlat, next];
+  };
+  assert.deepEqual(await read([1000, 1063]), [1063, true, 2]);
+  assert.deepEqual(await read([9000, 5000, 4900, 4836, 4800]), [4800, true, 5]);
+  const falling = Array.from({ length: 100 }, (_, index) => 100_000 - index * 64);
+  assert.deepEqual(await read(falling), [100_000 - 29 * 64, false, 30]);
 });
 
 test("the table counts verdicts, and those missed lead to the profile", () => {

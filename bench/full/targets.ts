@@ -163,15 +163,17 @@ export function writeTargets(outcomes: readonly Outcome[], profile: string): str
     "*CPU* is CPU time per request. Goals with a name are ratios, made within each round; where the better of",
     "nginx and HAProxy is the measure, it is the one with the lower median here. Measured: the median of the",
     "rounds, with the lowest and the highest. *Met*: in every round; *missed*: in none; *cannot tell*: in some, or",
-    "there was only one. *relay in C* is the same ratio for a program that passes bytes on and reads none, which is",
-    "the floor where connections stay open. Why a target is missed, what was tried and what it would need:",
-    `[performance.md](${profile}).`,
+    "there was only one, or a figure is negative. *relay in C* is the same ratio for a program that passes bytes",
+    "on and reads none, which is the floor where connections stay open. Why a target is missed, what was tried and",
+    `what it would need: [performance.md](${profile}).`,
   ].join("\n");
 }
 
 function judge(perRound: readonly number[], limit: number, atLeast: boolean): Verdict {
   if (perRound.length === 0) return "not measured";
   const kept = perRound.filter((value) => (atLeast ? value >= limit : value <= limit)).length;
+  // No cost is below nothing: what was weighed is not what was asked for.
+  if (perRound.some((value) => value < 0)) return "cannot tell";
   if (perRound.length === 1 || (kept > 0 && kept < perRound.length)) return "cannot tell";
   return kept === 0 ? "missed" : "met";
 }
