@@ -11,7 +11,7 @@ import { weighArtefacts, weighPrograms } from "./artefacts.ts";
 import { result, round, series } from "./figures.ts";
 import { drawBars, drawLatencies } from "./plots.ts";
 import { type Run, writeRun } from "./report.ts";
-import { modelCores } from "./study.ts";
+import { modelCores, writeModel } from "./study.ts";
 
 const RESULTS = [
   result("get-64", series("hp-uring", round(10), round(30), round(20)), series("hp-uring-2", round(22))),
@@ -59,6 +59,24 @@ test("model: two cores are as measured, and each doubling costs the same again",
   assert.ok(Math.abs(at.get(8)! - 400_000 / 1.1 ** 3) < 1e-6);
   assert.equal(modelCores(RESULTS.slice(1)), undefined);
 });
+
+const SCALING: readonly (readonly [name: string, two: number, page: RegExp])[] = [
+  ["above 1 it is taken as it is", 22, /costs × 1\.10, as measured\. Taken for every\ndoubling:\n/],
+  [
+    "below 1 it is printed, and taken as 1",
+    17,
+    /costs × 0\.85, as measured\. [\s\S]*doubling: × 1\.00, because/,
+  ],
+];
+for (const [name, two, page] of SCALING)
+  test(`model, what a second worker costs: ${name}`, () => {
+    const results = [result("get-64", series("hp-uring", round(20)), series("hp-uring-2", round(two)))];
+    assert.match(writeModel(results), page);
+    const { measured, perDoubling, at } = modelCores(results)!;
+    assert.equal(measured, two / 20);
+    assert.equal(at.get(8), 400_000 / perDoubling ** 3);
+    assert.ok(perDoubling >= 1);
+  });
 
 test("artefacts: this checkout has a size, and a program that is gone has none", () => {
   const { sourceLines, dataPlaneLines, runtimeBytes } = weighArtefacts({});
