@@ -11,6 +11,7 @@ import { weighArtefacts, weighPrograms } from "./artefacts.ts";
 import { result, round, series } from "./figures.ts";
 import { drawBars, drawLatencies } from "./plots.ts";
 import { type Run, writeRun } from "./report.ts";
+import { parseSettings } from "./run.ts";
 import { modelCores, writeModel } from "./study.ts";
 
 const RESULTS = [
@@ -85,6 +86,21 @@ test("artefacts: this checkout has a size, and a program that is gone has none",
   assert.deepEqual(Object.keys(weighPrograms({ shell: "sh", gone: "/nonexistent/x" })), ["shell"]);
 });
 
+const OUTS: readonly (readonly [argv: readonly string[], out: string])[] = [
+  [[], "docs/benchmarks"],
+  [["--quick"], "bench/results"],
+  [["--scenario", "echo", "--rounds", "1"], "bench/results"],
+  [["--core", "1", "--other-core", "0"], "bench/results"],
+  [["--seconds", "1", "--out", "docs/benchmarks"], "docs/benchmarks"],
+  [["--render", "some/where/results.json"], "some/where"],
+  [["--render", "some/where/results.json", "--out", "other"], "other"],
+];
+for (const [argv, out] of OUTS)
+  test(`where it goes: bench/run.sh ${argv.join(" ")}`, () => {
+    const base = argv.includes("--out") || argv.includes("--render") ? process.cwd() : ROOT;
+    assert.equal(parseSettings(argv).out, path.resolve(base, out));
+  });
+
 test("what is written names no folder of this machine", () => {
   const text = withoutPlaces(`${process.execPath} ${path.join(ROOT, "bin", "hp-proxy")} ${os.tmpdir()}/x`);
   assert.equal(text, "node CHECKOUT/bin/hp-proxy TEMPORARY/x");
@@ -94,13 +110,19 @@ test("a run leaves raw data, tables and pictures, and can be drawn anew from its
   const directory = mkdtempSync(path.join(os.tmpdir(), "hp-proxy-bench-test-"));
   try {
     const run: Run = {
-      ...{ preset: "--quick", machine: describeMachine(), tookSeconds: 60 },
+      ...{
+        argv: ["--quick", "--rounds", "2"],
+        preset: "--quick",
+        machine: describeMachine(),
+        tookSeconds: 60,
+      },
       ...{ results: RESULTS, idle: { rounds: [], missing: [] }, artefacts: weighArtefacts({}), setups: {} },
     };
     writeRun(directory, run);
     const files = ["README.md", "cpu.svg", "latency.svg", "memory.svg", "results.json", "throughput.svg"];
     assert.deepEqual(readdirSync(directory).sort(), files);
     const texts = files.map((file) => readFileSync(path.join(directory, file), "utf8"));
+    assert.match(texts[0]!, /\n`bench\/run\.sh --quick --rounds 2`, 1 minutes/);
     assert.match(texts[0]!, /## Targets[\s\S]*not measured/);
     assert.match(texts[0]!, /connect: a new client connection[\s\S]*does not count: 3 errors/);
     writeRun(directory, JSON.parse(texts[4]!) as Run);

@@ -15,6 +15,8 @@ import { judgeTargets, writeTargets } from "./targets.ts";
 
 /** What results.json has. */
 export interface Run {
+  /** What bench/run.sh was given; undefined in files of older versions. */
+  readonly argv?: readonly string[];
   readonly preset: string;
   readonly machine: Machine;
   readonly tookSeconds: number;
@@ -92,8 +94,8 @@ function writeReport(run: Run, docs: string): string {
   return `${parts.filter((part) => part !== "").join("\n\n")}\n`;
 }
 
-function introduction({ preset, results, tookSeconds }: Run, docs: string): string {
-  const command = `bench/run.sh ${preset}`.trim();
+function introduction({ argv, preset, results, tookSeconds }: Run, docs: string): string {
+  const command = `bench/run.sh ${(argv ?? [preset]).join(" ")}`.trim();
   const minutes = Math.round(tookSeconds / 60);
   return [
     `\`${command}\`, ${minutes} minutes, interleaved: ${writeRounds(results)}. Tables have medians, with the lowest`,

@@ -25,7 +25,8 @@ const HELP = `The whole comparison: every proxy in every scenario, interleaved, 
 
   --quick          some scenarios, one round of one second, under 3 minutes: does it work here?
   --install        installs peers into a cache folder, says what is there, and measures nothing
-  --out DIR        where tables, pictures and raw data go (docs/benchmarks; bench/results with --quick)
+  --out DIR        where tables, pictures and raw data go (bench/results; docs/benchmarks only without any
+                   argument; with --render where FILE is)
   --scenario LIST  only these of the run's scenarios; "idle" is the idle connections
   --rounds N, --seconds N, --warmup N   other than the preset's; seconds of warm-up may be 0
   --core N, --other-core N  cores of what is measured (0) and of backend and load (1)
@@ -38,6 +39,7 @@ npm run bench -- --help measures single scenarios.
 const IDLE_ROUND_TIMEOUT_MS = 240_000;
 
 interface Settings {
+  readonly argv: readonly string[];
   readonly preset: Preset;
   readonly out: string;
   readonly render: string;
@@ -46,7 +48,8 @@ interface Settings {
   readonly help: boolean;
 }
 
-function parseSettings(argv: readonly string[]): Settings {
+/** Published figures are written over by the unchanged full run only, or where `--out` names their folder. */
+export function parseSettings(argv: readonly string[]): Settings {
   const { values } = parseArgs({
     args: [...argv],
     options: {
@@ -62,10 +65,12 @@ function parseSettings(argv: readonly string[]): Settings {
       help: { type: "boolean", short: "h", default: false },
     },
   });
-  const usualOut = values.quick ? path.join(ROOT, "bench", "results") : path.join(ROOT, "docs", "benchmarks");
+  const ownOut = path.join(ROOT, ...(argv.length === 0 ? ["docs", "benchmarks"] : ["bench", "results"]));
+  const usualOut = values.render === "" ? ownOut : path.dirname(values.render);
   const number = (flag: string, text: string | undefined, min: number) =>
     text === undefined ? undefined : wholeNumber(flag, text, min);
   return {
+    argv,
     preset: changePreset(values.quick ? QUICK : FULL, {
       rounds: number("--rounds", values.rounds, 1),
       seconds: number("--seconds", values.seconds, 1),
@@ -80,7 +85,7 @@ function parseSettings(argv: readonly string[]): Settings {
   };
 }
 
-async function measure({ preset, out, core, otherCore }: Settings): Promise<Run> {
+async function measure({ argv, preset, out, core, otherCore }: Settings): Promise<Run> {
   const beganMs = performance.now();
   const machine = describeMachine();
   const results: ScenarioResult[] = [];
@@ -91,7 +96,7 @@ async function measure({ preset, out, core, otherCore }: Settings): Promise<Run>
   const keep = (): Run => {
     const tookSeconds = elapsedSeconds();
     const artefacts = weighArtefacts(programBytes);
-    const run = { preset: preset.name, machine, tookSeconds, results, idle, artefacts, setups };
+    const run = { argv, preset: preset.name, machine, tookSeconds, results, idle, artefacts, setups };
     // After each scenario, so that what was measured outlives an interruption.
     writeRun(out, run);
     return run;

@@ -105,8 +105,8 @@ export function writeModel(results: readonly ScenarioResult[]): string {
     `does nothing else; with a second worker each costs × ${measured.toFixed(2)}, as measured. Taken for every`,
     ...(measured < perDoubling
       ? [
-          "doubling: × 1.00, because two workers cannot make a request cheaper: less than 1 is the noise of the",
-          "machine and larger batches, and the model does not multiply those:",
+          "doubling: × 1.00, because a second worker is no reason for a request to get cheaper. Less than 1 is noise",
+          "until it is shown to be more, and is not multiplied:",
         ]
       : ["doubling:"]),
     "",
