@@ -19,8 +19,9 @@ const CHECK_HELP = `hp-proxy check: is the configuration right?
   hp-proxy check                 hp-proxy.config.* in the working directory
   hp-proxy check -c FILE         this file; variables and flags count as when it runs
 
-  --deep                         also resolves the names of backends, looks for unix sockets, and
-                                 tries whether the addresses to listen on are this machine's
+  --deep                         also resolves the names of backends and of forwardAuth, looks for
+                                 unix sockets, and tries whether the addresses to listen on are this
+                                 machine's
   -h, --help                     this text
 
 Exit status 0: right; 1: wrong, and every error is told with its line.
@@ -33,7 +34,7 @@ export async function runCheck(argv: readonly string[], environment: Environment
   const result = await loadConfiguration(process.cwd(), given, environment);
   if ("errors" in result) return failed("hp-proxy check", result.errors);
   if (given.switches.has("deep")) {
-    const errors = await deepErrors(result.configuration);
+    const errors = await deepErrors(result);
     if (errors.length > 0) return failed("hp-proxy check", errors);
   }
   for (const warning of warningsOf(result)) process.stderr.write(`hp-proxy check: warning: ${warning}\n`);
