@@ -57,10 +57,11 @@ test("changes: what only a new process can follow is an error each", () => {
     read({}),
     read({ mode: "tcp", engine: "net", viaName: "x", control: "/run/x" }),
   );
-  const errors = restartErrors(changes);
+  const errors = restartErrors(changes, "make another");
   assert.deepEqual(
     errors.map(({ source }) => source),
     ["mode", "engine", "control"],
   );
-  assert.match(errors[0]!.reason, /^was http when this process began/);
+  assert.match(errors[0]!.reason, /^was http when this proxy began/);
+  assert.equal(errors[0]!.remedy, "make another, or put the old value back");
 });

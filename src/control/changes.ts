@@ -11,7 +11,7 @@ export interface Change {
   readonly after: string | undefined;
 }
 
-/** What a running process cannot become. */
+/** What a running proxy cannot become. */
 const FIXED: readonly string[] = ["mode", "engine", "affinity", "control", "log.format"];
 
 /** All keys with another value, defaults included, in the order of the schema. */
@@ -31,16 +31,19 @@ export function changeText({ path, before, after }: Change): string {
   return after === undefined ? `${path}: removed, was ${before}` : `${path}: ${before} → ${after}`;
 }
 
-/** Errors for all of `changes` that only a new process can follow. */
-export function restartErrors(changes: readonly Change[]): ConfigError[] {
+/** How a new process of the command takes the place of this one. */
+export const UPGRADE = "start one with hp-proxy upgrade";
+
+/** Errors for all of `changes` that only a new proxy can follow; `remedy` says how to get one. */
+export function restartErrors(changes: readonly Change[], remedy: string): ConfigError[] {
   return changes
     .filter(({ path }) => FIXED.includes(path))
     .map(({ path, before, after }) => ({
       source: path,
       path: "",
       ...(after === undefined ? {} : { value: after }),
-      reason: `was ${before ?? "not set"} when this process began, which only a new one can change`,
-      remedy: "start one with hp-proxy upgrade, or put the old value back",
+      reason: `was ${before ?? "not set"} when this proxy began, which only a new one can change`,
+      remedy: `${remedy}, or put the old value back`,
     }));
 }
 

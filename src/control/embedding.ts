@@ -10,6 +10,8 @@ export interface Embedding {
   /** Starts the only worker, in this process; absent: workers are processes. */
   readonly startInline: StartWorker | undefined;
   readonly observer: Observer;
+  /** How a program gets a proxy that has what a running one cannot take up: "do this", in words. */
+  readonly restart: string;
 }
 
 /** Calls come from the event loop, and must not throw. */

@@ -35,6 +35,8 @@ export interface Reloadable {
   load(): Promise<Loaded>;
   /** As `Supervisor.change`. */
   change(next: LoadedConfiguration): Promise<string[]>;
+  /** How a new proxy takes its place, in words. */
+  readonly restart: string;
 }
 
 export class Reloader {
@@ -102,7 +104,7 @@ export class Reloader {
       const next = await this.#proxy.load();
       if ("errors" in next) return refused(next.errors);
       const changes = changesBetween(this.#current, next);
-      const fixed = restartErrors(changes);
+      const fixed = restartErrors(changes, this.#proxy.restart);
       if (fixed.length > 0) return refused(fixed);
       const before = this.#current;
       const isSame = isDeepStrictEqual(this.#current.configuration, next.configuration);

@@ -5,6 +5,7 @@
 import type { ConfigError } from "../config/config-error.ts";
 import { type AdminListener, openAdmin } from "./admin.ts";
 import type { Answering } from "./answering.ts";
+import { UPGRADE } from "./changes.ts";
 import type { Configuration } from "./configuration.ts";
 import {
   type ControlSocket,
@@ -106,6 +107,7 @@ export class Service implements Answering {
       {
         load: load ?? (() => Promise.resolve({ errors: [NOTHING_TO_READ] })),
         change: (next) => this.#change(next.configuration),
+        restart: options.embedding?.restart ?? UPGRADE,
       },
       loaded,
       log,

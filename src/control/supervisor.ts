@@ -15,6 +15,7 @@ import type { Cluster, Snapshot } from "../contract/snapshot.ts";
 import type { FromWorker } from "../contract/worker-messages.ts";
 import { BackendSet } from "./backend-set.ts";
 import { type Capacity, capacityOf } from "./capacity.ts";
+import { UPGRADE } from "./changes.ts";
 import { type CompileCache, NO_COMPILE_CACHE, openCompileCache } from "./compile-cache.ts";
 import { compileSnapshot } from "./compile-snapshot.ts";
 import type { Configuration } from "./configuration.ts";
@@ -296,7 +297,7 @@ export class Supervisor {
       const clientsMax = Math.floor(connectionsMax / 2);
       throw new NeedsRestart(
         `limits.clients: "${next.limits.clientsMax}" is more than this process began with; ` +
-          `write at most ${clientsMax}, or start a new one with hp-proxy upgrade`,
+          `write at most ${clientsMax}, or ${this.#parts.embedding?.restart ?? UPGRADE}`,
       );
     }
     const indexes = this.#crew.members.map(({ index }) => index);

@@ -10,6 +10,7 @@ import type { Duration } from "../config/kinds.ts";
 import { readDurationMs } from "../config/values.ts";
 import type { Service } from "../control/service.ts";
 import { EventChannel } from "./event-channel.ts";
+import { assertKnown } from "./known-options.ts";
 import type { CloseOptions, EmbeddedProxy, ProxyEvents, ProxyOptions, ReloadReport } from "./proxy.ts";
 import { ProxyError } from "./proxy-error.ts";
 
@@ -61,8 +62,9 @@ class LibraryProxy implements EmbeddedProxy {
     return await next;
   }
 
-  async close({ drainTimeout }: CloseOptions = {}): Promise<void> {
-    const timeoutMs = drainTimeoutMs(drainTimeout);
+  async close(options: CloseOptions = {}): Promise<void> {
+    assertKnown(options, ["drainTimeout"], "close");
+    const timeoutMs = drainTimeoutMs(options.drainTimeout);
     if (this.#closing === undefined) this.#closing = this.#close(timeoutMs);
     else if (timeoutMs !== undefined) this.#closing = Promise.race([this.#closing, this.#close(timeoutMs)]);
     await this.#closing;

@@ -3,7 +3,7 @@ import type { LogConfiguration } from "../control/configuration.ts";
 import { type Log, openLog } from "../control/log.ts";
 import type { LogLevel, LogRecord } from "./proxy.ts";
 
-const LEVELS: readonly LogLevel[] = ["trace", "debug", "info", "warn", "error"];
+export const LEVELS: readonly LogLevel[] = ["trace", "debug", "info", "warn", "error"];
 
 /** What `createProxy` takes as `log`. */
 export type LogOption = false | LogLevel | ((record: LogRecord) => void);

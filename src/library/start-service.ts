@@ -4,13 +4,16 @@ import type { Configuration } from "../control/configuration.ts";
 import { Service } from "../control/service.ts";
 import type { Hooks } from "../hooks/hooks.ts";
 import { packageVersion } from "../package-version.ts";
-import { openEmbeddedLog } from "./embedded-log.ts";
+import { LEVELS, openEmbeddedLog } from "./embedded-log.ts";
 import { configurationError, startError } from "./errors.ts";
 import type { EventChannel } from "./event-channel.ts";
 import { inlineWorkers } from "./inline-worker.ts";
+import { assertKnown, remedyFor } from "./known-options.ts";
 import type { ProxyEvents, ProxyOptions, ReloadReport } from "./proxy.ts";
 import { ProxyError } from "./proxy-error.ts";
 import { readSource, withWorkers } from "./read-source.ts";
+
+const OPTIONS: readonly (keyof ProxyOptions)[] = ["workers", "log"];
 
 /** As `EmbeddedProxy.listen`. `sourceNow`: what a reload reads. */
 export async function startService(
@@ -19,8 +22,10 @@ export async function startService(
   events: EventChannel<ProxyEvents>,
   sourceNow: () => ConfigSource,
 ): Promise<Service> {
+  assertKnown(options, OPTIONS, "createProxy");
   const { workers = "inline", log = false } = options;
   const count = workersOf(workers);
+  assertLog(log);
   // Other processes cannot be given functions.
   const given: Hooks[] | undefined = workers === "inline" ? [] : undefined;
   const loaded = withWorkers(await readSource(source, given), count);
@@ -36,6 +41,7 @@ export async function startService(
         load: async () => withWorkers(await readSource(sourceNow(), given), count),
         embedding: {
           startInline: given && inlineWorkers(given),
+          restart: "close this proxy and make another with createProxy",
           observer: {
             failure: (notice) => events.tell("failure", notice),
             endpoint: (event) => events.tell("endpoint", event),
@@ -63,4 +69,14 @@ function workersOf(workers: NonNullable<ProxyOptions["workers"]>): Configuration
   if (workers === "inline") return 1;
   if (workers === "auto" || (Number.isInteger(workers) && workers > 0)) return workers;
   throw new ProxyError("wrong-option", `workers ${workers}: write "inline", "auto" or a number from 1 on`);
+}
+
+/** Throws `ProxyError`. */
+function assertLog(log: NonNullable<ProxyOptions["log"]>): void {
+  if (log === false || typeof log === "function" || LEVELS.includes(log)) return;
+  const written = String(log);
+  throw new ProxyError(
+    "wrong-option",
+    `log "${written}" is no level; ${remedyFor(written, ["false", ...LEVELS])}`,
+  );
 }

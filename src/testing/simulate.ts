@@ -24,6 +24,7 @@ import { World } from "../engine/sim/world.ts";
 import { HookRuntime } from "../hooks/hook-runtime.ts";
 import type { Hooks } from "../hooks/hooks.ts";
 import { configurationError } from "../library/errors.ts";
+import { assertKnown } from "../library/known-options.ts";
 import type { LogLevel, LogRecord } from "../library/proxy.ts";
 import { ProxyError } from "../library/proxy-error.ts";
 import { readSource } from "../library/read-source.ts";
@@ -46,6 +47,14 @@ const SMALL_SLOTS = 512;
 const LARGE_SLOTS = 128;
 const SEGMENT_BYTES_MAX = 1_460;
 const PROXY_HOST = "203.0.113.1";
+const OPTIONS: readonly (keyof SimulationOptions)[] = [
+  "upstreams",
+  "seed",
+  "startMs",
+  "latency",
+  "segmentBytesMax",
+  "onTick",
+];
 const CLIENT_HOST = "192.0.2.1";
 
 /**
@@ -53,6 +62,7 @@ const CLIENT_HOST = "192.0.2.1";
  * `ProxyError` for what is wrong with `options`. Its clock stands until it is asked for something.
  */
 export async function simulate(source: ConfigSource, options: SimulationOptions = {}): Promise<Simulation> {
+  assertKnown(options, OPTIONS, "simulate");
   const given: Hooks[] = [];
   const proxy = new VirtualProxy(await configurationOf(source, given), options, given);
   await proxy.begin();

@@ -86,6 +86,11 @@ test("a refused reload leaves the old configuration in force", { timeout }, asyn
     await assert.rejects(proxy.reload(wrong), { name });
     assert.equal(await textOf(address!, "/still"), "/still");
   }
+  await assert.rejects(proxy.reload({ ...good, mode: "tcp" }), (error: ConfigurationError) => {
+    const remedy = "close this proxy and make another with createProxy, or put the old value back";
+    assert.equal(error.errors[0]?.remedy, remedy);
+    return true;
+  });
   assert.deepEqual((await proxy.reload()).changes, [], "what is read again is the last that was right");
 });
 

@@ -218,6 +218,33 @@ test("methods that do not fit are refused", { timeout }, async (t) => {
     await assert.rejects(createProxy({ backends: "a:1" }, { workers }).listen(), code("wrong-option"));
 });
 
+const WRONG_OPTIONS: readonly { readonly options: object; readonly message: string }[] = [
+  { options: { worker: 1 }, message: "createProxy has no option worker; did you mean workers?" },
+  { options: { listen: ":1" }, message: "createProxy has no option listen; there are workers, log" },
+  {
+    options: { log: "verbose" },
+    message: 'log "verbose" is no level; there are false, trace, debug, info, warn, error',
+  },
+  { options: { log: "wran" }, message: 'log "wran" is no level; did you mean warn?' },
+  {
+    options: { log: true },
+    message: 'log "true" is no level; there are false, trace, debug, info, warn, error',
+  },
+];
+
+for (const { options, message } of WRONG_OPTIONS) {
+  test(`options are refused: ${JSON.stringify(options)}`, { timeout }, async () => {
+    const proxy = createProxy({ listen: LISTEN, backends: "127.0.0.1:1" }, options);
+    await assert.rejects(proxy.listen(), { name: "ProxyError", code: "wrong-option", message });
+    const mistyped = { drainTimout: 0 } as object;
+    await assert.rejects(proxy.close(mistyped), {
+      code: "wrong-option",
+      message: /did you mean drainTimeout\?$/,
+    });
+    await proxy.close();
+  });
+}
+
 test("a port that is taken is told, and listening can be tried again", { timeout }, async (t) => {
   const origin = await startOrigin(t);
   const other = createServer();

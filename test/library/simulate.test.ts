@@ -431,6 +431,9 @@ test("mistakes are told with a remedy", { timeout }, async () => {
   await assert.rejects(simulate(ONE, { upstreams }), {
     message: 'upstream "ap:3000" is no backend of the configuration; did you mean app:3000?',
   });
+  await assert.rejects(simulate(ONE, { upstream: {} } as object), {
+    message: "simulate has no option upstream; did you mean upstreams?",
+  });
   await assert.rejects(simulate({ backends: [] }), { name: "ConfigurationError" });
   const proxy = await simulate(ONE);
   assert.throws(() => proxy.upstream("app"), /^ProxyError: upstream "app" is no backend/);
