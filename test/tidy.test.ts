@@ -167,15 +167,15 @@ test("source text: comments and strings become blanks, lines and columns stay", 
 
 test("wrap comments: what does not fit goes to the next line of the same paragraph", () => {
   const long = "word ".repeat(24).trim();
-  const cut = "word ".repeat(21).trim();
-  assert.equal(wrapComments(`/**\n * ${long}\n * end.\n */`), `/**\n * ${cut}\n * word word word end.\n */`);
+  const cut = "word ".repeat(23).trim();
+  assert.equal(wrapComments(`/**\n * ${long}\n * end.\n */`), `/**\n * ${cut}\n * word end.\n */`);
   assert.equal(
     wrapComments(`/**\n * ${long}\n *\n * end.\n */`),
-    `/**\n * ${cut}\n * word word word\n *\n * end.\n */`,
+    `/**\n * ${cut}\n * word\n *\n * end.\n */`,
   );
   assert.equal(
     wrapComments(`  /** ${long} */\nf();`),
-    `  /**\n   * ${"word ".repeat(21).trim()}\n   * word word word\n   */\nf();`,
+    `  /**\n   * ${"word ".repeat(23).trim()}\n   * word\n   */\nf();`,
   );
   assert.equal(wrapComments(`f("${long} ${long}");`), `f("${long} ${long}");`);
 });
