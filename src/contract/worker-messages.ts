@@ -59,8 +59,14 @@ export type ToWorker =
   | { readonly type: "unlisten"; readonly number: number; readonly drainTimeoutMs: number }
   /** Take the accept queues, close the listening descriptors, finish what is in flight, then exit 0. */
   | { readonly type: "drain" }
-  /** Exit at once. */
-  | { readonly type: "stop" };
+  /**
+   * As `drain`, but cut what is in flight; exit 0 as soon as clients have taken what they are told of it, at most
+   * `graceMs` later.
+   */
+  | { readonly type: "stop"; readonly graceMs: number };
+
+/** Clients that are cut because their time is over have so long to take what they are told. */
+export const CUT_GRACE_MS = 250;
 
 /** An engine that could not run here, and why, in words. */
 export interface PassedOver {

@@ -4,7 +4,7 @@
  * A worker that dies is replaced at once, because connections wait in its listening socket's queue. One that
  * dies again as soon as it has begun is started again with growing pauses.
  */
-import type { FromWorker, ToWorker } from "../contract/worker-messages.ts";
+import { CUT_GRACE_MS, type FromWorker, type ToWorker } from "../contract/worker-messages.ts";
 import type { Log } from "./log.ts";
 import { type StartWorker, startProcess, type WorkerLink } from "./worker-process.ts";
 
@@ -38,6 +38,8 @@ const BOOT_TIMEOUT_MS = 15_000;
 const WELL_MS = 1_000;
 const PAUSE_FIRST_MS = 100;
 const PAUSE_MAX_MS = 5_000;
+/** What clients have to take what they are told, where all ends at once. */
+const END_GRACE_MS = 20;
 /** Between being told to stop and being killed. */
 const STOP_MS = 500;
 
@@ -134,7 +136,7 @@ export class Fleet {
     const worker = place.process;
     if (worker === undefined) this.#giveUp(place);
     worker?.send({ type: "drain" });
-    const late = setTimeout(() => worker?.send({ type: "stop" }), timeoutMs);
+    const late = setTimeout(() => worker?.send({ type: "stop", graceMs: CUT_GRACE_MS }), timeoutMs);
     const dead = setTimeout(() => worker?.kill(), timeoutMs + STOP_MS);
     await gone;
     clearTimeout(late);
@@ -168,14 +170,18 @@ export class Fleet {
     });
     if ((await Promise.race([this.#gone(), late])) !== "late") return 0;
     const cut = this.livingCount;
-    await this.stop();
+    await this.#stop(CUT_GRACE_MS);
     return cut;
   }
 
-  /** Ends every worker now. */
+  /** Ends every worker now; what is in flight is cut. */
   async stop(): Promise<void> {
+    await this.#stop(END_GRACE_MS);
+  }
+
+  async #stop(graceMs: number): Promise<void> {
     this.#end();
-    for (const { process } of this.#places.values()) process?.send({ type: "stop" });
+    for (const { process } of this.#places.values()) process?.send({ type: "stop", graceMs });
     const timer = setTimeout(() => {
       for (const { process } of this.#places.values()) process?.kill();
     }, STOP_MS);

@@ -16,7 +16,7 @@ export interface WorkerProcessEvents {
   message(message: FromWorker): void;
   /** A line that the worker or its runtime printed: a warning, or the trace of a crash. */
   printed(line: string): void;
-  /** The process is gone: by exit status, or by a signal. Once, and nothing follows. */
+  /** The process is gone, and all that it said is heard: by exit status, or by a signal. Once, and nothing follows. */
   exited(status: number | null, signal: string | null): void;
 }
 
@@ -71,7 +71,11 @@ export class WorkerProcess implements WorkerLink {
       open = false;
       events.exited(status, signal);
     };
-    child.on("exit", exited);
+    // Its last words may still be on their way when it is gone.
+    child.on("exit", (status, signal) => {
+      if (child.connected) child.once("disconnect", () => exited(status, signal));
+      else exited(status, signal);
+    });
     child.on("error", (error) => {
       if (child.pid !== undefined) return;
       events.printed(`cannot start: ${error.message}`);

@@ -30,10 +30,7 @@ import type { ResponseWriter } from "./response-writer.ts";
 const { closed, idle, head, body, waiting, flushing, lingering } = ClientState;
 
 const HELD_MAX = HELD_BYTES_MAX;
-/**
- * When draining, a client connection without a request is closed after this: one that is on its way still
- * finds it open.
- */
+/** A client without a request that is asked to leave is closed after this: one may be on its way. */
 const DRAIN_GRACE_MS = 500;
 
 export class ClientSide implements ClientProtocol {
@@ -329,10 +326,12 @@ export class ClientSide implements ClientProtocol {
     }
   }
 
-  /** Ends the leg now: the time that it had to leave is over. */
+  /** Ends the leg now: the time that it had to leave is over. The end of a last response must not go missing unseen. */
   cutLate(leg: ClientLeg): void {
-    if (leg.exchange !== null) this.#exchanges.fail(leg.exchange, Failures.drainCut);
-    else this.#close(leg, false);
+    const isCut = leg.exchange === null && this.#plane.port.queuedBytes(leg.connection) > 0;
+    if (isCut) this.#plane.count(Counter.errorDrainCut, 1);
+    if (leg.exchange === null) this.#close(leg, isCut);
+    else this.#exchanges.fail(leg.exchange, Failures.drainCut);
   }
 
   /** The text of the client's address, in memory until the connection closes, and whether it is believed. */

@@ -8,7 +8,7 @@ import { EndpointRegistry } from "../balance/endpoint-registry.ts";
 import { SEED_BYTES } from "../base/unguessable-ids.ts";
 import type { Chain, Interception } from "../contract/interception.ts";
 import type { Notices } from "../contract/notices.ts";
-import type { Port } from "../contract/port.ts";
+import { LISTENERS_MAX, type Port } from "../contract/port.ts";
 import type { SharedRates } from "../contract/rates.ts";
 import type { Snapshot } from "../contract/snapshot.ts";
 import { chainOf, readyPages } from "../route/route-plan.ts";
@@ -141,6 +141,12 @@ class HttpSession implements Session {
   /** @cold */
   cutListener(listener: number): void {
     this.#cutPending.add(listener);
+  }
+
+  /** @cold */
+  cutAll(): void {
+    this.#plane.draining = true;
+    for (let listener = 0; listener < LISTENERS_MAX; listener++) this.#cutPending.add(listener);
   }
 
   /** @cold */

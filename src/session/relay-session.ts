@@ -16,7 +16,7 @@ import { RangeQueue } from "../base/range-queue.ts";
 import { Counter, HistogramCell } from "../contract/counters.ts";
 import { Errno } from "../contract/errno.ts";
 import type { Notices } from "../contract/notices.ts";
-import type { Port } from "../contract/port.ts";
+import { LISTENERS_MAX, type Port } from "../contract/port.ts";
 import type { Snapshot } from "../contract/snapshot.ts";
 import { connectFailure, type Failure, Failures } from "./failure.ts";
 import { peerText } from "./peer-text.ts";
@@ -93,6 +93,12 @@ class RelaySession implements Session {
   /** @cold */
   cutListener(listener: number): void {
     this.#cutPending.add(listener);
+  }
+
+  /** @cold */
+  cutAll(): void {
+    this.#plane.draining = true;
+    for (let listener = 0; listener < LISTENERS_MAX; listener++) this.#cutPending.add(listener);
   }
 
   /** @cold */

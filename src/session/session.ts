@@ -23,6 +23,11 @@ export interface Session extends Handler {
   drainListener(listener: number): void;
   /** Ends what is left of that listener's clients, tunnels too. */
   cutListener(listener: number): void;
+  /**
+   * Ends what is left of all clients, tunnels too, with the next batch; `Notices.drained` is called as soon as they
+   * have taken what they are told of it. Once, and nothing comes after it but the end.
+   */
+  cutAll(): void;
   /** That number has a new listener. */
   openListener(listener: number): void;
 }

@@ -48,11 +48,17 @@ export class NoticeSender implements Notices {
     setImmediate(this.#drained);
   }
 
-  /** Sends what waits, and what was left out. */
+  /** Sends what waits. */
   flush(): void {
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const message of waiting) this.#send(message);
+  }
+
+  /** Nothing more is to come: sends what waits, and what was left out. */
+  end(): void {
+    this.#endWindow();
+    this.flush();
   }
 
   #queue(message: FromWorker): void {
@@ -66,11 +72,15 @@ export class NoticeSender implements Notices {
     this.#windowOpen = true;
     setTimeout(() => {
       this.#windowOpen = false;
-      this.#failures.endWindow((reason, count) => this.#queue({ type: "suppressed", reason, count }));
-      this.#endpoints.endWindow(() => {});
-      this.#hooks.endWindow((reason, count) =>
-        this.#queue({ type: "suppressed", reason: `hook ${reason}`, count }),
-      );
+      this.#endWindow();
     }, WINDOW_MS).unref();
+  }
+
+  #endWindow(): void {
+    this.#failures.endWindow((reason, count) => this.#queue({ type: "suppressed", reason, count }));
+    this.#endpoints.endWindow(() => {});
+    this.#hooks.endWindow((reason, count) =>
+      this.#queue({ type: "suppressed", reason: `hook ${reason}`, count }),
+    );
   }
 }

@@ -13,7 +13,12 @@ import { pulseMsOf, Sign } from "../contract/liveness.ts";
 import type { Engine } from "../contract/port.ts";
 import { ratesOf, type SharedRates } from "../contract/rates.ts";
 import type { Snapshot } from "../contract/snapshot.ts";
-import type { BootMessage, FromWorker, ToWorker } from "../contract/worker-messages.ts";
+import {
+  type BootMessage,
+  CUT_GRACE_MS,
+  type FromWorker,
+  type ToWorker,
+} from "../contract/worker-messages.ts";
 import { chooseEngine } from "../engine/choose.ts";
 import { HookRuntime } from "../hooks/hook-runtime.ts";
 import type { Hooks } from "../hooks/hooks.ts";
@@ -53,6 +58,7 @@ export class Worker {
   readonly #engine: Engine;
   readonly #session: Session;
   readonly #listeners: WorkerListeners;
+  readonly #notices: NoticeSender;
   readonly #hooks: HookRuntime;
   #interception: Interception | undefined;
   #hooksVersion = -1;
@@ -65,6 +71,7 @@ export class Worker {
   #pulseMs = 0;
   #pulse: NodeJS.Timeout | undefined;
   #draining = false;
+  #cutting = false;
   #ended = false;
 
   /** Begins to accept. Rejects with a reason in words when it cannot. */
@@ -101,6 +108,7 @@ export class Worker {
     this.#cells = cells;
     this.#isApart = boot.counters instanceof Float64Array;
     this.#drainTimeoutMs = boot.drainTimeoutMs;
+    this.#notices = notices;
     cells[Counter.workerPid] = process.pid;
     cells[Sign.hookCall] = 0;
     this.#hooks = hooks;
@@ -124,7 +132,7 @@ export class Worker {
     else if (message.type === "listen") void this.#listeners.add(message.number, message.source);
     else if (message.type === "unlisten") void this.#listeners.remove(message.number, message.drainTimeoutMs);
     else if (message.type === "drain") this.#drain();
-    else if (message.type === "stop") void this.#end("stopped");
+    else if (message.type === "stop") this.#cut(message.graceMs);
     this.#engine.wake();
   }
 
@@ -185,7 +193,7 @@ export class Worker {
    */
   orphaned(): void {
     this.#drain();
-    setTimeout(() => void this.#end("stopped"), this.#drainTimeoutMs);
+    setTimeout(() => this.#cut(CUT_GRACE_MS), this.#drainTimeoutMs);
     this.#engine.wake();
   }
 
@@ -224,6 +232,19 @@ export class Worker {
     void Promise.all(closed).then(() => this.#surroundings.send({ type: "queues-taken" }));
   }
 
+  /**
+   * Ends what is in flight as what it is, cut short, and then the worker: when clients have taken what they are
+   * told of it, or after `graceMs`.
+   */
+  #cut(graceMs: number): void {
+    this.#drain();
+    if (!this.#cutting) this.#session.cutAll();
+    this.#cutting = true;
+    this.#engine.wake();
+    // Behind the batch that cuts, however late that comes.
+    setImmediate(() => setTimeout(() => void this.#end("stopped"), graceMs));
+  }
+
   /** The engine's clock never steps; the system's does when it is set, or was asleep. */
   #followClock(): void {
     const epochOffsetMs = Date.now() - performance.now();
@@ -239,6 +260,8 @@ export class Worker {
     this.#cells[Sign.pulseMs] = 0;
     this.#listeners.stop();
     this.#hooks.stop();
+    this.#notices.end();
+    if (this.#isApart) this.#surroundings.send({ type: "counters", cells: this.#cells.slice() });
     if (how === "drained") this.#surroundings.send({ type: "drained" });
     await this.#engine.stop();
     this.#surroundings.exit(0);

@@ -4,10 +4,19 @@
  */
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { writeFileSync } from "node:fs";
 import { connect } from "node:net";
+import path from "node:path";
 import { test } from "node:test";
 import { Moment, startOrigin } from "./origin.ts";
-import { ENGINES, engineMissing, ProxyProcess, type Scope } from "./proxy-process.ts";
+import {
+  ENGINES,
+  engineMissing,
+  type LogRecord,
+  ProxyProcess,
+  type Scope,
+  temporaryFolder,
+} from "./proxy-process.ts";
 
 const timeout = 30_000;
 
@@ -88,6 +97,120 @@ for (const engine of ENGINES) {
     assert.equal((await proxy.ended).status, 0);
   });
 }
+
+/** A backend with a response that never ends at `/begun`, a tunnel where one is asked for, and silence at `/silent`. */
+async function endlessOrigin(scope: Scope) {
+  const waiting = new Moment();
+  const origin = await startOrigin(scope, (request, response) => {
+    if (request.url === "/begun") response.write("abc");
+    else if (request.url === "/silent") waiting.reach();
+    else response.end();
+  });
+  origin.server.on("upgrade", (_request, socket) => {
+    socket.on("error", () => {});
+    socket.write("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\nabc");
+  });
+  return { origin, waiting };
+}
+
+interface Client {
+  readonly text: () => string;
+  /** "": FIN; otherwise the name of what broke it. */
+  readonly end: Promise<string>;
+  /** `part` of the response has come. */
+  readonly has: (part: string) => Promise<void>;
+}
+
+/** Sends `head`, and reads what comes. */
+function ask(port: number, head: string): Client {
+  const socket = connect(port, "127.0.0.1");
+  let text = "";
+  socket.on("data", (bytes) => {
+    text += bytes.toString();
+  });
+  socket.write(`${head}\r\nHost: a\r\n\r\n`);
+  const end = new Promise<string>((resolve) => {
+    socket.on("end", () => resolve(""));
+    socket.on("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? "unknown"));
+  });
+  const has = async (part: string) => {
+    while (!text.includes(part)) await once(socket, "data");
+  };
+  return { text: () => text, end, has };
+}
+
+/** A response under way, one that has not begun, and a tunnel. */
+async function askAll(port: number, waiting: Moment): Promise<readonly [Client, Client, Client]> {
+  const begun = ask(port, "GET /begun HTTP/1.0");
+  const silent = ask(port, "GET /silent HTTP/1.1");
+  const tunnel = ask(port, "GET /begun HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: x");
+  await Promise.all([begun.has("abc"), tunnel.has("abc"), waiting.reached]);
+  return [begun, silent, tunnel];
+}
+
+async function assertCut([begun, silent, tunnel]: readonly [Client, Client, Client]): Promise<void> {
+  assert.deepEqual(await Promise.all([begun.end, silent.end, tunnel.end]), ["ECONNRESET", "", "ECONNRESET"]);
+  assert.match(silent.text(), /^HTTP\/1\.1 503 [\s\S]*\r\nProxy-Status: [^\r]*details="drain_cut"/i);
+}
+
+function cutsIn({ logs }: ProxyProcess): LogRecord[] {
+  return logs.filter(({ reason }) => reason === "drain_cut");
+}
+
+for (const engine of ENGINES) {
+  test(`${engine}: what --drain-timeout cuts is seen to be cut`, { timeout }, async (t) => {
+    const missing = await engineMissing(engine);
+    if (missing !== "") return t.skip(missing);
+    const { origin, waiting } = await endlessOrigin(t);
+    const argv = ["--workers", "1", "--engine", engine, "--drain-timeout", "100ms"];
+    const proxy = await ProxyProcess.start(t, [origin.address], argv);
+    const clients = await askAll(proxy.port, waiting);
+    proxy.kill("SIGTERM");
+    await assertCut(clients);
+    assert.equal((await proxy.ended).status, 0);
+    assert.equal(cutsIn(proxy).length, 3);
+  });
+
+  test(`${engine}: so is what a second signal cuts`, { timeout }, async (t) => {
+    const missing = await engineMissing(engine);
+    if (missing !== "") return t.skip(missing);
+    const { origin, waiting } = await endlessOrigin(t);
+    const proxy = await ProxyProcess.start(t, [origin.address], ["--workers", "1", "--engine", engine]);
+    const clients = await askAll(proxy.port, waiting);
+    proxy.kill("SIGTERM");
+    await proxy.log((record) => record.msg.startsWith("SIGTERM"));
+    const insisting = setInterval(() => proxy.kill("SIGTERM"), 5);
+    t.after(() => clearInterval(insisting));
+    await assertCut(clients);
+    assert.equal((await proxy.ended).status, 2);
+  });
+}
+
+test("a worker that a reload takes away cuts what it has after drainTimeout, and says so", {
+  timeout,
+}, async (t) => {
+  const { origin, waiting } = await endlessOrigin(t);
+  const folder = temporaryFolder(t);
+  const file = path.join(folder, "hp-proxy.config.json");
+  const write = (workers: number) =>
+    writeFileSync(
+      file,
+      JSON.stringify({ listen: "127.0.0.1:0", backends: origin.address, workers, drainTimeout: "100ms" }),
+    );
+  write(2);
+  const proxy = new ProxyProcess(t, ["--config", file, "--log-format", "json"]);
+  await proxy.log((record) => record.msg.startsWith("listening on "));
+  // One worker or the other has them: the second goes with those that are its.
+  const all = await Promise.all(Array.from({ length: 8 }, () => askAll(proxy.port, waiting)));
+  write(1);
+  proxy.kill("SIGHUP");
+  await proxy.log((record) => record.reason === "drain_cut");
+  const ends = all.flat().map(({ end }) => end);
+  await Promise.any(ends);
+  proxy.kill("SIGTERM");
+  for (const clients of all) await assertCut(clients);
+  assert.equal((await proxy.ended).status, 0);
+});
 
 test("a second signal ends at once, exit 2", { timeout }, async (t) => {
   const { origin, asked } = await slowOrigin(t);

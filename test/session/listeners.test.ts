@@ -9,6 +9,9 @@ const UPGRADE = "GET / HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: we
 const SWITCHED = "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n";
 const OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok";
 
+/** What is queued for so many turns is not taken. */
+const LOOKS = 50;
+
 /** Opens listener 1, which leads where listener 0 does. */
 async function openSecond(stage: Stage): Promise<string> {
   stage.replace({ listeners: [{ cluster: 0 }, { cluster: 0 }] });
@@ -93,6 +96,85 @@ onEachEngine(
     assert.deepEqual(stage.reasons, ["drain_cut"]);
   },
 );
+
+onEachEngine("cutAll: all that is in flight ends as what it is, cut short", {}, async (stage) => {
+  const ask = async (text: string): Promise<[RawPeer, RawPeer]> => {
+    const client = stage.client();
+    client.write(text);
+    const origin = await stage.backend.next();
+    await origin.head();
+    return [client, origin];
+  };
+  const [waiting] = await ask(GET);
+  const [reading, writer] = await ask("GET / HTTP/1.0\r\nHost: x\r\n\r\n");
+  writer.write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
+  await reading.until("abc");
+  const [tunnel, origin] = await ask(UPGRADE);
+  origin.write(SWITCHED);
+  await tunnel.head();
+  const idle = stage.client();
+  await exchange(stage, idle);
+  stage.engine.stopAccepting();
+  stage.session.cutAll();
+  stage.engine.wake();
+  assert.match(await waiting.head(), /^HTTP\/1\.1 503 [\s\S]*connection: close/i);
+  await Promise.all([reading.broken(), tunnel.broken(), origin.broken(), idle.rest()]);
+  await stage.when("it is drained", () => (stage.drainedCount === 1 ? true : undefined));
+  assert.deepEqual(stage.reasons, ["drain_cut", "drain_cut", "drain_cut"]);
+  assert.equal(stage.counter(Counter.errorDrainCut), 3);
+});
+
+onEachEngine("cutAll: in mode tcp, relays are reset", { mode: "tcp" }, async (stage) => {
+  const client = stage.client();
+  client.write("hello");
+  const origin = await stage.backend.next();
+  await origin.until("hello");
+  stage.engine.stopAccepting();
+  stage.session.cutAll();
+  stage.engine.wake();
+  await Promise.all([client.broken(), origin.broken()]);
+  await stage.when("it is drained", () => (stage.drainedCount === 1 ? true : undefined));
+  assert.deepEqual(stage.reasons, ["drain_cut"]);
+});
+
+/** Writes until a client's kernel takes no more, and little is queued for it: the end of the response is still read. */
+async function pourUntilQueued(stage: Stage, connection: number, origin: RawPeer): Promise<void> {
+  const piece = Buffer.alloc(60_000, "x");
+  for (let looks = 0; looks < LOOKS; looks++) {
+    if (stage.engine.queuedBytes(connection) > 0) {
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      continue;
+    }
+    looks = 0;
+    const bytes = stage.counter(Counter.originBytesIn) + piece.length;
+    origin.write(piece);
+    await stage.eventually("it has come", () => stage.counter(Counter.originBytesIn) >= bytes);
+  }
+}
+
+onEachEngine("cutAll: a last response that has not left whole is reset", {}, async (stage) => {
+  const { session } = stage;
+  const accepted = session.accepted.bind(session);
+  let connection = -1;
+  session.accepted = (number, listener) => {
+    connection = number;
+    accepted(number, listener);
+  };
+  const client = stage.client();
+  client.socket.pause();
+  client.write("GET / HTTP/1.0\r\nHost: x\r\n\r\n");
+  const origin = await stage.backend.next();
+  await origin.head();
+  origin.write("HTTP/1.1 200 OK\r\n\r\n");
+  await pourUntilQueued(stage, connection, origin);
+  origin.end();
+  await stage.eventually("the response is over", () => stage.counter(Counter.requestsInFlight) === 0);
+  stage.session.cutAll();
+  stage.engine.wake();
+  client.socket.resume();
+  await client.broken();
+  assert.equal(stage.counter(Counter.errorDrainCut), 1);
+});
 
 onEachEngine("listeners: a number is used again", {}, async (stage) => {
   await openSecond(stage);
