@@ -213,12 +213,14 @@ export class Crew {
     }
   }
 
-  /** Resolves with the number of workers that had to be cut. The listeners take no new handshakes any more. */
-  async drain(timeoutMs: number): Promise<number> {
+  /**
+   * Lets all finish, for at most `timeoutMs`; resolves when they are gone. The listeners take no new handshakes any
+   * more.
+   */
+  async drain(timeoutMs: number): Promise<void> {
     const late = setTimeout(() => this.#parts.listeners.endAll(), TAKE_QUEUES_MS);
-    const cut = await this.#fleet.drain(timeoutMs);
+    await this.#fleet.drain(timeoutMs);
     clearTimeout(late);
-    return cut;
   }
 
   /** Ends every worker now. */

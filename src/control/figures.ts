@@ -54,6 +54,11 @@ export class Figures {
     return this.#sample().total;
   }
 
+  /** What all workers have counted of `counter`. */
+  count(counter: Counter): number {
+    return this.#blocks.reduce((sum, block) => sum + block[counter]!, 0);
+  }
+
   /** Begins to sample. */
   start(): void {
     this.#timer = setInterval(() => {

@@ -157,21 +157,15 @@ export class Fleet {
     place.process.kill();
   }
 
-  /**
-   * Lets every worker finish; resolves when all are gone, with the number of those that had to be cut after
-   * `timeoutMs`.
-   */
-  async drain(timeoutMs: number): Promise<number> {
+  /** Lets every worker finish; resolves when all are gone. What is left after `timeoutMs` is cut. */
+  async drain(timeoutMs: number): Promise<void> {
     this.#end();
     for (const { process } of this.#places.values()) process?.send({ type: "drain" });
     const late = new Promise<"late">((resolve) => {
       const timer = setTimeout(() => resolve("late"), timeoutMs);
       timer.unref();
     });
-    if ((await Promise.race([this.#gone(), late])) !== "late") return 0;
-    const cut = this.livingCount;
-    await this.#stop(CUT_GRACE_MS);
-    return cut;
+    if ((await Promise.race([this.#gone(), late])) === "late") await this.#stop(CUT_GRACE_MS);
   }
 
   /** Ends every worker now; what is in flight is cut. */

@@ -10,6 +10,7 @@
 import { availableParallelism } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
+import { Counter } from "../contract/counters.ts";
 import type { Hooking } from "../contract/hooking.ts";
 import type { Cluster, Snapshot } from "../contract/snapshot.ts";
 import type { FromWorker } from "../contract/worker-messages.ts";
@@ -248,8 +249,10 @@ export class Supervisor {
     this.#backends.stop();
     // Whoever connects between a worker's last look at its queue and the end of its socket would be reset.
     await delay(listeners.dropNewHandshakes(listeners.all));
-    const cut = await this.#crew.drain(timeoutMs);
-    if (cut > 0) log.warn({ workers: cut }, "drain timeout: what was still in flight has been cut");
+    const cutBefore = this.figures.count(Counter.errorDrainCut);
+    await this.#crew.drain(timeoutMs);
+    const cut = this.figures.count(Counter.errorDrainCut) - cutBefore;
+    if (cut > 0) log.warn({ cut }, "drain timeout: what was still in flight has been cut");
     await this.stop();
   }
 

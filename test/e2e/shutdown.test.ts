@@ -169,6 +169,7 @@ for (const engine of ENGINES) {
     await assertCut(clients);
     assert.equal((await proxy.ended).status, 0);
     assert.equal(cutsIn(proxy).length, 3);
+    assert.equal(proxy.logs.find(({ msg }) => msg.startsWith("drain timeout"))?.cut, 3);
   });
 
   test(`${engine}: so is what a second signal cuts`, { timeout }, async (t) => {
@@ -210,6 +211,17 @@ test("a worker that a reload takes away cuts what it has after drainTimeout, and
   proxy.kill("SIGTERM");
   for (const clients of all) await assertCut(clients);
   assert.equal((await proxy.ended).status, 0);
+});
+
+test("--drain-timeout 0 with nothing in flight cuts nothing, and does not say so", { timeout }, async (t) => {
+  const { origin } = await endlessOrigin(t);
+  const proxy = await ProxyProcess.start(t, [origin.address], ["--workers", "1", "--drain-timeout", "0"]);
+  proxy.kill("SIGTERM");
+  assert.equal((await proxy.ended).status, 0);
+  assert.equal(
+    proxy.logs.some(({ msg }) => msg.startsWith("drain timeout")),
+    false,
+  );
 });
 
 test("a second signal ends at once, exit 2", { timeout }, async (t) => {
