@@ -9,7 +9,7 @@ import { nginxVersion } from "./contenders/nginx.ts";
 import { PROXIES } from "./contenders.ts";
 import { GENERATORS, parseHpBenchResult, parseWrkResult, wrkScript } from "./load.ts";
 import type { Round, Series } from "./measure.ts";
-import { chooseByName, parseCompareOptions } from "./options.ts";
+import { checkCores, chooseByName, parseCompareOptions } from "./options.ts";
 import { parseCoreTime, parseProcessStat, treeCpuTime, treeMemory, treePids } from "./process-tree.ts";
 import { writeScenario } from "./report.ts";
 import { SCENARIOS } from "./scenarios.ts";
@@ -143,6 +143,15 @@ test("options: what is wrong is named, with what would be right", () => {
   assert.throws(() => chooseByName(PROXIES, ["ngnix"]), /"ngnix": unknown.*nginx/);
   const { scenarios, rounds, seconds } = parseCompareOptions(["--quick", "--scenario", "get-1,connect"]);
   assert.deepEqual([scenarios.map(({ name }) => name), rounds, seconds], [["get-1", "connect"], 1, 1]);
+});
+
+test("cores: one that is not there is refused, by the name of its option", { skip: notLinux() }, () => {
+  checkCores({ core: 0, otherCore: 0 });
+  assert.throws(
+    () => checkCores({ core: 4095, otherCore: 0 }),
+    /^Error: --core: core 4095: this machine has/,
+  );
+  assert.throws(() => checkCores({ core: 0, otherCore: 4095 }), /^Error: --other-core: core 4095/);
 });
 
 test("tables: names are unique", () => {

@@ -38,7 +38,7 @@ BEFORE and AFTER are commits or branches; "." is this checkout with its changes.
   --core N, --other-core N   cores of what is measured (0) and of everything else (1)
   --json FILE          raw data
 
-Exit status: 0 not slower, 1 slower, 2 it cannot be told or an argument is wrong.
+Exit status: 0 not slower, 1 slower, 2 it cannot be told, nothing was measured or an argument is wrong.
 `;
 
 const ENGINES: readonly OwnSettings["engine"][] = ["uring", "epoll", "net"];
@@ -67,6 +67,16 @@ interface Outcome {
   readonly what: string;
   readonly judgement: Judgement;
   readonly raw: unknown;
+}
+
+/** Throws for a name without a proxy in front of a backend: there is nothing of the two commits to compare. */
+function proxyScenarios(names: readonly string[]): readonly Scenario[] {
+  const scenarios = chooseScenarios(names);
+  const isAll = names.includes("all");
+  const others = scenarios.filter(({ kind }) => kind !== "proxy").map(({ name }) => name);
+  if (others.length > 0 && !isAll)
+    throw new Error(`--scenario: ${others.join(", ")}: has no proxy in it; npm run bench measures that`);
+  return scenarios.filter(({ kind }) => kind === "proxy");
 }
 
 /** Undefined when help was asked for. */
@@ -98,7 +108,7 @@ function parseOptions(argv: readonly string[]): GateOptions | undefined {
   const tolerance = wholeNumber("--tolerance", values.tolerance ?? (values.micro ? "10" : "3"), 0) / 100;
   return {
     revisions: [before, after],
-    scenarios: chooseScenarios(splitNames(values.scenario)).filter(({ kind }) => kind === "proxy"),
+    scenarios: proxyScenarios(splitNames(values.scenario)),
     engine,
     isMicro: values.micro,
     microOnly: values.only,
@@ -193,6 +203,7 @@ function write(text: string): void {
 
 function statusOf(outcomes: readonly Outcome[]): number {
   const verdicts = outcomes.map(({ judgement }) => judgement.verdict);
+  if (verdicts.length === 0) return STATUS_UNKNOWN;
   if (verdicts.includes("slower")) return STATUS_SLOWER;
   return verdicts.includes("cannot tell") ? STATUS_UNKNOWN : 0;
 }
@@ -206,6 +217,7 @@ async function main(argv: readonly string[]): Promise<number> {
   const checkouts = options.revisions.map(checkOut);
   const machine = describeMachine();
   write(`${writeMachine(machine)}\nbefore: ${checkouts[0]!.title}, after: ${checkouts[1]!.title}\n`);
+  if (!options.isMicro && options.scenarios.length === 0) throw new Error("--scenario: names none");
   const compare = options.isMicro ? compareMicros : comparePlane;
   const outcomes = await compare(checkouts, options);
   if (options.jsonPath !== "")

@@ -21,7 +21,7 @@ import { type IdleRound, writeIdle } from "./idle-report.ts";
 import { GENERATORS, type LoadResult } from "./load.ts";
 import { describeMachine, writeMachine } from "./machine.ts";
 import { isRunning, launch, type Missing, type Plan, type Running } from "./measure.ts";
-import { chooseByName, splitNames, wholeNumber } from "./options.ts";
+import { checkCores, chooseByName, splitNames, wholeNumber } from "./options.ts";
 import { descriptorLimit, treeCpuTime, treeMemory } from "./process-tree.ts";
 import { type Program, start, stopAll, temporaryDirectory } from "./programs.ts";
 import { SCENARIOS } from "./scenarios.ts";
@@ -199,6 +199,7 @@ function parseOptions(argv: readonly string[]): IdlePlan {
 
 async function main(argv: readonly string[]): Promise<void> {
   const plan = parseOptions(argv);
+  checkCores(plan);
   const proxies = PROXIES.filter(({ name }) => !RELAYS.includes(name));
   const contenders = chooseByName(proxies, plan.only);
   const machine = describeMachine();

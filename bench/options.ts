@@ -1,5 +1,6 @@
 /** The command line of the comparison. */
 import { parseArgs } from "node:util";
+import { coreTime } from "./process-tree.ts";
 import { chooseScenarios, type Scenario } from "./scenarios.ts";
 
 export interface CompareOptions {
@@ -82,6 +83,19 @@ export function wholeNumber(flag: string, text: string, min: number): number {
   const value = Number(text);
   if (/^\d+$/.test(text) && value >= min) return value;
   throw new Error(`${flag}: "${text}" is not a whole number from ${min}; write ${flag} ${Math.max(min, 3)}`);
+}
+
+/** Throws for a core that this machine does not have, or that is off: nobody could be measured. */
+export function checkCores({ core, otherCore }: { readonly core: number; readonly otherCore: number }): void {
+  for (const [flag, one] of [
+    ["--core", core],
+    ["--other-core", otherCore],
+  ] as const)
+    try {
+      coreTime(one);
+    } catch (error) {
+      throw new Error(`${flag}: ${(error as Error).message}`);
+    }
 }
 
 /** Members of `table` named in `only`, or the usual ones. Throws for a name that none of `tables` has. */

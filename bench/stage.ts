@@ -15,7 +15,7 @@ import {
   type Setup,
   type Subject,
 } from "./measure.ts";
-import { chooseByName } from "./options.ts";
+import { checkCores, chooseByName } from "./options.ts";
 import { temporaryDirectory } from "./programs.ts";
 import type { ScenarioResult } from "./report.ts";
 import type { Scenario } from "./scenarios.ts";
@@ -36,8 +36,9 @@ export class Stage {
   readonly #started = new Map<string, Promise<Running | Missing>>();
   readonly #measured = new Set<Running>();
 
-  /** `proxies`: what can be compared; the table of all where it is not said. */
+  /** `proxies`: what can be compared; the table of all where it is not said. Throws for a core that is not there. */
   constructor(options: StageOptions, proxies: readonly Contender[] = PROXIES) {
+    checkCores(options);
     this.#options = options;
     this.#proxies = proxies;
     this.#plan = { ...options, directory: temporaryDirectory() };
