@@ -4,6 +4,7 @@ import { nearest } from "../base/suggestion.ts";
 import type { ConfigError } from "./config-error.ts";
 import { keysAt, suggestion } from "./keys.ts";
 import { orList, type ProblemParams, writtenText } from "./kinds.ts";
+import { type ListenPlace, listenText, overlapsOf } from "./listen-overlap.ts";
 import {
   at,
   isList,
@@ -33,6 +34,9 @@ export interface DocumentCluster {
 
 /** What `backends` alone is the short form of. */
 export const DEFAULT_CLUSTER = "default";
+
+/** Where there is no `listen`. */
+export const DEFAULT_LISTENER: ListenPlace = { host: "", port: 8080 };
 
 /** All clusters, that of `backends` first. */
 export function clustersOf({ backends, clusters }: Partial<Document>): DocumentCluster[] {
@@ -251,9 +255,7 @@ function checkListeners(
     complain(["listen"], "is empty", "write an address, like :8080");
   const pathOf = (index: number): Path =>
     isList(at(root, ["listen"])?.content ?? []) ? ["listen", index] : ["listen"];
-  const addresses = (listen ?? []).map(({ host, port }) => (port === 0 ? "" : `${host}:${port}`));
-  for (const [index, double] of doubles(addresses))
-    complain(pathOf(index), "is there twice", "keep one", double);
+  checkOverlaps(good, pathOf, root, complain);
   const known = good.clusters !== undefined || at(root, ["clusters"]) === undefined;
   if (!known || clusters.length === 0) return;
   const names = clusters.map(({ name }) => name);
@@ -289,6 +291,28 @@ function checkListeners(
         `belongs to cluster ${name}, which ${isRouted ? "no route" : "no listener"} uses`,
         `name it in a ${isRouted ? "route" : "listener"}, or leave it out`,
       );
+  }
+}
+
+/** Listeners that take each other's connections, and an admin listener that would take theirs. */
+function checkOverlaps(
+  { listen, admin }: Partial<Document>,
+  pathOf: (index: number) => Path,
+  root: Located,
+  complain: Complain,
+): void {
+  const isDefault = listen === undefined && at(root, ["listen"]) === undefined;
+  const places: ListenPlace[] = isDefault ? [DEFAULT_LISTENER] : [...(listen ?? [])];
+  for (const { wide, narrow, isSame } of overlapsOf(places)) {
+    const [value, other] = [listenText(places[narrow]!), listenText(places[wide]!)];
+    if (isSame) complain(pathOf(narrow), "is there twice", "keep one", value);
+    else complain(pathOf(narrow), `is a part of ${other}, which is there as well`, "keep one of them", value);
+  }
+  if (admin === undefined || admin === null) return;
+  const taken = places.find((place) => overlapsOf([place, admin]).length > 0);
+  if (taken !== undefined) {
+    const reason = `takes connections of the listener ${listenText(taken)}`;
+    complain(["admin"], reason, "choose another port, or admin: off", listenText(admin));
   }
 }
 

@@ -2,14 +2,16 @@
  * The admin listener: health and figures for machines, over HTTP. It changes nothing and tells no secrets, and is
  * open only where it was asked for; what changes the proxy goes through the control socket.
  */
+
 import { closeSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { listenText } from "../config/listen-overlap.ts";
 import { type Answering, answer } from "./answering.ts";
 import { closeServer } from "./close-server.ts";
 import type { Configuration } from "./configuration.ts";
 import { loadHost } from "./host.ts";
-import { bindAddress, ListenFailed, listenText } from "./listeners.ts";
+import { bindAddress, ListenFailed } from "./listeners.ts";
 import type { InheritedAdmin } from "./succession.ts";
 
 /** It cannot listen there. `message` is a sentence for people, with a remedy. */

@@ -4,8 +4,9 @@ import { createServer, isIP } from "node:net";
 import path from "node:path";
 import { clustersOf } from "../config/check.ts";
 import type { ConfigError } from "../config/config-error.ts";
+import { listenText } from "../config/listen-overlap.ts";
 import { type Located, nearestAt, type Path, pathText, placeText } from "../config/located.ts";
-import { type ListenAddress, listenText } from "./listeners.ts";
+import type { ListenAddress } from "./listeners.ts";
 import type { LoadedConfiguration } from "./load-configuration.ts";
 import { systemLookup } from "./name-lookup.ts";
 

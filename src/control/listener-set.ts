@@ -2,20 +2,25 @@
  * The listeners of a running proxy: which there are, under which number, and what becomes of them when the
  * configuration changes. A listener is known by its configured address, so one that stays is not touched.
  */
+
 import { closeSync } from "node:fs";
 import { assert } from "../base/assert.ts";
+import { listenText } from "../config/listen-overlap.ts";
 import { LISTENERS_MAX, type ListenerSource } from "../contract/port.ts";
 import type { Host } from "./host.ts";
 import type { InheritedListener } from "./inheritance.ts";
 import {
   adoptListener,
+  assertApart,
+  assertFree,
+  bindAddress,
+  boundAt,
   endSocket,
   extendListener,
   HANDSHAKE_MS,
   isInherited,
   type ListenAddress,
   ListenFailed,
-  listenText,
   type OpenListener,
   openListener,
   ownSource,
@@ -64,15 +69,15 @@ export class ListenerSet {
       return at < 0 ? undefined : rest.splice(at, 1)[0];
     });
     const { adopted, left } = await this.#distribute(wanted);
-    const passing = new Set(
-      [...rest, ...left].map(({ address }) => Number(address.slice(address.lastIndexOf(":") + 1))),
-    );
+    const passing = new Set([...rest, ...left].map(({ address }) => boundAt(address).port));
+    const open = wanted.map((_, at) => kept[at] ?? adopted[at]);
+    const bound = await boundFree(wanted, open, passing);
     const added: OpenListener[] = [];
     const next: OpenListener[] = [];
     try {
       for (const [at, each] of wanted.entries()) {
-        const open = () => this.#openOne(each, [...next, ...added], indexes, passing, adopted[at]);
-        const listener = kept[at] ?? (await open());
+        const { host } = bound[at]!;
+        const listener = kept[at] ?? this.#openOne(each, host, [...next, ...added], indexes, adopted[at]);
         if (kept[at] === undefined) added.push(listener);
         next.push(listener);
       }
@@ -221,26 +226,57 @@ export class ListenerSet {
     return { adopted, left };
   }
 
-  async #openOne(
+  #openOne(
     wanted: ListenAddress,
+    address: string,
     others: readonly OpenListener[],
     indexes: readonly number[],
-    passing: ReadonlySet<number>,
     found: InheritedListener | undefined,
-  ): Promise<OpenListener> {
+  ): OpenListener {
     const nowMs = performance.now();
     for (const [number, untilMs] of this.#resting) if (untilMs <= nowMs) this.#resting.delete(number);
     const taken = new Set([...this.#open, ...others].map(({ number }) => number));
     let number = 0;
     while (taken.has(number) || this.#resting.has(number)) number++;
     if (number < LISTENERS_MAX) {
-      if (found === undefined) return await openListener(this.#host, number, wanted, indexes, passing);
+      if (found === undefined) return openListener(this.#host, number, wanted, address, indexes);
       assert(this.#host !== undefined, "inherited sockets come with a host");
       return adoptListener(this.#host, number, wanted, indexes, found);
     }
     const message = `${listenText(wanted)} is one listener too many: ${LISTENERS_MAX} can be open or draining`;
     throw new ListenFailed(message, "", wanted.port);
   }
+}
+
+/**
+ * Where each of `wanted` is or will be bound, as an IP address. `open`: those that are open, for us alone; the others
+ * are free, or `passing`: on ports that our own listeners are about to give up. Rejects with `ListenFailed`.
+ *
+ * Strategy: sockets of ours may share a port, for all have SO_REUSEPORT, and the system gives a connection to the
+ * narrowest. So `[::]` is never bound to IPv6 alone: beside `0.0.0.0` it is left what is IPv6, and when a reload
+ * takes that one away, or brings it, nothing has to be bound anew.
+ */
+async function boundFree(
+  wanted: readonly ListenAddress[],
+  open: readonly ({ readonly address: string } | undefined)[],
+  passing: ReadonlySet<number>,
+): Promise<readonly ListenAddress[]> {
+  const bound = await Promise.all(
+    wanted.map(async (each, at) => {
+      const address = open[at]?.address ?? "";
+      return address === "" ? { host: await bindAddress(each), port: each.port } : boundAt(address);
+    }),
+  );
+  assertApart(wanted, bound);
+  const isOpen = (host: string, port: number) =>
+    bound.some((other, at) => open[at] !== undefined && other.host === host && other.port === port);
+  for (const [at, each] of wanted.entries()) {
+    const { host, port } = bound[at]!;
+    if (open[at] !== undefined || passing.has(port) || (host === "0.0.0.0" && isOpen("::", port))) continue;
+    const isPair = host === "::" && bound.some((other) => other.host === "0.0.0.0" && other.port === port);
+    await assertFree(each, host, isPair);
+  }
+  return bound;
 }
 
 function unwantedText({ address, fds, name }: InheritedListener): string {

@@ -4,9 +4,11 @@
  * successor takes them up. Without, workers open their own: one worker plainly, several with `reusePort` where
  * the platform spreads connections over such sockets.
  */
+
 import { lookup } from "node:dns/promises";
 import { closeSync } from "node:fs";
 import { createServer, isIP } from "node:net";
+import { listenText, overlapsOf } from "../config/listen-overlap.ts";
 import type { AddressSource } from "../contract/worker-messages.ts";
 import type { ListenerConfiguration } from "./configuration.ts";
 import type { Host } from "./host.ts";
@@ -59,18 +61,16 @@ export function canSharePorts(platform: string): boolean {
 }
 
 /**
- * Opens sockets for the workers `indexes` at `wanted`; without a `host`, only finds out whether they can.
- * `passing`: ports that our own listeners are about to give up. Rejects with `ListenFailed`.
+ * Opens sockets for the workers `indexes` at `wanted`, which is the IP address `address`; without a `host`, workers
+ * will. Throws `ListenFailed`.
  */
-export async function openListener(
+export function openListener(
   host: Host | undefined,
   number: number,
   wanted: ListenAddress,
+  address: string,
   indexes: readonly number[],
-  passing: ReadonlySet<number> = new Set(),
-): Promise<OpenListener> {
-  const address = await bindAddress(wanted);
-  if (!passing.has(wanted.port)) await assertFree(wanted, address);
+): OpenListener {
   const listener: OpenListener = {
     number,
     host: wanted.host,
@@ -109,7 +109,7 @@ export function adoptListener(
     listener.fds.set(indexes[at]!, fd);
     listener.shared.add(fd);
   }
-  openSockets(host, listener, boundAt(listener), indexes.slice(taken.length));
+  openSockets(host, listener, boundAt(listener.address), indexes.slice(taken.length));
   return listener;
 }
 
@@ -118,13 +118,14 @@ export async function isInherited(found: InheritedListener, wanted: ListenAddres
   if (found.host === wanted.host && found.port === wanted.port) return true;
   if (wanted.port === 0) return false;
   if (found.address === listenText({ host: await bindAddress(wanted), port: wanted.port })) return true;
-  return wanted.host === "" && found.address === `0.0.0.0:${wanted.port}`;
+  // A service manager's socket is all that there will be.
+  return found.isPassed && wanted.host === "" && found.address === `0.0.0.0:${wanted.port}`;
 }
 
 /** Opens sockets of a listener that is open for others, for the workers `indexes`. Throws `ListenFailed`. */
 export function extendListener(host: Host, listener: OpenListener, indexes: readonly number[]): void {
   const [common] = listener.fds.values();
-  if (!listener.isPassed) openSockets(host, listener, boundAt(listener), indexes);
+  if (!listener.isPassed) openSockets(host, listener, boundAt(listener.address), indexes);
   else for (const index of indexes) listener.fds.set(index, common!);
 }
 
@@ -166,10 +167,11 @@ export function endSocket(host: Host, listener: OpenListener, index: number): vo
 
 /** Where a worker opens its own socket for that listener. */
 export function ownSource(listener: OpenListener): AddressSource {
-  return { ...boundAt(listener), reusePort: canSharePorts(process.platform) };
+  return { ...boundAt(listener.address), reusePort: canSharePorts(process.platform) };
 }
 
-function boundAt({ address }: OpenListener): { host: string; port: number } {
+/** The parts of a bound address. */
+export function boundAt(address: string): { readonly host: string; readonly port: number } {
   const host = address.slice(0, address.lastIndexOf(":"));
   return { host: host.startsWith("[") ? host.slice(1, -1) : host, port: portOf(address) };
 }
@@ -186,34 +188,43 @@ export async function bindAddress(wanted: ListenAddress): Promise<string> {
 }
 
 async function ipv6Works(): Promise<boolean> {
-  return (await tryListen("::", 0)) === undefined;
+  return (await tryListen("::", 0, false)) === undefined;
 }
 
 /**
  * Sockets with SO_REUSEPORT would quietly share the port with another such proxy of the same user: half of
- * the requests would go astray. A socket without it is refused then.
+ * the requests would go astray. A socket without it is refused then. `ipv6Only`: what is IPv4 is not asked for.
+ * Rejects with `ListenFailed`.
  */
-async function assertFree(wanted: ListenAddress, address: string): Promise<void> {
+export async function assertFree(wanted: ListenAddress, address: string, ipv6Only: boolean): Promise<void> {
   if (wanted.port === 0) return;
-  const error = await tryListen(address, wanted.port);
+  const error = await tryListen(address, wanted.port, ipv6Only);
   if (error !== undefined) throw listenFailed(wanted, error);
 }
 
-function tryListen(host: string, port: number): Promise<Error | undefined> {
+/**
+ * Two of `wanted` that were found to be one address, or a part of it, at `bound`: `localhost` and `127.0.0.1`.
+ * Throws `ListenFailed`.
+ */
+export function assertApart(wanted: readonly ListenAddress[], bound: readonly ListenAddress[]): void {
+  const [overlap] = overlapsOf(bound);
+  if (overlap === undefined) return;
+  const { host, port } = wanted[overlap.narrow]!;
+  const what = overlap.isSame ? "the same as" : "a part of";
+  const message = `${listenText({ host, port })} is ${what} ${listenText(wanted[overlap.wide]!)}; keep one of them`;
+  throw new ListenFailed(message, "", port);
+}
+
+function tryListen(host: string, port: number, ipv6Only: boolean): Promise<Error | undefined> {
   return new Promise((resolve) => {
     const server = createServer((socket) => socket.destroy());
     server.on("error", resolve);
-    server.listen({ host, port, exclusive: true }, () => server.close(() => resolve(undefined)));
+    server.listen({ host, port, ipv6Only, exclusive: true }, () => server.close(() => resolve(undefined)));
   });
 }
 
 function portOf(address: string): number {
   return Number(address.slice(address.lastIndexOf(":") + 1));
-}
-
-/** `127.0.0.1:80`, `[::1]:80`, or `:80` for every address. */
-export function listenText({ host, port }: { host: string; port: number }): string {
-  return `${isIP(host) === 6 ? `[${host}]` : host}:${port}`;
 }
 
 function listenFailed(wanted: ListenAddress, error: unknown): ListenFailed {

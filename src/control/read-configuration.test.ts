@@ -86,6 +86,7 @@ const LISTENERS: readonly [argv: string[], environment: Environment, listeners: 
   [["--listen", "127.0.0.1:82"], { HP_PROXY_PORT: "tcp://10.0.0.1:80" }, ["127.0.0.1 82"]],
   [["--port", "82"], { HP_PROXY_LISTEN: "127.0.0.1:81", HP_PROXY_PORT: "83" }, [" 82"]],
   [["--port", "82", "--listen", "[::1]:83"], { HP_PROXY_LISTEN: "127.0.0.1:81" }, [" 82", "::1 83"]],
+  [["--listen", "0.0.0.0:82,[::]:82"], {}, ["0.0.0.0 82", ":: 82"]],
   [[], { HP_PROXY_LISTEN: "127.0.0.1:81", HP_PROXY_PORT: "82" }, [" 82", "127.0.0.1 81"]],
 ];
 
@@ -192,6 +193,19 @@ const REFUSED: readonly [name: string, argv: string[], environment: Environment,
     { HP_PROXY_PORT: "tcp://10.0.0.1:80" },
     /^HP_PROXY_PORT .*enableServiceLinks/,
   ],
+  [
+    "a part of a listener",
+    [...BACKENDS, "--port", "80", "--listen", "127.0.0.1:80"],
+    {},
+    /^--listen 127\.0\.0\.1:80: is a part of :80, which is there as well; keep one of them$/,
+  ],
+  [
+    "an admin listener where a listener is",
+    [...BACKENDS, "--listen", ":80", "--admin", "80"],
+    {},
+    /^--admin 127\.0\.0\.1:80: takes connections of the listener :80; choose another port, or admin: off$/,
+  ],
+  ["an admin listener at the default", [...BACKENDS, "--admin", "8080"], {}, /^--admin .* listener :8080;/],
   ["no listener", [...BACKENDS, "--listen", ""], {}, /^--listen -: is empty/],
   ["an unknown short flag", [...BACKENDS, "-x"], {}, /^-x -: is not a flag/],
 ];

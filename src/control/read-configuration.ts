@@ -1,5 +1,11 @@
 /** From a file, flags and variables to a `Configuration`, or to everything that is wrong with them. */
-import { checkDocument, clusterIndex, clustersOf, DEFAULT_CLUSTER } from "../config/check.ts";
+import {
+  checkDocument,
+  clusterIndex,
+  clustersOf,
+  DEFAULT_CLUSTER,
+  DEFAULT_LISTENER,
+} from "../config/check.ts";
 import type { ConfigError } from "../config/config-error.ts";
 import { compileHooks, withChains } from "../config/hooks-compile.ts";
 import { at, type Located, overlay, withAt, withoutAt } from "../config/located.ts";
@@ -68,7 +74,7 @@ function compile(document: Document): Configuration {
   const timeouts = timeoutsOf(document);
   const { rejectPaths, ...policy } = document.policy;
   const clusters = clustersOf(document);
-  const listeners = document.listen ?? [{ host: "", port: 8080, cluster: undefined }];
+  const listeners = document.listen ?? [{ ...DEFAULT_LISTENER, cluster: undefined }];
   const routing = isRouted(document)
     ? compileRoutes(document, (name) => clusterIndex(clusters, name), timeouts)
     : null;

@@ -4,6 +4,7 @@ import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
 import { test } from "node:test";
+import { freePort } from "../harness/servers.ts";
 import { startOrigin } from "./origin.ts";
 import { ProxyProcess, runToEnd, temporaryFolder } from "./proxy-process.ts";
 
@@ -76,6 +77,14 @@ test("a port in use: one sentence, exit 1", { timeout }, async (t) => {
     stderr,
     `hp-proxy: 127.0.0.1:${port} is in use by another program; stop that one, or choose another port\n`,
   );
+});
+
+test("two names of one address are told as that", { timeout }, async (t) => {
+  const port = await freePort();
+  const argv = ["--listen", `127.0.0.1:${port},localhost:${port}`, "--backends", "127.0.0.1:1"];
+  const { status, stderr } = await runToEnd(t, argv);
+  assert.equal(status, 1);
+  assert.equal(stderr, `hp-proxy: localhost:${port} is the same as 127.0.0.1:${port}; keep one of them\n`);
 });
 
 test("a port that another hp-proxy has is in use as well", { timeout }, async (t) => {
