@@ -8,7 +8,7 @@ import { test } from "node:test";
 import { nginxVersion } from "./contenders/nginx.ts";
 import { PROXIES } from "./contenders.ts";
 import { GENERATORS, parseHpBenchResult, parseWrkResult, wrkScript } from "./load.ts";
-import type { Round, Series } from "./measure.ts";
+import type { Round, Series, Setup } from "./measure.ts";
 import { checkCores, chooseByName, parseCompareOptions } from "./options.ts";
 import { parseCoreTime, parseProcessStat, treeCpuTime, treeMemory, treePids } from "./process-tree.ts";
 import { writeScenario } from "./report.ts";
@@ -191,7 +191,12 @@ test("a short run measures nginx, and leaves nothing behind", { skip: skipRun, t
     });
     assert.equal(status, 0, stderr);
     assert.match(stdout, /\| nginx /);
-    const { results } = JSON.parse(readFileSync(json, "utf8")) as { results: { series: Series[] }[] };
+    const { results, setups } = JSON.parse(readFileSync(json, "utf8")) as {
+      results: { series: Series[] }[];
+      setups: Record<string, Setup>;
+    };
+    const backend = Object.entries(setups).find(([key]) => key.startsWith("nginx: return 200"))![1];
+    assert.match(Object.values(backend.files).join(), /location = \/upload/, "the backend's configuration");
     assert.equal(results.length, 2);
     for (const { series } of results) {
       const round = series[0]!.rounds[0]!;

@@ -46,10 +46,13 @@ async function findBackend(directory: string): Promise<Found | string> {
   const socket = path.join(directory, "uploads.sock");
   const mirrored = path.join(directory, "mirror.sock");
   if (!existsSync(mirrored)) await mirror(mirrored);
+  const files: string[] = [];
   return {
     version,
-    argv: (port) =>
-      nginxCommand(
+    files,
+    argv: (port) => {
+      files.push(path.join(directory, `backend-${port}.conf`));
+      return nginxCommand(
         directory,
         `backend-${port}`,
         nginxConfiguration(`
@@ -84,7 +87,8 @@ async function findBackend(directory: string): Promise<Found | string> {
       proxy_pass http://mirror;
     }
   }`),
-      ),
+      );
+    },
   };
 }
 
