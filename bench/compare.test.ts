@@ -197,6 +197,8 @@ test("a short run measures nginx, and leaves nothing behind", { skip: skipRun, t
     };
     const backend = Object.entries(setups).find(([key]) => key.startsWith("nginx: return 200"))![1];
     assert.match(Object.values(backend.files).join(), /location = \/upload/, "the backend's configuration");
+    const load = setups["wrk -t1, in get-64"]!;
+    assert.ok(load.argv.includes("-c64") && load.files["get-64.lua"]!.includes("wrk.method"));
     assert.equal(results.length, 2);
     for (const { series } of results) {
       const round = series[0]!.rounds[0]!;

@@ -18,9 +18,9 @@ import type { Contender } from "./contenders/contender.ts";
 import { PROXIES } from "./contenders.ts";
 import type { IdleFigures } from "./idle-clients.ts";
 import { type IdleRound, writeIdle } from "./idle-report.ts";
-import { GENERATORS, type LoadResult } from "./load.ts";
+import { GENERATORS, generatorSetups, type LoadResult } from "./load.ts";
 import { describeMachine, writeMachine } from "./machine.ts";
-import { isRunning, launch, type Missing, type Plan, type Running } from "./measure.ts";
+import { isRunning, launch, type Missing, type Plan, type Running, type Setup } from "./measure.ts";
 import { checkCores, chooseByName, splitNames, wholeNumber } from "./options.ts";
 import { descriptorLimit, treeCpuTime, treeMemory } from "./process-tree.ts";
 import { type Program, start, stopAll, temporaryDirectory } from "./programs.ts";
@@ -56,9 +56,13 @@ interface IdlePlan extends Plan {
   readonly jsonPath: string;
 }
 
+/** How each proxy was started, for the raw data. */
+const setups: Record<string, Setup> = {};
+
 async function measure(contender: Contender, backend: Running, plan: IdlePlan, round: number) {
   const proxy = await launch(contender, plan.core, [backend.port], false, plan.directory);
   if (!isRunning(proxy)) return proxy;
+  setups[`idle: ${proxy.title}`] = proxy.setup;
   const clients: Program[] = [];
   try {
     // A port that accepts connections need not answer yet: that is no part of the warm-up.
@@ -207,6 +211,7 @@ async function main(argv: readonly string[]): Promise<void> {
   process.stdout.write(`${writeMachine(machine)}\n\n${plan.connections} idle connections; ${limit}\n\n`);
   const backend = await launch(BACKEND, plan.otherCore, [], false, plan.directory);
   if (!isRunning(backend)) throw new Error(backend.reason);
+  setups[`idle: ${backend.title}`] = backend.setup;
   const rounds: IdleRound[] = [];
   const missing = new Map<string, Missing>();
   for (let round = 0; round < plan.rounds; round++) {
@@ -218,7 +223,8 @@ async function main(argv: readonly string[]): Promise<void> {
     }
   }
   process.stdout.write(`${writeIdle(rounds, [...missing.values()])}\n`);
-  const raw = { machine, plan, rounds, missing: [...missing.values()] };
+  for (const [name, setup] of Object.entries(generatorSetups())) setups[`idle: ${name}`] = setup;
+  const raw = { machine, plan, rounds, missing: [...missing.values()], setups };
   if (plan.jsonPath !== "") writeFileSync(plan.jsonPath, `${JSON.stringify(raw, undefined, 1)}\n`);
 }
 

@@ -3,6 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { ROOT } from "./contenders/contender.ts";
 import { ownCommand, ownVersion } from "./contenders/own.ts";
+import type { Setup } from "./measure.ts";
 import { runToEnd, versionLine } from "./programs.ts";
 import type { Scenario } from "./scenarios.ts";
 
@@ -49,6 +50,18 @@ export interface Generator {
   run(load: LoadRun): Promise<LoadResult>;
 }
 
+/** How each generator was last run in each scenario, with its script; for results.json. */
+const setups = new Map<string, Setup>();
+
+/** By name of generator and scenario. */
+export function generatorSetups(): Readonly<Record<string, Setup>> {
+  return Object.fromEntries(setups);
+}
+
+function note(title: string, scenario: Scenario, argv: readonly string[], files: Setup["files"] = {}): void {
+  setups.set(`${title}, in ${scenario.name}`, { argv, files });
+}
+
 export const GENERATORS: readonly Generator[] = [
   { name: "wrk", title: "wrk -t1", find: findWrk, run: runWrk },
   hpBench("uring"),
@@ -77,7 +90,9 @@ async function runStreams({ scenario, port, seconds, core }: LoadRun): Promise<L
   const program = path.join(import.meta.dirname, "stream-clients.ts");
   const args = [load, port, target, connections, seconds, GENERATOR_WARMUP_SECONDS].map(String);
   const timeoutMs = timeLimitMs(seconds);
-  const text = await runToEnd([process.execPath, program, ...args], { core, timeoutMs });
+  const argv = [process.execPath, program, ...args];
+  note(STREAMS.title, scenario, argv);
+  const text = await runToEnd(argv, { core, timeoutMs });
   return JSON.parse(text) as LoadResult;
 }
 
@@ -92,11 +107,14 @@ function findWrk(): { version: string } | string {
 
 async function runWrk({ scenario, port, seconds, core, directory }: LoadRun): Promise<LoadResult> {
   const script = path.join(directory, `${scenario.name}.lua`);
-  writeFileSync(script, wrkScript(scenario));
+  const text = wrkScript(scenario);
+  writeFileSync(script, text);
   const url = `http://127.0.0.1:${port}${scenario.path}`;
-  const argv = ["wrk", "-t1", `-c${scenario.connections}`, `-d${seconds}s`, "--timeout", "10s"];
+  const options = ["-t1", `-c${scenario.connections}`, `-d${seconds}s`, "--timeout", "10s"];
+  const argv = ["wrk", ...options, "-s", script, url];
+  note("wrk -t1", scenario, argv, { [path.basename(script)]: text });
   const timeoutMs = timeLimitMs(seconds);
-  return parseWrkResult(await runToEnd([...argv, "-s", script, url], { core, timeoutMs }));
+  return parseWrkResult(await runToEnd(argv, { core, timeoutMs }));
 }
 
 /**
@@ -171,6 +189,7 @@ async function runHpBench(load: LoadRun, engine: string): Promise<LoadResult> {
     writeFileSync(body, "x".repeat(scenario.bodyBytes));
     argv.push("--body-file", body);
   }
+  note(`hp-bench, engine ${engine}`, scenario, argv);
   await runToEnd(argv, { core, timeoutMs: timeLimitMs(seconds) });
   const result = parseHpBenchResult(readFileSync(json, "utf8"));
   return ratePerSecond === 0

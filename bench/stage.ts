@@ -4,7 +4,7 @@
 import { spawnSync } from "node:child_process";
 import type { Contender } from "./contenders/contender.ts";
 import { PROXIES } from "./contenders.ts";
-import { GENERATORS, type Generator, generatorFor } from "./load.ts";
+import { GENERATORS, type Generator, generatorFor, generatorSetups } from "./load.ts";
 import {
   isRunning,
   launch,
@@ -74,14 +74,14 @@ export class Stage {
     };
   }
 
-  /** How everything that runs was started, by name. */
+  /** How everything that runs was started, by name, load generators included. */
   async setups(): Promise<Readonly<Record<string, Setup>>> {
     const setups: Record<string, Setup> = {};
     for (const [key, starting] of this.#started) {
       const result = await starting;
       if (isRunning(result)) setups[key] = result.setup;
     }
-    return setups;
+    return { ...setups, ...generatorSetups() };
   }
 
   async #backends(scenario: Scenario): Promise<Running[]> {

@@ -120,12 +120,14 @@ async function measure({ argv, preset, out, core, otherCore }: Settings): Promis
   }
   for (const part of preset.idle) {
     say(`${Math.round(elapsedSeconds())} s: idle connections of ${part.only.join(", ")}`);
-    const { rounds, missing } = await measureIdle(part, core, otherCore).catch((error: Error) => ({
+    const { rounds, missing, ...raw } = await measureIdle(part, core, otherCore).catch((error: Error) => ({
+      setups: {},
       rounds: [],
       missing: part.only.map((name): Missing => ({ name, reason: error.message })),
     }));
     idle.rounds.push(...rounds);
     idle.missing.push(...missing);
+    Object.assign(setups, raw.setups);
     keep();
   }
   return keep();
@@ -145,7 +147,11 @@ function lost(scenario: Scenario, error: Error): ScenarioResult {
   };
 }
 
-async function measureIdle(part: IdlePart, core: number, otherCore: number): Promise<Run["idle"]> {
+async function measureIdle(
+  part: IdlePart,
+  core: number,
+  otherCore: number,
+): Promise<Run["idle"] & Pick<Run, "setups">> {
   const json = path.join(temporaryDirectory(), "idle.json");
   const { only, rounds, seconds, connections } = part;
   const numbers: Readonly<Record<string, number>> = {
@@ -156,7 +162,7 @@ async function measureIdle(part: IdlePart, core: number, otherCore: number): Pro
   for (const [name, value] of Object.entries(numbers)) argv.push(`--${name}`, String(value));
   const timeoutMs = IDLE_ROUND_TIMEOUT_MS * rounds * only.length;
   await runToEnd([...argv, "--only", only.join(","), "--json", json], { core: undefined, timeoutMs });
-  return JSON.parse(readFileSync(json, "utf8")) as Run["idle"];
+  return JSON.parse(readFileSync(json, "utf8")) as Run["idle"] & Pick<Run, "setups">;
 }
 
 /** The program of every proxy, by its title; those of Node.js are one program. */
