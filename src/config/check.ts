@@ -4,7 +4,7 @@ import { nearest } from "../base/suggestion.ts";
 import type { ConfigError } from "./config-error.ts";
 import { keysAt, suggestion } from "./keys.ts";
 import { orList, type ProblemParams, writtenText } from "./kinds.ts";
-import { type ListenPlace, listenText, overlapsOf } from "./listen-overlap.ts";
+import { isInTheWay, type ListenPlace, listenText, overlapsOf } from "./listen-overlap.ts";
 import {
   at,
   isList,
@@ -309,9 +309,10 @@ function checkOverlaps(
     else complain(pathOf(narrow), `is a part of ${other}, which is there as well`, "keep one of them", value);
   }
   if (admin === undefined || admin === null) return;
-  const taken = places.find((place) => overlapsOf([place, admin]).length > 0);
+  const taken = places.find((place) => isInTheWay(admin, place));
   if (taken !== undefined) {
-    const reason = `takes connections of the listener ${listenText(taken)}`;
+    const what = overlapsOf([taken, admin]).length > 0 ? "takes connections" : "cannot share the port";
+    const reason = `${what} of the listener ${listenText(taken)}`;
     complain(["admin"], reason, "choose another port, or admin: off", listenText(admin));
   }
 }

@@ -42,6 +42,16 @@ export function overlapsOf(all: readonly ListenPlace[]): Overlap[] {
   return found;
 }
 
+/**
+ * Whether a socket at `one` that shares its port with nobody cannot be open beside a listener at `other`: `::` takes
+ * what is IPv4 from `0.0.0.0` then.
+ */
+export function isInTheWay(one: ListenPlace, other: ListenPlace): boolean {
+  if (overlapsOf([one, other]).length > 0) return true;
+  const hosts = [canonical(one.host), canonical(other.host)];
+  return one.port === other.port && one.port !== 0 && hosts.includes("::") && hosts.includes("0.0.0.0");
+}
+
 /** One address is written in many ways in IPv6. */
 function canonical(host: string): string {
   return isIP(host) === 6 ? new SocketAddress({ address: host, family: "ipv6" }).address : host;

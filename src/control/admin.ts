@@ -6,12 +6,12 @@
 import { closeSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { listenText } from "../config/listen-overlap.ts";
+import { isInTheWay, listenText } from "../config/listen-overlap.ts";
 import { type Answering, answer } from "./answering.ts";
 import { closeServer } from "./close-server.ts";
 import type { Configuration } from "./configuration.ts";
 import { loadHost } from "./host.ts";
-import { bindAddress, ListenFailed } from "./listeners.ts";
+import { bindAddress, boundAt, ListenFailed } from "./listeners.ts";
 import type { InheritedAdmin } from "./succession.ts";
 
 /** It cannot listen there. `message` is a sentence for people, with a remedy. */
@@ -35,12 +35,13 @@ const QUESTION_MS_MAX = 10_000;
 type Wanted = NonNullable<Configuration["admin"]>;
 
 /**
- * Undefined where none is wanted. `inherited` is taken where it fits, and else closed. Rejects with
- * `AdminFailed`.
+ * Undefined where none is wanted. `listeners`: where those of this proxy are bound. `inherited` is taken where it
+ * fits, and else closed. Rejects with `AdminFailed`.
  */
 export async function openAdmin(
   wanted: Configuration["admin"],
   proxy: Answering,
+  listeners: readonly string[],
   inherited: InheritedAdmin | null = null,
 ): Promise<AdminListener | undefined> {
   const fits = wanted !== null && inherited?.host === wanted.host && inherited.port === wanted.port;
@@ -62,7 +63,8 @@ export async function openAdmin(
   } catch (error) {
     if (error instanceof ListenFailed) throw new AdminFailed(`admin ${error.message}`);
     const code = (error as NodeJS.ErrnoException).code ?? String(error);
-    const why = code === "EADDRINUSE" ? "is in use by another program" : `cannot be listened on (${code})`;
+    const why =
+      code === "EADDRINUSE" ? await holderText(wanted, listeners) : `cannot be listened on (${code})`;
     throw new AdminFailed(`admin ${listenText(wanted)} ${why}; choose another port, or admin: off`);
   }
   server.on("error", () => {});
@@ -73,6 +75,15 @@ export async function openAdmin(
     isAt: (next) => next?.host === wanted.host && next.port === wanted.port,
     close: (waitMs) => closeServer(server, waitMs),
   };
+}
+
+/** Who has that port. */
+async function holderText(wanted: Wanted, listeners: readonly string[]): Promise<string> {
+  const place = { host: await bindAddress(wanted), port: wanted.port };
+  const own = listeners.find((address) => isInTheWay(place, boundAt(address)));
+  return own === undefined
+    ? "is in use by another program"
+    : `is in use by the listener ${own} of this proxy`;
 }
 
 /** A listening socket that can be handed over; -1 where there is no host to open it. */

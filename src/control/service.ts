@@ -16,6 +16,7 @@ import {
 import type { Embedding } from "./embedding.ts";
 import { lineText } from "./figures.ts";
 import { hostFor, type InheritedListener, type PassedSockets, passedListeners } from "./inheritance.ts";
+import { boundAt, ListenFailed } from "./listeners.ts";
 import type { Loaded, LoadedConfiguration } from "./load-configuration.ts";
 import type { Log } from "./log.ts";
 import { metricsText } from "./metrics.ts";
@@ -192,7 +193,8 @@ export class Service implements Answering {
     // A program that embeds us asks by itself; whoever else may is its own decision.
     if (this.#options.embedding === undefined || configuration.controlPath !== "")
       await this.#openControl(configuration);
-    this.#admin = await openAdmin(configuration.admin, this, predecessor?.heritage.admin);
+    const { addresses } = supervisor;
+    this.#admin = await openAdmin(configuration.admin, this, addresses, predecessor?.heritage.admin);
     if (program?.isUnwanted() === true) throw new TakeOverRefused("a signal ended it before it had begun");
     await predecessor?.takeOver(supervisor.adopted);
     supervisor.own();
@@ -239,13 +241,13 @@ export class Service implements Answering {
   async #change(next: Configuration): Promise<string[]> {
     const before = this.#admin;
     const isSame = before?.isAt(next.admin) ?? next.admin === null;
-    const admin = isSame ? before : await openAdmin(next.admin, this);
+    const admin = isSame ? before : await openAdmin(next.admin, this, this.supervisor.addresses);
     let problems: string[];
     try {
       problems = await this.supervisor.change(next);
     } catch (error) {
       if (admin !== before) await admin?.close();
-      throw error;
+      throw (before === undefined ? undefined : takenByAdmin(error, before)) ?? error;
     }
     this.#admin = admin;
     if (admin !== before) await before?.close();
@@ -302,6 +304,18 @@ const NOTHING_TO_READ: ConfigError = {
   reason: "this proxy has no configuration that could be read again",
   remedy: "start it with hp-proxy run",
 };
+
+/** A listener is to be where the admin listener was until now: the error says so. Undefined: that is not why. */
+function takenByAdmin(error: unknown, { address }: AdminListener): ListenFailed | undefined {
+  if (!(error instanceof ListenFailed) || error.taken === "" || boundAt(address).port !== error.port)
+    return undefined;
+  const remedy = "take admin away from there with one reload, and listen there with the next";
+  return new ListenFailed(
+    `${error.taken} is in use by admin ${address} of this proxy; ${remedy}`,
+    "",
+    error.port,
+  );
+}
 
 /** Rejects with `ListenFailed` where there are any, and they cannot be used. */
 async function inheritedListeners(program: Program | undefined): Promise<InheritedListener[]> {

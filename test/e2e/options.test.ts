@@ -87,6 +87,17 @@ test("two names of one address are told as that", { timeout }, async (t) => {
   assert.equal(stderr, `hp-proxy: localhost:${port} is the same as 127.0.0.1:${port}; keep one of them\n`);
 });
 
+test("an admin listener where a listener of another name is: which one has the port", {
+  timeout,
+}, async (t) => {
+  const port = await freePort();
+  const argv = ["--listen", `127.0.0.1:${port}`, "--admin", `localhost:${port}`, "--backends", "127.0.0.1:1"];
+  const { status, stderr } = await runToEnd(t, argv);
+  assert.equal(status, 1);
+  const sentence = `admin localhost:${port} is in use by the listener 127.0.0.1:${port} of this proxy`;
+  assert.ok(stderr.includes(`hp-proxy: ${sentence}; choose another port, or admin: off\n`), stderr);
+});
+
 test("a port that another hp-proxy has is in use as well", { timeout }, async (t) => {
   const first = await ProxyProcess.start(t, ["127.0.0.1:1"], ["--workers", "2"]);
   const argv = ["--listen", `127.0.0.1:${first.port}`, "--backends", "127.0.0.1:1", "--workers", "2"];

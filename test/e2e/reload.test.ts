@@ -252,6 +252,28 @@ test("admin: alive, ready, figures, and nothing that changes; a reload moves it"
   await assert.rejects(at(second, "/healthz"));
 });
 
+test("admin and a listener do not change places in one reload: which of ours has the port", {
+  timeout,
+}, async (t) => {
+  const [web, figures, free] = [await freePort(), await freePort(), await freePort()];
+  const configuration = { ...BASE, listen: `127.0.0.1:${web}`, admin: figures };
+  const proxy = await ConfiguredProxy.start(t, configuration);
+  proxy.write({ ...configuration, listen: `127.0.0.1:${free}`, admin: web });
+  assert.deepEqual((await proxy.reload()).errors, [
+    `admin 127.0.0.1:${web} is in use by the listener 127.0.0.1:${web} of this proxy; ` +
+      "choose another port, or admin: off",
+  ]);
+  proxy.write({ ...configuration, listen: `127.0.0.1:${figures}`, admin: free });
+  assert.deepEqual((await proxy.reload()).errors, [
+    `127.0.0.1:${figures} is in use by admin 127.0.0.1:${figures} of this proxy; ` +
+      "take admin away from there with one reload, and listen there with the next",
+  ]);
+  for (const admin of ["off", free]) {
+    proxy.write({ ...configuration, listen: `127.0.0.1:${admin === "off" ? web : figures}`, admin });
+    assert.deepEqual((await proxy.reload()).errors, []);
+  }
+});
+
 /** Every line is a comment or a value with a known name; buckets never fall. */
 function parseMetrics(text: string): Map<string, number> {
   const values = new Map<string, number>();
