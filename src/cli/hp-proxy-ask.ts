@@ -1,17 +1,9 @@
 /** `hp-proxy reload`, `hp-proxy upgrade` and `hp-proxy healthcheck`: ask a running proxy, and say what it answered. */
 import { get } from "node:http";
 import { errorsText } from "../config/config-error.ts";
-import { type Arguments, type KnownFlags, readArguments } from "../control/arguments.ts";
-import {
-  askReadiness,
-  askReload,
-  askUpgrade,
-  ControlUnavailable,
-  controlFolder,
-  defaultControlPath,
-} from "../control/control-socket.ts";
+import { askReadiness, askReload, askUpgrade, ControlUnavailable } from "../control/control-socket.ts";
 import type { Environment } from "../control/options.ts";
-import { controlPath } from "./hp-proxy-stats.ts";
+import { askedPath, askingFlags, readAsking } from "./asked-proxy.ts";
 
 const RELOAD_HELP = `hp-proxy reload: has a running proxy read its configuration again
 
@@ -57,11 +49,11 @@ const ASK_MS_MAX = 5_000;
 
 /** Resolves to the exit status. */
 export async function runReload(argv: readonly string[], environment: Environment): Promise<number> {
-  const { given, pid } = readAsk(argv, { valued: ["control"], switches: ["help"], short: { h: "help" } });
+  const given = readAsking(argv, askingFlags());
   if (given.errors.length > 0) return failed(errorsText("hp-proxy reload", given.errors, ""));
   if (given.switches.has("help")) return print(RELOAD_HELP);
   return await asking("hp-proxy reload", async () => {
-    const path = await pathOf(given, pid, environment);
+    const path = await askedPath(given, environment);
     const { done, changes, errors } = await askReload(path);
     const lines = (texts: readonly string[]) => texts.map((text) => `  ${text}\n`).join("");
     if (!done)
@@ -74,11 +66,11 @@ export async function runReload(argv: readonly string[], environment: Environmen
 
 /** Resolves to the exit status. */
 export async function runUpgrade(argv: readonly string[], environment: Environment): Promise<number> {
-  const { given, pid } = readAsk(argv, { valued: ["control"], switches: ["help"], short: { h: "help" } });
+  const given = readAsking(argv, askingFlags());
   if (given.errors.length > 0) return failed(errorsText("hp-proxy upgrade", given.errors, ""));
   if (given.switches.has("help")) return print(UPGRADE_HELP);
   return await asking("hp-proxy upgrade", async () => {
-    const { done, oldPid, newPid, errors } = await askUpgrade(await pathOf(given, pid, environment));
+    const { done, oldPid, newPid, errors } = await askUpgrade(await askedPath(given, environment));
     if (done)
       return print(
         `hp-proxy upgrade: process ${newPid} has taken over; ${oldPid} finishes what is in flight\n`,
@@ -90,16 +82,16 @@ export async function runUpgrade(argv: readonly string[], environment: Environme
 
 /** Resolves to the exit status. */
 export async function runHealthcheck(argv: readonly string[], environment: Environment): Promise<number> {
-  const flags = { valued: ["control", "admin"], switches: ["help"], short: { h: "help" } };
-  const { given, pid } = readAsk(argv, flags);
+  const given = readAsking(argv, askingFlags({ valued: ["admin"] }));
   if (given.errors.length > 0) return failed(errorsText("hp-proxy healthcheck", given.errors, ""));
   if (given.switches.has("help")) return print(HEALTHCHECK_HELP);
   return await asking("hp-proxy healthcheck", async () => {
     const admin = given.values.get("admin")?.at(-1) ?? environment.HP_PROXY_ADMIN ?? "";
-    const isByAdmin = admin !== "" && admin !== "off" && pid === undefined && !given.values.has("control");
+    const isByAdmin =
+      admin !== "" && admin !== "off" && given.words.length === 0 && !given.values.has("control");
     const reason = isByAdmin
       ? await readinessAt(admin)
-      : await askReadiness(await pathOf(given, pid, environment));
+      : await askReadiness(await askedPath(given, environment));
     return reason === "" ? print("ready\n") : failed(`hp-proxy healthcheck: ${reason}\n`);
   });
 }
@@ -111,18 +103,6 @@ async function asking(command: string, ask: () => Promise<number>): Promise<numb
     if (!(error instanceof ControlUnavailable)) throw error;
     return failed(`${command}: ${error.message}\n`);
   }
-}
-
-/** A number that stands alone is a process. */
-function readAsk(argv: readonly string[], flags: KnownFlags): { given: Arguments; pid: string | undefined } {
-  const [first, ...rest] = argv;
-  const isPid = first !== undefined && /^[1-9]\d*$/.test(first);
-  return { given: readArguments(isPid ? rest : argv, flags), pid: isPid ? first : undefined };
-}
-
-async function pathOf(given: Arguments, pid: string | undefined, environment: Environment): Promise<string> {
-  if (pid !== undefined) return defaultControlPath(controlFolder(environment), Number(pid));
-  return await controlPath(given.values.get("control")?.at(-1) ?? environment.HP_PROXY_CONTROL, environment);
 }
 
 /** As `askReadiness`, by the admin listener at `HOST:PORT`, `:PORT` or `PORT`. */

@@ -2,8 +2,9 @@
 import { writeFileSync } from "node:fs";
 import { nearest } from "../base/suggestion.ts";
 import { type ConfigError, errorsText } from "../config/config-error.ts";
+import { CONFIG_NAME } from "../config/config-files.ts";
 import { orList } from "../config/kinds.ts";
-import { CONFIG_NAME, findConfigs } from "../config/load-config.ts";
+import { findConfigs } from "../config/load-config.ts";
 import { isCommonJs } from "../config/package-type.ts";
 import { effective, shownData, shownYaml } from "../config/print-config.ts";
 import { STARTER_FORMATS, STARTERS, type StarterFormat } from "../config/starter.ts";
@@ -100,7 +101,8 @@ A configuration that is there already is never overwritten.
 
 /** Resolves to the exit status. */
 export async function runInit(argv: readonly string[]): Promise<number> {
-  const flags: KnownFlags = { valued: ["format"], switches: ["help"], short: { h: "help" } };
+  const strayRemedy = `it writes ${CONFIG_NAME}.* in the working directory; --format says which`;
+  const flags: KnownFlags = { valued: ["format"], switches: ["help"], short: { h: "help" }, strayRemedy };
   const given = readArguments(argv, flags);
   if (given.switches.has("help")) return print(INIT_HELP);
   const format = given.values.get("format")?.at(-1) ?? "yaml";

@@ -23,7 +23,7 @@ Ctrl-C stops it all.
 
 /** Resolves to the exit status. */
 export async function runDemo(argv: readonly string[], environment: Environment): Promise<number> {
-  const given = readArguments(argv, PROXY_FLAGS);
+  const given = readArguments(argv, { ...PROXY_FLAGS, strayRemedy: "write flags, like --port 8080" });
   if (given.switches.has("help")) {
     process.stdout.write(HELP);
     return ExitStatus.done;

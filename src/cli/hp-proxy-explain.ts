@@ -41,7 +41,9 @@ const FLAGS = {
   ...PROXY_FLAGS,
   valued: [...PROXY_FLAGS.valued, "header", "client", "listener"],
   short: { ...PROXY_FLAGS.short, H: "header" },
+  filled: ["listener"],
   words: 2,
+  strayRemedy: "write METHOD and URL, and quote what has blanks",
 };
 
 /** Resolves to the exit status. */

@@ -25,7 +25,9 @@ const FLAGS: KnownFlags = {
   valued: ["output", "prefix", "listener"],
   switches: ["force", "strict", "help"],
   short: { o: "output", h: "help" },
+  filled: ["output", "prefix", "listener"],
   words: 1,
+  strayRemedy: "name one file; what it includes is read with it",
 };
 
 /** Returns the exit status. */
@@ -35,15 +37,15 @@ export function runImport(argv: readonly string[]): number {
     process.stdout.write(HELP);
     return 0;
   }
-  const [file] = given.words;
+  const [file = ""] = given.words;
   const last = (name: string) => given.values.get(name)?.at(-1);
   const output = last("output");
   const errors: ConfigError[] = [...given.errors];
-  if (file === undefined)
+  if (file === "")
     errors.push({ source: "hp-proxy import", reason: "has no file", remedy: "name one, like nginx.conf" });
   if (output !== undefined && existsSync(output) && !given.switches.has("force"))
     errors.push({ source: output, reason: "is there already", remedy: "name another file, or say --force" });
-  if (file === undefined || errors.length > 0) {
+  if (errors.length > 0) {
     process.stderr.write(errorsText("hp-proxy import", errors, ", nothing was written"));
     return 1;
   }

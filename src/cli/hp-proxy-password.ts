@@ -1,6 +1,7 @@
 /** `hp-proxy hash-password`: what `basicAuth` compares passwords with. */
 import { createInterface } from "node:readline";
 import { Writable } from "node:stream";
+import { errorsText } from "../config/config-error.ts";
 import { readArguments } from "../control/arguments.ts";
 import { hashPassword } from "../hooks/password.ts";
 
@@ -12,14 +13,27 @@ const HELP = `hp-proxy hash-password: the hash of a password, for basicAuth
 Prints the hash (scrypt) for users: {NAME: HASH}, or for a line NAME:HASH of a file.
 `;
 
+/** It is not repeated here. */
+const SEEN =
+  "a password as an argument can be seen by everybody on this machine; choose another, write it to standard input";
+
 /** Resolves to the exit status. */
 export async function runHashPassword(argv: readonly string[]): Promise<number> {
-  const given = readArguments(argv, { valued: [], switches: ["help"], short: { h: "help" } });
+  const words = argv.length;
+  const given = readArguments(argv, { valued: [], switches: ["help"], short: { h: "help" }, words });
   if (given.switches.has("help")) {
     process.stdout.write(HELP);
     return 0;
   }
-  const password = given.errors.length === 0 ? await firstLine() : "";
+  if (given.errors.length > 0) {
+    process.stderr.write(errorsText("hp-proxy hash-password", given.errors, ""));
+    return 1;
+  }
+  if (given.words.length > 0) {
+    process.stderr.write(`hp-proxy hash-password: ${SEEN}\n`);
+    return 1;
+  }
+  const password = await firstLine();
   if (password === "") {
     process.stderr.write("hp-proxy hash-password: no password; write one line to standard input\n");
     return 1;

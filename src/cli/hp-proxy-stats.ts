@@ -1,20 +1,17 @@
 /** `hp-proxy stats`: asks a running proxy for its figures and shows them, once or again and again. */
 import { once } from "node:events";
 import { errorsText } from "../config/config-error.ts";
-import { type KnownFlags, readArguments } from "../control/arguments.ts";
-import { ControlUnavailable, controlFolder, findProxies, readStats } from "../control/control-socket.ts";
+import { ControlUnavailable, readStats } from "../control/control-socket.ts";
 import type { Environment } from "../control/options.ts";
 import { statsText } from "../control/stats-table.ts";
+import { askedPath, askingFlags, readAsking } from "./asked-proxy.ts";
 
-const FLAGS: KnownFlags = {
-  valued: ["control"],
-  switches: ["watch", "json", "help"],
-  short: { w: "watch", h: "help" },
-};
+const FLAGS = askingFlags({ switches: ["watch", "json"], short: { w: "watch" } });
 
 const HELP = `hp-proxy stats: figures of a running proxy
 
-  hp-proxy stats                 once
+  hp-proxy stats                 once, those of the only proxy of this user
+  hp-proxy stats PID             those of that process
   hp-proxy stats --watch         again every second, until Ctrl-C
 
   -w, --watch                    show them live
@@ -28,9 +25,10 @@ const CLEAR = "\x1b[H\x1b[2J\x1b[3J";
 
 /** Resolves to the exit status. */
 export async function runStats(argv: readonly string[], environment: Environment): Promise<number> {
-  const { values, switches, errors } = readArguments(argv, FLAGS);
+  const given = readAsking(argv, FLAGS);
+  const { switches, errors } = given;
   if (errors.length > 0) {
-    process.stderr.write(errorsText("hp-proxy stats", errors));
+    process.stderr.write(errorsText("hp-proxy stats", errors, ""));
     return 1;
   }
   if (switches.has("help")) {
@@ -38,10 +36,7 @@ export async function runStats(argv: readonly string[], environment: Environment
     return 0;
   }
   try {
-    const path = await controlPath(
-      values.get("control")?.at(-1) ?? environment.HP_PROXY_CONTROL,
-      environment,
-    );
+    const path = await askedPath(given, environment);
     await show(path, switches.has("watch"), switches.has("json"));
     return 0;
   } catch (error) {
@@ -49,26 +44,6 @@ export async function runStats(argv: readonly string[], environment: Environment
     process.stderr.write(`hp-proxy stats: ${error.message}\n`);
     return 1;
   }
-}
-
-/** The named socket, or that of the only proxy that runs. Rejects with `ControlUnavailable`. */
-export async function controlPath(named: string | undefined, environment: Environment): Promise<string> {
-  if (named !== undefined && named !== "") return named;
-  const folder = controlFolder(environment);
-  const all = await findProxies(folder);
-  // Those that end are of no interest beside others.
-  const serving = all.filter(({ report }) => !report.draining);
-  const found = serving.length > 0 ? serving : all;
-  if (found.length === 1) return found[0]!.path;
-  if (found.length === 0) {
-    throw new ControlUnavailable(
-      `no proxy of this user is running (looked in ${folder}); --control says where else to look`,
-    );
-  }
-  const choices = found.map(
-    ({ path, report }) => `  --control ${path}   pid ${report.pid}, ${report.addresses.join(", ")}`,
-  );
-  throw new ControlUnavailable(`several proxies are running, choose one:\n${choices.join("\n")}`);
 }
 
 async function show(path: string, watch: boolean, json: boolean): Promise<void> {

@@ -2,6 +2,7 @@
 
 import { nearest } from "../base/suggestion.ts";
 import { errorsText, errorText } from "../config/config-error.ts";
+import { isConfigFile } from "../config/config-files.ts";
 import { findConfigs } from "../config/load-config.ts";
 import { readArguments } from "../control/arguments.ts";
 import { helpText } from "../control/help.ts";
@@ -69,9 +70,9 @@ export async function main(argv: readonly string[], environment: Environment): P
     case "hash-password":
       return await runHashPassword(rest);
     case "help":
-      return print(helpText());
+      return await help(rest, environment);
     case "version":
-      return print(`hp-proxy ${packageVersion()}\n`);
+      return version(rest);
     default:
       return command.startsWith("-") ? await run(argv, environment) : unknownCommand(command);
   }
@@ -113,9 +114,30 @@ async function run(argv: readonly string[], environment: Environment): Promise<n
   });
 }
 
+/** `hp-proxy help COMMAND` is `hp-proxy COMMAND --help`. */
+async function help(argv: readonly string[], environment: Environment): Promise<number> {
+  const [command = "help", ...more] = argv;
+  if (more.length > 0) {
+    process.stderr.write("hp-proxy help: takes one command, like hp-proxy help stats\n");
+    return ExitStatus.failed;
+  }
+  if (command === "help" || command === "--help" || command === "-h") return print(helpText());
+  return COMMANDS.includes(command) ? await main([command, "--help"], environment) : unknownCommand(command);
+}
+
+function version(argv: readonly string[]): number {
+  const strayRemedy = "write hp-proxy version";
+  const given = readArguments(argv, { valued: [], switches: ["help"], short: { h: "help" }, strayRemedy });
+  if (given.switches.has("help")) return print(helpText());
+  if (given.errors.length === 0) return print(`hp-proxy ${packageVersion()}\n`);
+  process.stderr.write(errorsText("hp-proxy version", given.errors, ""));
+  return ExitStatus.failed;
+}
+
 function unknownCommand(command: string): number {
   const near = nearest(command, COMMANDS);
-  const remedy = near === "" ? "hp-proxy --help tells what there is" : `did you mean hp-proxy ${near}?`;
+  let remedy = near === "" ? "hp-proxy --help tells what there is" : `did you mean hp-proxy ${near}?`;
+  if (isConfigFile(command)) remedy = `did you mean hp-proxy --config ${command}?`;
   process.stderr.write(`hp-proxy: ${command} is not a command; ${remedy}\n`);
   return ExitStatus.failed;
 }

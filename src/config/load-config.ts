@@ -6,6 +6,7 @@ import { nearest } from "../base/suggestion.ts";
 import type { Hooks } from "../hooks/hooks.ts";
 import { ModuleLoader, type Modules, NoModules } from "../hooks/import-module.ts";
 import type { ConfigError } from "./config-error.ts";
+import { CONFIG_ENDINGS, CONFIG_NAME, MODULE_ENDINGS } from "./config-files.ts";
 import { HookFinder } from "./find-hooks.ts";
 import type { Environment } from "./interpolate.ts";
 import { splitList } from "./kinds.ts";
@@ -24,16 +25,6 @@ import {
 import { readModule } from "./read-module.ts";
 import type { ReadFile } from "./read-yaml.ts";
 
-/** Endings, in the order in which they are told. */
-const MODULES = [".ts", ".mts", ".js", ".mjs"];
-const TEXTS = [".yaml", ".yml", ".json"];
-const ENDINGS: readonly string[] = [...MODULES, ...TEXTS];
-/** How files of a configuration end. */
-export const CONFIG_ENDINGS = ENDINGS;
-
-/** What a file is called that is found without being named. */
-export const CONFIG_NAME = "hp-proxy.config";
-
 export interface LoadedConfig {
   readonly root: Located;
   /** Every file that was read, the named one first, and what modules import that is in no package. */
@@ -48,7 +39,7 @@ export interface LoadedConfig {
 /** Configuration files in `folder`, by name; none where that is not there. */
 export async function findConfigs(folder: string): Promise<string[]> {
   const names = new Set(existsSync(folder) ? await readdir(folder) : []);
-  return ENDINGS.map((ending) => CONFIG_NAME + ending).filter((name) => names.has(name));
+  return CONFIG_ENDINGS.map((ending) => CONFIG_NAME + ending).filter((name) => names.has(name));
 }
 
 /**
@@ -78,6 +69,13 @@ async function loadBy(
   named: { readonly file: string; readonly source: string } | undefined,
   begunWith: string | undefined,
 ): Promise<LoadedConfig | undefined> {
+  if (named?.file === "")
+    return unread({
+      source: named.source,
+      value: "",
+      reason: "is empty",
+      remedy: `name a file, like ${CONFIG_NAME}.yaml`,
+    });
   if (named !== undefined)
     return await loader.load(path.resolve(folder, named.file), { source: named.source, value: named.file });
   const [first = "", ...others] = await findConfigs(folder);
@@ -201,7 +199,7 @@ class Loader {
     const { root: parsed, errors, isWhole } = await this.#parse(real);
     this.#errors.push(...errors);
     this.#isWhole &&= isWhole;
-    const inline = MODULES.includes(path.extname(real)) ? { file: real } : undefined;
+    const inline = MODULE_ENDINGS.includes(path.extname(real)) ? { file: real } : undefined;
     const root = await this.#hooks.find(parsed, path.dirname(real), inline);
     if (isWhole && !isMap(root.content)) {
       const source = placeText(root.place);
@@ -229,7 +227,7 @@ class Loader {
   async #parse(file: string): Promise<ReadFile> {
     const shown = this.#shown(file);
     const ending = path.extname(file);
-    if (MODULES.includes(ending)) return await readModule(file, shown, this.#modules);
+    if (MODULE_ENDINGS.includes(ending)) return await readModule(file, shown, this.#modules);
     const { readJson, readYaml } = await import("./read-yaml.ts");
     const read = ending === ".json" ? readJson : readYaml;
     return read(readFileSync(file, "utf8"), shown, this.#environment);
@@ -240,8 +238,8 @@ class Loader {
     const refuse = (reason: string, remedy: string) => this.#refuse(asker, reason, remedy);
     try {
       if (statSync(file).isDirectory()) return refuse("is a folder", "name a file");
-      if (!ENDINGS.includes(path.extname(file)))
-        return refuse("is no kind of configuration", `use a file that ends in ${ENDINGS.join(", ")}`);
+      if (!CONFIG_ENDINGS.includes(path.extname(file)))
+        return refuse("is no kind of configuration", `use a file that ends in ${CONFIG_ENDINGS.join(", ")}`);
       readFileSync(file);
       return realpathSync(file);
     } catch (error) {
@@ -299,7 +297,7 @@ function neighbour(file: string, written: string): string {
   }
   const near = nearest(
     path.basename(file),
-    names.filter((name) => ENDINGS.includes(path.extname(name))),
+    names.filter((name) => CONFIG_ENDINGS.includes(path.extname(name))),
   );
   return near === ""
     ? "name a file that is there"

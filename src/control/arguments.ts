@@ -5,6 +5,7 @@
 import { parseArgs } from "node:util";
 import { nearest } from "../base/suggestion.ts";
 import type { ConfigError } from "../config/config-error.ts";
+import { isConfigFile } from "../config/config-files.ts";
 
 export interface Arguments {
   /** Texts of each valued flag in order, by flag name without hyphens. */
@@ -21,8 +22,12 @@ export interface KnownFlags {
   readonly valued: readonly string[];
   readonly switches: readonly string[];
   readonly short?: Readonly<Record<string, string>>;
+  /** Those of `valued` that may not be empty, where nobody else looks. */
+  readonly filled?: readonly string[];
   /** How many words may stand there that belong to no flag. */
   readonly words?: number;
+  /** What to do about a word too many. */
+  readonly strayRemedy?: string;
 }
 
 /** Reads `argv`; what it does not know becomes an error, never an exception. */
@@ -53,11 +58,7 @@ function readSome(
       continue;
     }
     if (token.kind === "positional") {
-      errors.push({
-        source: token.value,
-        reason: "stands where a flag was expected",
-        remedy: "flags begin with --",
-      });
+      errors.push(strayWord(token.value, known, all));
       continue;
     }
     const { name, rawName, value } = token;
@@ -80,6 +81,8 @@ function readSome(
         remedy: `write ${rawName} VALUE or ${rawName}=VALUE`,
       });
       return argv.slice(token.index + 1);
+    } else if (value === "" && known.filled?.includes(name) === true) {
+      errors.push({ source: rawName, value, reason: "is empty", remedy: `write ${rawName} VALUE` });
     } else {
       values.set(name, [...(values.get(name) ?? []), value]);
     }
@@ -98,6 +101,16 @@ function tokensOf(argv: string[], known: KnownFlags) {
   for (const [short, name] of Object.entries(known.short ?? {}))
     Object.assign(options[name] ?? {}, { short });
   return parseArgs({ args: argv, options, strict: false, tokens: true, allowPositionals: true }).tokens;
+}
+
+function strayWord(word: string, known: KnownFlags, names: readonly string[]): ConfigError {
+  const source = word === "" ? '""' : word;
+  const reason = "stands where a flag was expected";
+  if (known.strayRemedy === undefined && known.valued.includes("config") && isConfigFile(word))
+    return { source, reason, remedy: `did you mean --config ${word}?` };
+  const near = nearest(word, names);
+  if (near !== "") return { source, reason, remedy: `did you mean --${near}?` };
+  return { source, reason, remedy: known.strayRemedy ?? "flags begin with --" };
 }
 
 function unknownFlag(rawName: string, names: readonly string[]): ConfigError {

@@ -4,7 +4,7 @@
  */
 import { type FSWatcher, readdirSync, statSync, watch } from "node:fs";
 import path from "node:path";
-import { CONFIG_ENDINGS } from "../config/load-config.ts";
+import { CONFIG_ENDINGS } from "../config/config-files.ts";
 import type { Log } from "./log.ts";
 
 /** Several changes so close are one: an editor writes, renames and sets the mode. */

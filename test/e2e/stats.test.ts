@@ -31,7 +31,7 @@ test("stats finds the only proxy that runs and tells its figures", { timeout }, 
   assert.deepEqual(report.endpoints, [
     { cluster: "default", name: origin.address, address: origin.address, healthy: true },
   ]);
-  const table = await runToEnd(t, ["stats"], { XDG_RUNTIME_DIR });
+  const table = await runToEnd(t, ["stats", `${proxy.child.pid}`], { XDG_RUNTIME_DIR });
   assert.match(table.stdout, /^worker +pid +req\/s +requests/m);
   assert.match(table.stdout, /^total .* 3 /m);
   assert.match(table.stdout, new RegExp(`^${origin.address} +${origin.address} +up$`, "m"));
@@ -113,7 +113,7 @@ test("in mode tcp, stats counts connections", { timeout }, async (t) => {
   const { total } = JSON.parse(json.stdout) as StatsReport;
   assert.equal(total.clients.accepted, 1);
   assert.equal(total.requests, 0);
-  const table = await runToEnd(t, ["stats"], { XDG_RUNTIME_DIR });
+  const table = await runToEnd(t, ["stats", `${proxy.child.pid}`], { XDG_RUNTIME_DIR });
   assert.match(table.stdout, /^worker +pid +conn\/s +connections +errors/m);
   assert.doesNotMatch(table.stdout, /req\/s/);
 });
