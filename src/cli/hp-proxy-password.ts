@@ -51,7 +51,8 @@ async function firstLine(): Promise<string> {
   for await (const line of lines) {
     lines.close();
     if (isTyped) process.stderr.write("\n");
-    return line;
+    // Some programs begin a text with a byte order mark, which nobody would type.
+    return line.replace(/^\ufeff/, "");
   }
   return "";
 }

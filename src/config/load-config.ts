@@ -1,5 +1,5 @@
 /** Finds and reads configuration files, with all that they include, into one located value. */
-import { existsSync, globSync, readFileSync, realpathSync, statSync } from "node:fs";
+import { existsSync, globSync, realpathSync, statSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import path from "node:path";
 import { nearest } from "../base/suggestion.ts";
@@ -23,6 +23,7 @@ import {
   withoutAt,
 } from "./located.ts";
 import { readModule } from "./read-module.ts";
+import { isUtf16, readText } from "./read-text.ts";
 import type { ReadFile } from "./read-yaml.ts";
 
 export interface LoadedConfig {
@@ -230,7 +231,7 @@ class Loader {
     if (MODULE_ENDINGS.includes(ending)) return await readModule(file, shown, this.#modules);
     const { readJson, readYaml } = await import("./read-yaml.ts");
     const read = ending === ".json" ? readJson : readYaml;
-    return read(readFileSync(file, "utf8"), shown, this.#environment);
+    return read(readText(file), shown, this.#environment);
   }
 
   /** Its real path, or undefined and an error. */
@@ -240,7 +241,7 @@ class Loader {
       if (statSync(file).isDirectory()) return refuse("is a folder", "name a file");
       if (!CONFIG_ENDINGS.includes(path.extname(file)))
         return refuse("is no kind of configuration", `use a file that ends in ${CONFIG_ENDINGS.join(", ")}`);
-      readFileSync(file);
+      if (isUtf16(file)) return refuse("is UTF-16", "save it as UTF-8");
       return realpathSync(file);
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code ?? String(error);

@@ -1,9 +1,9 @@
 /** The keys `basicAuth` and `forwardAuth`, of the whole and of a route. */
-import { readFileSync } from "node:fs";
 import type { BasicAuthLink, ForwardAuthLink } from "../contract/hooking.ts";
 import { readPasswordHash } from "../hooks/password.ts";
 import { type Duration, kind, open } from "./kinds.ts";
 import { isMap, MISSING, Parts, readOnOff } from "./parts.ts";
+import { readText } from "./read-text.ts";
 import { TOKEN } from "./routes-values.ts";
 import { Problem, readDurationMs } from "./values.ts";
 
@@ -85,7 +85,7 @@ function userProblem(name: string, hash: string): Problem | undefined {
 function readLines(file: string): (readonly [string, string])[] | Problem {
   let text: string;
   try {
-    text = readFileSync(file, "utf8");
+    text = readText(file);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? String(error);
     return new Problem(`names ${file}, which cannot be read: ${code}`, "name one with lines NAME:HASH");

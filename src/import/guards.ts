@@ -4,8 +4,9 @@
  * What cannot be checked here is closed: its route stands as it would without the guard, but denies everybody, so
  * that one key is to be replaced.
  */
-import { readFileSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import path from "node:path";
+import { readText } from "../config/read-text.ts";
 import { readBasicAuth } from "../config/route-auth.ts";
 import { Problem, readNetwork } from "../config/values.ts";
 import type { Findings } from "./findings.ts";
@@ -175,7 +176,7 @@ function wrongIn(named: string, file: string): Wrong | undefined {
   try {
     const stat = statSync(file);
     if (!stat.isFile() || stat.size > FILE_BYTES_MAX) return { why: `${named} is no file of users` };
-    text = readFileSync(file, "utf8");
+    text = readText(file);
   } catch (error) {
     return { why: `${named} cannot be read here (${(error as NodeJS.ErrnoException).code})` };
   }

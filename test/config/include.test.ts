@@ -10,6 +10,9 @@ import { plainOf } from "../../src/config/located.ts";
 /** A variable in a text. */
 const PART = `$${"{PART}"}`;
 
+/** What editors on Windows begin a file with. */
+const MARK = "\ufeff";
+
 interface Case {
   readonly name: string;
   readonly files: Readonly<Record<string, string>>;
@@ -83,6 +86,16 @@ const CASES: readonly Case[] = [
     value: { health: { fall: 2 }, clusters: { a: { health: { fall: 2 } } } },
     read: ["main.yaml", "part.yaml"],
   },
+  {
+    name: "a byte order mark is no part of a file",
+    files: {
+      "main.yaml": `${MARK}include: [a.json, b.yaml]`,
+      "a.json": `${MARK}{ "listen": ["a"] }`,
+      "b.yaml": `${MARK}# first\nlisten: [b]`,
+    },
+    value: { listen: ["a", "b"] },
+    read: ["main.yaml", "a.json", "b.yaml"],
+  },
 ];
 
 for (const { name, files, value, read } of CASES) {
@@ -100,6 +113,23 @@ for (const { name, files, value, read } of CASES) {
     assert.deepEqual(loaded?.files, read);
   });
 }
+
+test("a byte order mark moves no place, and UTF-16 is told as that", async (t) => {
+  const folder = mkdtempSync(path.join(tmpdir(), "hp-proxy-include-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const errorFor = async (file: string) => {
+    const loaded = await loadConfig(folder, { file, source: "--config" }, {}, () => {});
+    return loaded?.errors.map(({ source, reason }) => `${source} ${reason}`).join();
+  };
+  writeFileSync(path.join(folder, "a.json"), `${MARK}{ "listen": [,] }`);
+  assert.match((await errorFor("a.json"))!, /^a\.json:1:14 is not JSON: /);
+  writeFileSync(path.join(folder, "a.yaml"), `${MARK}listen: *a`);
+  assert.match((await errorFor("a.yaml"))!, /^a\.yaml:1:9 /);
+  for (const text of ["\xff\xfel\0", "\xfe\xff\0l"]) {
+    writeFileSync(path.join(folder, "b.yaml"), text, "latin1");
+    assert.equal(await errorFor("b.yaml"), "--config is UTF-16");
+  }
+});
 
 test("include: a file by two names is one file", async (t) => {
   const folder = mkdtempSync(path.join(tmpdir(), "hp-proxy-include-"));

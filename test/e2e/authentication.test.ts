@@ -52,7 +52,11 @@ async function start(t: Scope): Promise<ProxyProcess> {
     response.end("said auth");
   });
   const folder = temporaryFolder(t);
-  writeFileSync(path.join(folder, "users"), `# who may come\n\nada:${await hashPassword("sesame", 10)}\n`);
+  // As an editor on Windows writes it.
+  writeFileSync(
+    path.join(folder, "users"),
+    `\ufeffada:${await hashPassword("sesame", 10)}\r\n\r\n# more\r\n`,
+  );
   const configuration = `
 listen: 127.0.0.1:0
 workers: 1
