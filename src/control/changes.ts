@@ -26,7 +26,10 @@ export function changesBetween(before: ReadConfiguration, after: ReadConfigurati
 /** `timeouts.connect: 3s → 5s`; `clusters.api.backends: added, 127.0.0.1:3001`. */
 export function changeText({ path, before, after }: Change): string {
   // Hashes are nobody's to read.
-  if (path.includes("basicAuth.users.")) return `${path}: ${before === undefined ? "added" : "changed"}`;
+  if (path.includes("basicAuth.users.")) {
+    const isThere = before === undefined ? "added" : "changed";
+    return `${path}: ${after === undefined ? "removed" : isThere}`;
+  }
   if (before === undefined) return `${path}: added, ${after}`;
   return after === undefined ? `${path}: removed, was ${before}` : `${path}: ${before} → ${after}`;
 }
@@ -62,8 +65,8 @@ function isRecord(item: unknown): item is Readonly<Record<string, unknown>> {
   return typeof item === "object" && item !== null;
 }
 
-/** What tells an item from others wherever it stands. */
-function nameOf(item: unknown): string | undefined {
+/** What tells an item of a list from others wherever it stands; undefined: only where it stands. */
+export function nameOf(item: unknown): string | undefined {
   if (!isRecord(item)) return undefined;
   const name = item.name ?? item.address;
   return typeof name === "string" ? name : undefined;

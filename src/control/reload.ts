@@ -7,6 +7,7 @@ import { type ConfigError, errorText } from "../config/config-error.ts";
 import { changesBetween, changeText, restartErrors } from "./changes.ts";
 import type { Loaded, LoadedConfiguration } from "./load-configuration.ts";
 import type { Log } from "./log.ts";
+import { passwordChanges } from "./password-changes.ts";
 import { sentenceOf } from "./start-errors.ts";
 import { warningsOf } from "./warnings.ts";
 
@@ -111,7 +112,7 @@ export class Reloader {
       const errors = isSame ? [] : await this.#proxy.change(next);
       this.#current = next;
       if (!isSame) for (const warning of warningsOf(next)) this.#log.warn(warning);
-      const texts = changes.map(changeText);
+      const texts = [...changes.map(changeText), ...passwordChanges(before, next)];
       if (digestOf(before) !== digestOf(next)) texts.push("hooks: their code is another one");
       const told = isSame || texts.length > 0 ? texts : ["the order of a list"];
       return { done: true, changes: told, errors, wrong: [] };

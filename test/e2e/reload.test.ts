@@ -7,6 +7,7 @@ import path from "node:path";
 import { test } from "node:test";
 import { Counter } from "../../src/contract/counters.ts";
 import { METRICS } from "../../src/control/metrics.ts";
+import { hashPassword } from "../../src/hooks/password.ts";
 import { ConfiguredProxy } from "../harness/configured-proxy.ts";
 import { statsOf } from "../harness/proxy.ts";
 import { freePort } from "../harness/servers.ts";
@@ -272,6 +273,18 @@ test("admin and a listener do not change places in one reload: which of ours has
     proxy.write({ ...configuration, listen: `127.0.0.1:${admin === "off" ? web : figures}`, admin });
     assert.deepEqual((await proxy.reload()).errors, []);
   }
+});
+
+test("a file of passwords that has changed is told as that, without hashes", { timeout }, async (t) => {
+  const file = path.join(temporaryFolder(t), "users");
+  const hash = await hashPassword("sesame", 10);
+  writeFileSync(file, `ada:${hash}\n`);
+  const routes = [{ name: "shop", basicAuth: { file } }];
+  const proxy = await ConfiguredProxy.start(t, { ...BASE, routes });
+  writeFileSync(file, `ada:${hash}\nbob:${hash}\n`);
+  const { changes, errors } = await proxy.reload();
+  assert.deepEqual(errors, []);
+  assert.deepEqual(changes, [`routes[shop].basicAuth.file: ${file} is another one: 1 user added`]);
 });
 
 /** Every line is a comment or a value with a known name; buckets never fall. */
