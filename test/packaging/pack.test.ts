@@ -5,6 +5,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writ
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, before, test } from "node:test";
+import { linksOf } from "../docs/links.ts";
 import { folderOfOlderNode } from "./other-nodes.ts";
 
 const ROOT = path.join(import.meta.dirname, "../..");
@@ -22,7 +23,7 @@ function pack(): { tarball: string; files: string[] } {
     cwd: ROOT,
   });
   for (const file of listed.toString().split("\0")) {
-    if (!/^(?:src|bin|docs|schema|packaging|tools\/pinned-node)\/|^[^/]+$/.test(file) || file === "")
+    if (!/^(?:src|bin|docs|examples|schema|packaging|tools\/pinned-node)\/|^[^/]+$/.test(file) || file === "")
       continue;
     mkdirSync(path.dirname(path.join(copy, file)), { recursive: true });
     cpSync(path.join(ROOT, file), path.join(copy, file));
@@ -86,11 +87,27 @@ test("package: holds commands, compiled code with types and maps, and documents"
     assert.ok(files.includes(file), `${file} is in the package`);
 });
 
+test("package: no document that it holds leads to a file that it lacks", () => {
+  const there = new Set(files);
+  for (const file of files)
+    for (let at = path.dirname(file); at !== "."; at = path.dirname(at)) there.add(at);
+  const documents = files.filter((file) => file.endsWith(".md"));
+  const dead = documents.flatMap((document) =>
+    linksOf(document, readFileSync(path.join(ROOT, document), "utf8"))
+      .filter(({ file }) => !there.has(file))
+      .map(({ file, line }) => `${document}:${line} ${file}`),
+  );
+  assert.ok(documents.length > 20, `${documents.length} documents`);
+  assert.deepEqual(dead, []);
+});
+
 test("package: holds neither sources nor tests nor a Node", () => {
-  const allowed =
-    /^(?:bin|dist|docs|packaging|schema)\/|^(?:package\.json|README\.md|LICENSE|CHANGELOG\.md)$/;
+  const folders = /^(?:bin|dist|docs|examples|packaging|schema)\//;
+  const alone = /^(?:package\.json|LICENSE|(?:README|ARCHITECTURE|CHANGELOG|CONTRIBUTING)\.md)$/;
+  // An example may be of a test.
+  const isTest = /^(?!examples\/).*\.(?:test|fuzz|bench)\./;
   assert.deepEqual(
-    files.filter((file) => !allowed.test(file) || /\.(?:test|fuzz|bench)\./.test(file)),
+    files.filter((file) => !(folders.test(file) || alone.test(file)) || isTest.test(file)),
     [],
   );
   const installed = readFileSync(path.join(prefix, "package-lock.json"), "utf8");
