@@ -123,7 +123,7 @@ export class BufferRing {
       this.#tail = (this.#tail + 1) & 0xffff;
       this.#offered++;
     }
-    if (this.#tail !== tail) Atomics.store(this.#halves, TAIL_AT, this.#tail);
+    if (this.#tail !== tail) this.#halves[TAIL_AT] = this.#tail;
   }
 
   /** Releases every buffer on offer. The kernel must receive no more. */

@@ -6,8 +6,9 @@
  * in place and handed over, and the wait for completions done, by one `io_uring_enter`. liburing's names, raw
  * system calls.
  *
- * Ordering: the kernel reads our submission tail and completion head, we read its completion tail, all by
- * `Atomics`.
+ * Ordering: what the kernel reads and writes in the queues it does on this thread, within our own calls
+ * (SINGLE_ISSUER, DEFER_TASKRUN, no SQPOLL). So plain loads and stores do, as for anything a function reads; those of
+ * `Atomics` are calls.
  *
  * @hot
  */
@@ -137,7 +138,7 @@ export class Ring {
     this.#sqFlagsAt = words[sq + 4]! >> 2;
     this.#sqMask = sqEntries - 1;
     this.cqMask = cqEntries - 1;
-    this.cqHead = Atomics.load(this.#queueWords, this.#cqHeadAt);
+    this.cqHead = this.#queueWords[this.#cqHeadAt]!;
     if ((words[PARAMS_AT + 2]! & SETUP_NO_SQARRAY) === 0) {
       const arrayAt = words[sq + 6]! >> 2;
       for (let i = 0; i < sqEntries; i++) this.#queueWords[arrayAt + i] = i;
@@ -212,7 +213,7 @@ export class Ring {
 
   /** Completions not read yet. */
   cqReady(): number {
-    return (Atomics.load(this.#queueWords, this.#cqTailAt) - this.cqHead) | 0;
+    return (this.#queueWords[this.#cqTailAt]! - this.cqHead) | 0;
   }
 
   /**
@@ -220,12 +221,12 @@ export class Ring {
    * a completion that is not there.
    */
   hasOverflowed(): boolean {
-    return (Atomics.load(this.#queueWords, this.#sqFlagsAt) & SQ_CQ_OVERFLOW) !== 0;
+    return (this.#queueWords[this.#sqFlagsAt]! & SQ_CQ_OVERFLOW) !== 0;
   }
 
   /** Gives the entries of read completions back to the kernel. */
   cqAdvance(): void {
-    Atomics.store(this.#queueWords, this.#cqHeadAt, this.cqHead);
+    this.#queueWords[this.#cqHeadAt] = this.cqHead;
   }
 
   /** `io_uring_register`. Returns its result or a negative errno. */
@@ -242,7 +243,7 @@ export class Ring {
   }
 
   #enter(waitCount: number, argument: number, flags: number): void {
-    Atomics.store(this.#queueWords, this.#sqTailAt, this.#sqTail);
+    this.#queueWords[this.#sqTailAt] = this.#sqTail;
     const count = this.pending;
     const taken = this.#calls.syscall(
       SYS_IO_URING_ENTER,
