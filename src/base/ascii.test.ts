@@ -2,7 +2,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
-  DIGIT,
   equalsIgnoreCase,
   FIELD_VALUE,
   HEX_VALUE,
@@ -19,7 +18,6 @@ const CLASSES: { name: string; rfc: string; table: Uint8Array; pattern: RegExp }
   { name: "field value", rfc: "9110 §5.5", table: FIELD_VALUE, pattern: /[\t\x20-\x7e\x80-\xff]/ },
   { name: "target", rfc: "9112 §3.2", table: TARGET, pattern: /[\x21-\x22\x24-\x7e]/ },
   { name: "reg-name", rfc: "3986 §3.2.2", table: REG_NAME, pattern: /[A-Za-z0-9\-._~!$&'()*+,;=]/ },
-  { name: "DIGIT", rfc: "5234 §B.1", table: DIGIT, pattern: /[0-9]/ },
 ];
 for (const { name, rfc, table, pattern } of CLASSES) {
   test(`class: ${name} (RFC ${rfc})`, () => {

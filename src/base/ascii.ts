@@ -43,8 +43,6 @@ export const TARGET = byteClass("", [
  */
 export const REG_NAME = byteClass("-._~!$&'()*+,;=", [DIGITS, UPPER, LOWER]);
 
-export const DIGIT = byteClass("", [DIGITS]);
-
 /** Value of a hexadecimal digit, or 255. */
 export const HEX_VALUE = new Uint8Array(256).fill(255);
 for (let i = 0; i < 10; i++) HEX_VALUE[0x30 + i] = i;

@@ -5,16 +5,16 @@
  *
  * @hot
  */
-import { DIGIT, HEX_VALUE, REG_NAME } from "../base/ascii.ts";
+import { HEX_VALUE, REG_NAME } from "../base/ascii.ts";
 
 const NAME_BYTE = REG_NAME;
 const HEX = HEX_VALUE;
-const IS_DIGIT = DIGIT;
 const COLON = 0x3a;
 const PERCENT = 0x25;
 const BRACKET_OPEN = 0x5b;
 const BRACKET_CLOSE = 0x5d;
 const DOT = 0x2e;
+const DIGIT_ZERO = 0x30;
 const PORT_MAX = 65_535;
 /** Host and port. A registered name has at most 255 bytes (RFC 3986 §3.2.2), escapes three times as many. */
 const AUTHORITY_BYTES_MAX = 1024;
@@ -30,12 +30,11 @@ export function hostEndOf(memory: Uint8Array, start: number, end: number): numbe
     pos = literalEnd(memory, pos + 1, end);
     if (pos < 0) return -1;
   } else {
-    while (pos < end && (NAME_BYTE[memory[pos]!] !== 0 || memory[pos] === PERCENT)) {
-      if (memory[pos] === PERCENT) {
-        if (pos + 2 >= end || HEX[memory[pos + 1]!] === 255 || HEX[memory[pos + 2]!] === 255) return -1;
-        pos += 2;
-      }
-      pos++;
+    while (pos < end && NAME_BYTE[memory[pos]!] !== 0) pos++;
+    while (pos < end && memory[pos] === PERCENT) {
+      if (pos + 2 >= end || HEX[memory[pos + 1]!] === 255 || HEX[memory[pos + 2]!] === 255) return -1;
+      pos += 3;
+      while (pos < end && NAME_BYTE[memory[pos]!] !== 0) pos++;
     }
     if (pos === start && end > start) return -1;
   }
@@ -61,8 +60,9 @@ function literalEnd(memory: Uint8Array, pos: number, end: number): number {
 function isPort(memory: Uint8Array, pos: number, end: number): boolean {
   let port = 0;
   for (; pos < end; pos++) {
-    if (IS_DIGIT[memory[pos]!] === 0) return false;
-    port = port * 10 + (memory[pos]! - 0x30);
+    const digit = memory[pos]! - DIGIT_ZERO;
+    if (digit < 0 || digit > 9) return false;
+    port = port * 10 + digit;
     if (port > PORT_MAX) return false;
   }
   return true;
