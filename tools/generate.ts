@@ -1,6 +1,6 @@
 /**
  * Writes what is made from the schema of the configuration: the tables of docs/cli.md and docs/configuration.md,
- * and the JSON Schema for editors.
+ * and the JSON Schema for editors; and, from its text, the WebAssembly code that reads field lines.
  *
  *     npm run generate
  *
@@ -8,6 +8,7 @@
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import initWabt from "wabt";
 import { configJsonSchema } from "../src/config/json-schema.ts";
 import { keysMarkdown, optionsMarkdown } from "../src/control/help.ts";
 
@@ -20,12 +21,26 @@ export interface Generated {
 }
 
 /** Every generated file, with the parts between them that people write. */
-export function generated(): Generated[] {
+export async function generated(): Promise<Generated[]> {
   return [
     withTable("docs/cli.md", "| flag | variable |", optionsMarkdown()),
     withTable("docs/configuration.md", "| key | value |", keysMarkdown()),
+    await assembled("src/http1/field-scanner.wat", "FIELD_SCANNER_CODE"),
     { file: "schema/hp-proxy.schema.json", text: `${JSON.stringify(configJsonSchema(), null, 2)}\n` },
   ];
+}
+
+/** A module of TypeScript beside the WebAssembly text `file`: its code as the constant `name`, in hexadecimal. */
+async function assembled(file: string, name: string): Promise<Generated> {
+  const wabt = await initWabt();
+  const module = wabt.parseWat(file, readFileSync(path.join(ROOT, file), "utf8"), { simd: true });
+  const code = Buffer.from(module.toBinary({}).buffer).toString("hex");
+  module.destroy();
+  const lines = code.match(/.{1,96}/g)!.map((digits) => `  "${digits}"`);
+  const text =
+    `/** Made from ${path.basename(file)} by \`npm run generate\`; not to be changed by hand. */\n` +
+    `export const ${name}: string =\n${lines.join(" +\n")};\n`;
+  return { file: file.replace(/\.wat$/, "-code.ts"), text };
 }
 
 /** The file with `table` in the place of its table that begins with `head`. */
@@ -38,4 +53,5 @@ function withTable(file: string, head: string, table: string): Generated {
   return { file, text: text.slice(0, start) + table + rest.slice(end) };
 }
 
-if (import.meta.main) for (const { file, text } of generated()) writeFileSync(path.join(ROOT, file), text);
+if (import.meta.main)
+  for (const { file, text } of await generated()) writeFileSync(path.join(ROOT, file), text);

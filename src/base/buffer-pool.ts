@@ -15,6 +15,7 @@
  * @hot
  */
 import { assert } from "./assert.ts";
+import type { LinearMemory } from "./linear-memory.ts";
 import { SlotStack } from "./slot-stack.ts";
 
 /** Writable bytes in front of every received range. */
@@ -37,6 +38,8 @@ export class BufferPool {
   readonly memory: Uint8Array;
   /** The same region, for unaligned reads and writes of more than one byte. */
   readonly view: DataView;
+  /** What the region is the beginning of, where WebAssembly can read it. */
+  readonly linear: LinearMemory | null;
   readonly smallCount: number;
   readonly largeCount: number;
   readonly #largeBase: number;
@@ -56,15 +59,21 @@ export class BufferPool {
   }
 
   /**
-   * Takes over `memory`, of exactly `regionBytes(smallCount, largeCount)` bytes. Untouched slots stay
-   * untouched pages.
+   * Takes over `memory`, of exactly `regionBytes(smallCount, largeCount)` bytes; where these are the first of
+   * `linear`, that too. Untouched slots stay untouched pages.
    */
-  constructor(memory: Uint8Array, smallCount: number, largeCount: number) {
+  constructor(
+    memory: Uint8Array,
+    smallCount: number,
+    largeCount: number,
+    linear: LinearMemory | null = null,
+  ) {
     assert(
       memory.length === BufferPool.regionBytes(smallCount, largeCount),
       "the region has the size of its slots",
     );
     this.memory = memory;
+    this.linear = linear;
     this.view = new DataView(memory.buffer, memory.byteOffset, memory.byteLength);
     this.smallCount = smallCount;
     this.largeCount = largeCount;

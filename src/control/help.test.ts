@@ -18,7 +18,7 @@ test("the help names every flag once and fits its width", () => {
   assert.match(help, /^ {2}--port N {22}Listen on every address/m);
 });
 
-for (const { file, text } of generated()) {
+for (const { file, text } of await generated()) {
   test(`${file} says what the schema says (npm run generate writes it)`, () => {
     assert.equal(readFileSync(new URL(`../../${file}`, import.meta.url), "utf8"), text);
   });

@@ -2,9 +2,10 @@
  * The field lines of a head, up to and with the empty line (RFC 9112 §5): one pass, for requests and
  * responses.
  *
- * Names are scanned byte by byte against the token table. Values, the bulk of a head, are scanned in 4-byte
- * words: one subtraction shows whether any byte of a word is a control or DEL. Only what the proxy acts upon
- * is looked at again, and only where its name is known.
+ * A head that is whole and in order is read by a scanner, where there is one (field-scanner.ts). Here is what
+ * all others are read by, and what says of each what is wrong with it. Names are scanned byte by byte against the
+ * token table. Values, the bulk of a head, are scanned in 4-byte words: one subtraction shows whether any byte of
+ * a word is a control or DEL. Only what the proxy acts upon is looked at again, and only where its name is known.
  *
  * @hot
  */
@@ -64,9 +65,26 @@ export function parseFieldLines(
   fieldCountMax: number,
   isRequest: boolean,
 ): number {
-  const fields = head.fields;
-  const fieldIds = head.fieldIds;
-  const countMax = Math.min(fieldCountMax, fieldIds.length);
+  const { scanner } = head;
+  const countMax = Math.min(fieldCountMax, head.fieldIds.length);
+  if (scanner !== null && scanner.memory === memory) {
+    const after = scanner.scan(pos, limit, head.fieldsAt, head.fieldIdsAt, countMax);
+    if (after > 0) return noteFields(memory, head, scanner.count, after, isRequest);
+  }
+  return judgeFieldLines(memory, view, pos, limit, head, countMax, isRequest);
+}
+
+/** As `parseFieldLines`, without a scanner. */
+function judgeFieldLines(
+  memory: Uint8Array,
+  view: DataView,
+  pos: number,
+  limit: number,
+  head: MessageHead,
+  countMax: number,
+  isRequest: boolean,
+): number {
+  const { fields, fieldIds } = head;
   const lastWord = limit - 4;
   for (let count = 0; ; count++) {
     const nameStart = pos;
@@ -122,6 +140,26 @@ export function parseFieldLines(
       if (fault !== 0) return fault;
     }
   }
+}
+
+/** Takes up the `count` lines that a scanner found. Returns `after`, where they end, or a `Fault`. */
+function noteFields(
+  memory: Uint8Array,
+  head: MessageHead,
+  count: number,
+  after: number,
+  isRequest: boolean,
+): number {
+  const { fieldIds } = head;
+  for (let index = 0; index < count; index++) {
+    const id = fieldIds[index]!;
+    if (id === FIELD_OTHER) continue;
+    const fault = noteField(memory, head, id, index, isRequest);
+    if (fault !== 0) return fault;
+  }
+  head.fieldCount = count;
+  head.end = after;
+  return after;
 }
 
 /**

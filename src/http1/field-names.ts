@@ -49,7 +49,8 @@ export type Field = (typeof Field)[keyof typeof Field];
 
 export const FIELD_ID_COUNT = 29;
 
-const NAMES: readonly string[] = [
+/** Known names by id, in lower case. */
+export const FIELD_NAMES: readonly string[] = [
   "",
   "host",
   "connection",
@@ -78,7 +79,8 @@ const NAMES: readonly string[] = [
   "proxy-authentication-info",
 ];
 
-const NAME_BYTES_MAX = 31;
+/** No known name is longer. */
+export const NAME_BYTES_MAX = 31;
 const WORDS_PER_NAME = 8;
 const FOLD = 0x2020_2020;
 
@@ -87,8 +89,8 @@ const CANDIDATES = new Uint8Array((NAME_BYTES_MAX + 1) * 32);
 /** Words of each name at 0, 4, 8, …; the last word ends with the name and may lie over the one before it. */
 const WORDS = new Int32Array(FIELD_ID_COUNT * WORDS_PER_NAME);
 
-for (let id = 1; id < NAMES.length; id++) {
-  const name = NAMES[id]!;
+for (let id = 1; id < FIELD_NAMES.length; id++) {
+  const name = FIELD_NAMES[id]!;
   const key = (name.length << 5) | (name.charCodeAt(0) & 31);
   assert(CANDIDATES[key] === 0, "length and first letter tell known names apart");
   CANDIDATES[key] = id;
@@ -99,12 +101,17 @@ for (let id = 1; id < NAMES.length; id++) {
     WORDS[id * WORDS_PER_NAME + word] = packed;
   }
 }
-assert(NAMES.length === Field.xForwardedOther, "every id has a name, but for those of many");
+assert(FIELD_NAMES.length === Field.xForwardedOther, "every id has a name, but for those of many");
 
 const X_FORWARDED_OTHER = Field.xForwardedOther;
 const UNDERSCORED = Field.underscored;
 const UNDERSCORED_FORWARDED = Field.underscoredForwarded;
-const X_FORWARDED = asciiBytes("x-forwarded");
+/** What the names begin with that share an id, where they have none of their own. */
+export const FIELD_FAMILY: { readonly prefix: string; readonly id: Field } = {
+  prefix: "x-forwarded",
+  id: Field.xForwardedOther,
+};
+const X_FORWARDED = asciiBytes(FIELD_FAMILY.prefix);
 const X_FORWARDED_BYTES = X_FORWARDED.length;
 const LOWER_X = 0x78;
 const HYPHEN = 0x2d;
@@ -153,5 +160,5 @@ function shortNameIs(memory: Uint8Array, start: number, end: number, word: numbe
 
 /** The name of a known field, in lower case; not of those that stand for many names. */
 export function fieldName(id: Field): string {
-  return NAMES[id]!;
+  return FIELD_NAMES[id]!;
 }

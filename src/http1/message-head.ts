@@ -8,6 +8,7 @@
  *
  * @hot
  */
+import type { FieldScanner } from "./field-scanner.ts";
 
 /** Returned while a message is incomplete: call again with the same start and a larger end. */
 export const NEED_MORE = -1;
@@ -125,10 +126,20 @@ export class MessageHead {
   /** Max-Forwards of an OPTIONS or TRACE (RFC 9110 §7.6.2), at most 2^30; -1: there is none. */
   maxForwards = -1;
 
+  /** Finds the lines of heads in its memory; null: none does, or it has no room for more. */
+  readonly scanner: FieldScanner | null;
+  /** Where the scanner has to write `fields` and `fieldIds`. */
+  readonly fieldsAt: number;
+  readonly fieldIdsAt: number;
+
   /** Takes heads of up to `fieldCountMax` fields, whatever limit a parser is given beside it. */
-  constructor(fieldCountMax = 128) {
-    this.fields = new Int32Array(fieldCountMax * FIELD_STRIDE);
-    this.fieldIds = new Uint8Array(fieldCountMax);
+  constructor(fieldCountMax = 128, scanner: FieldScanner | null = null) {
+    const table = scanner === null ? null : scanner.table(fieldCountMax);
+    this.scanner = table === null ? null : scanner;
+    this.fields = table?.fields ?? new Int32Array(fieldCountMax * FIELD_STRIDE);
+    this.fieldIds = table?.fieldIds ?? new Uint8Array(fieldCountMax);
+    this.fieldsAt = table?.fieldsAt ?? 0;
+    this.fieldIdsAt = table?.fieldIdsAt ?? 0;
   }
 
   /** Forgets everything. `start` is where the head begins. */

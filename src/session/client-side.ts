@@ -41,10 +41,11 @@ export class ClientSide implements ClientProtocol {
   readonly #legs: (ClientLeg | null)[];
   readonly #free: ClientLeg[] = [];
   /** The head being read; nothing keeps it beyond the call that read it. */
-  readonly #head = new MessageHead(FIELD_COUNT_MAX);
+  readonly #head: MessageHead;
   readonly #peers: PeerTexts;
 
   constructor(plane: Plane, exchanges: Exchanges, writer: ResponseWriter) {
+    this.#head = new MessageHead(FIELD_COUNT_MAX, plane.scanner);
     this.#plane = plane;
     this.#exchanges = exchanges;
     this.#writer = writer;

@@ -4,6 +4,7 @@
  */
 import { BufferPool, HEADROOM_BYTES } from "../base/buffer-pool.ts";
 import { asciiBytes, writeBytes } from "../base/bytes.ts";
+import { linearMemory } from "../base/linear-memory.ts";
 import { BLOCK_BYTES } from "../contract/counters.ts";
 import type { Chain } from "../contract/interception.ts";
 import { DEFAULT_LIMITS, DEFAULT_POLICY, DEFAULT_TIMEOUTS, type Snapshot } from "../contract/snapshot.ts";
@@ -52,8 +53,10 @@ class CountingPort extends NullPort {
   #next = CONNECTIONS;
 
   constructor() {
-    const region = new Uint8Array(BufferPool.regionBytes(SMALL_SLOTS, LARGE_SLOTS));
-    super(new BufferPool(region, SMALL_SLOTS, LARGE_SLOTS), CONNECTIONS_MAX, asciiBytes("127.0.0.1"));
+    const bytes = BufferPool.regionBytes(SMALL_SLOTS, LARGE_SLOTS);
+    const linear = linearMemory(bytes);
+    const region = new Uint8Array(linear?.buffer ?? new ArrayBuffer(bytes), 0, bytes);
+    super(new BufferPool(region, SMALL_SLOTS, LARGE_SLOTS, linear), CONNECTIONS_MAX, asciiBytes("127.0.0.1"));
   }
 
   connect(): number {

@@ -12,6 +12,7 @@ import { Counter } from "../contract/counters.ts";
 import type { Notices } from "../contract/notices.ts";
 import { LISTENERS_MAX, type Port } from "../contract/port.ts";
 import type { Snapshot, Timeouts } from "../contract/snapshot.ts";
+import { type FieldScanner, fieldScannerOf } from "../http1/field-scanner.ts";
 import { Admission } from "./admission.ts";
 import { Standstill } from "./standstill.ts";
 
@@ -53,6 +54,8 @@ export class Plane {
   readonly buffers: BufferPool;
   readonly memory: Uint8Array;
   readonly view: DataView;
+  /** For heads in `memory`, where there is one. */
+  readonly scanner: FieldScanner | null;
   readonly counters: Float64Array;
   readonly notices: Notices;
   /** By connection. */
@@ -97,6 +100,7 @@ export class Plane {
     this.buffers = port.buffers;
     this.memory = port.buffers.memory;
     this.view = port.buffers.view;
+    this.scanner = fieldScannerOf(this.memory, port.buffers.linear);
     this.counters = counters;
     this.notices = notices;
     this.kinds = new Uint8Array(port.connectionsMax);

@@ -25,7 +25,7 @@ const OUT_OF_SLOTS = -1000;
 
 export class ResponseHeads {
   /** The head that was read last. */
-  readonly head = new MessageHead(FIELD_COUNT_MAX);
+  readonly head: MessageHead;
   /** After `read`: how the body of the final response is delimited. */
   framing = 0;
   readonly #plane: Plane;
@@ -33,6 +33,7 @@ export class ResponseHeads {
   readonly #responses: ResponseWriter;
 
   constructor(plane: Plane, exchanges: Exchanges, responses: ResponseWriter) {
+    this.head = new MessageHead(FIELD_COUNT_MAX, plane.scanner);
     this.#plane = plane;
     this.#exchanges = exchanges;
     this.#responses = responses;

@@ -5,6 +5,7 @@
  */
 import { BufferPool, HEADROOM_BYTES } from "../../src/base/buffer-pool.ts";
 import { asciiBytes, textOf, writeBytes } from "../../src/base/bytes.ts";
+import { linearMemory } from "../../src/base/linear-memory.ts";
 import { BLOCK_BYTES } from "../../src/contract/counters.ts";
 import type { Port } from "../../src/contract/port.ts";
 import {
@@ -22,7 +23,8 @@ const ECONNRESET = -104;
 const SMALL_SLOTS = 48;
 const LARGE_SLOTS = 16;
 /** One desk after the other uses it, and finds in it what the last one left. */
-const REGION = new Uint8Array(BufferPool.regionBytes(SMALL_SLOTS, LARGE_SLOTS));
+const REGION_BYTES = BufferPool.regionBytes(SMALL_SLOTS, LARGE_SLOTS);
+const REGION = linearMemory(REGION_BYTES)!;
 
 /** What became of one connection of the session. */
 export class DeskConnection {
@@ -59,7 +61,12 @@ export class Desk implements Port {
   #busy = false;
 
   constructor(policy: Partial<Policy> = {}, more: Partial<Snapshot> = {}) {
-    this.buffers = new BufferPool(REGION, SMALL_SLOTS, LARGE_SLOTS);
+    this.buffers = new BufferPool(
+      new Uint8Array(REGION.buffer, 0, REGION_BYTES),
+      SMALL_SLOTS,
+      LARGE_SLOTS,
+      REGION,
+    );
     const endpoint = { name: "backend", address: "192.0.2.9:80", healthy: true };
     const snapshot: Snapshot = {
       version: 1,

@@ -1,11 +1,12 @@
 /**
- * Feeds a head to a parser in the three ways that must not differ: whole, growing byte by byte, and with the
- * next message behind it; always between poison, so that a look outside the range shows.
+ * Feeds a head to a parser in the ways that must not differ: whole, growing byte by byte, and with the next message
+ * behind it; by TypeScript alone and with the scanner; always between poison, so that a look outside the range shows.
  */
 import assert from "node:assert/strict";
 import { asciiBytes } from "../../src/base/bytes.ts";
 import type { MessageHead } from "../../src/http1/message-head.ts";
 import { NEED_MORE } from "../../src/http1/message-head.ts";
+import { assertScannedAlike } from "./scanned.ts";
 
 export const LIMITS = { headBytesMax: 4096, targetBytesMax: 256, fieldCountMax: 16 };
 
@@ -32,7 +33,7 @@ export function surround(wire: string, before: string, after: string): Uint8Arra
 }
 
 /**
- * Parses `wire` in all three ways and returns what the first said: bytes taken, `NEED_MORE` or a fault. The
+ * Parses `wire` in all these ways and returns what the first said: bytes taken, `NEED_MORE` or a fault. The
  * others must agree; a fault may be known early, so byte by byte only the first verdict counts, and for a
  * fault it must be that one.
  */
@@ -51,6 +52,7 @@ export function feedAll(
   const whole = verdict(surround(wire, "\x00", "\x00"), end);
   for (const poison of ["\r\n", "a", ":", " ", "\x7f"]) {
     assert.equal(verdict(surround(wire, poison, poison), end), whole, `poison ${JSON.stringify(poison)}`);
+    assertScannedAlike(parse, wire, poison, limits);
   }
   const trickled = surround(wire, "\x00", "\r\n");
   let first = NEED_MORE;

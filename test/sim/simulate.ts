@@ -16,6 +16,7 @@
  * misbehave, those who do not are served all the same.
  */
 import { BufferPool } from "../../src/base/buffer-pool.ts";
+import { linearMemory } from "../../src/base/linear-memory.ts";
 import { Prng } from "../../src/base/prng.ts";
 import { blockOf, Counter, segmentBytes } from "../../src/contract/counters.ts";
 import type { FailureNotice } from "../../src/contract/notices.ts";
@@ -56,7 +57,7 @@ const EVENTS_WITHIN_MS = 120;
 /** For batches, and for backends that write slowly. */
 const REACH_SLACK_MS = 10;
 /** Reused from seed to seed, and cleared before each. */
-const REGION = new Uint8Array(3_000_000);
+const REGION = linearMemory(3_000_000)!;
 
 /** What became of a seed. */
 export interface Outcome {
@@ -120,7 +121,7 @@ class Simulation implements Stage {
     this.world = new World(this.scenario.world);
     this.trace = new Trace(this.world, print);
     const { smallSlots, largeSlots } = this.scenario.engine;
-    REGION.fill(0, 0, BufferPool.regionBytes(smallSlots, largeSlots));
+    new Uint8Array(REGION.buffer).fill(0, 0, BufferPool.regionBytes(smallSlots, largeSlots));
     this.engine = createSimEngine(this.world, this.scenario.engine, REGION);
     for (let i = 0; i < this.scenario.backendCount; i++) this.#openBackend(i);
     const hooks = new Prng(seed ^ HOOKS_SEED);

@@ -5,6 +5,7 @@
  * is reachable from JavaScript; the collector's word that it is not is what unmaps it. A late reader of a
  * stopped engine's memory therefore reads zeros instead of crashing the process.
  */
+import { type LinearMemory, linearMemory } from "../../base/linear-memory.ts";
 import { loadSyscalls } from "./syscalls.ts";
 
 const PROT_READ_WRITE = 3;
@@ -31,17 +32,25 @@ export function mapMemory(bytes: number): Mapping {
   return map(bytes, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
 }
 
+/**
+ * As `mapMemory`, and where possible as memory that WebAssembly's code can work on too: `linear`, which keeps what
+ * is behind `bytes` for itself.
+ */
+export function mapLinear(bytes: number): {
+  readonly mapping: Mapping;
+  readonly linear: LinearMemory | null;
+} {
+  const linear = linearMemory(bytes);
+  if (linear === null) return { mapping: mapMemory(bytes), linear };
+  return { mapping: { address: loadSyscalls().addressOf(linear.buffer), buffer: linear.buffer }, linear };
+}
+
 /** Maps `bytes` of the file `fd`, shared with every process that maps it. */
 export function mapShared(fd: number, bytes: number): Mapping {
   return map(bytes, MAP_SHARED, fd);
 }
 
-/** Gives the pages back: the range reads as zeros from now on. */
-export function discardMemory(mapping: Mapping): void {
-  discardRange(mapping.address, mapping.buffer.byteLength);
-}
-
-/** As `discardMemory` for `bytes` of a mapping: whole pages, from the beginning of one. */
+/** Gives `bytes` of a mapping back, in whole pages from the beginning of one: they read as zeros from now on. */
 export function discardRange(address: number, bytes: number): void {
   loadSyscalls().madvise(address, bytes, MADV_DONTNEED);
 }

@@ -17,7 +17,7 @@ import { AddressBook, type AddressRecord } from "./address-book.ts";
 import { ConnectionList, ConnectionTable, Flag } from "./connection-table.ts";
 import { IdleMemory } from "./idle-memory.ts";
 import { ListenerTable, type NativeListener } from "./listener-table.ts";
-import { discardMemory, type Mapping, mapMemory } from "./memory.ts";
+import { discardRange, mapLinear } from "./memory.ts";
 import { type NestedLoop, type NestedSource, nestedLoop } from "./nested-loop.ts";
 import { SendQueue } from "./send-queue.ts";
 import { openStream, setAbortive, shutdownSend, takeSocketError, writePeerHost } from "./sockets.ts";
@@ -72,7 +72,7 @@ export abstract class NativeEngine implements Engine, NestedSource {
   /** Time of the current batch. */
   protected nowMs = 0;
   protected acceptRestUntilMs = 0;
-  readonly #pool: Mapping;
+  readonly #regionBytes: number;
   readonly #addresses = new AddressBook();
   /** Connections with something to tell that no kernel event carries. */
   readonly #notices: ConnectionList;
@@ -94,9 +94,15 @@ export abstract class NativeEngine implements Engine, NestedSource {
     const regionBytes = BufferPool.regionBytes(smallSlots, largeSlots);
     assert(regionBytes <= REGION_BYTES_MAX, "positions in the pool fit 31 bits");
     this.#blocking = blocking;
-    this.#pool = mapMemory(regionBytes);
-    this.poolAddress = this.#pool.address;
-    this.buffers = new BufferPool(new Uint8Array(this.#pool.buffer, 0, regionBytes), smallSlots, largeSlots);
+    const { mapping, linear } = mapLinear(regionBytes);
+    this.#regionBytes = regionBytes;
+    this.poolAddress = mapping.address;
+    this.buffers = new BufferPool(
+      new Uint8Array(mapping.buffer, 0, regionBytes),
+      smallSlots,
+      largeSlots,
+      linear,
+    );
     this.#idleMemory = new IdleMemory(this.buffers, this.poolAddress);
     this.connectionsMax = connectionsMax;
     this.table = new ConnectionTable(connectionsMax);
@@ -472,7 +478,7 @@ export abstract class NativeEngine implements Engine, NestedSource {
     }
     for (let i = 0; i < this.#parked.length; i += 2) this.calls.close(this.#parked[i]!);
     this.#listenerTable.close();
-    discardMemory(this.#pool);
+    discardRange(this.poolAddress, this.#regionBytes);
     this.#stopDone?.();
   }
 }

@@ -17,6 +17,7 @@ interface ForeignLibrary {
     func(name: string, result: string, parameters: readonly string[]): (...values: number[]) => number;
   };
   view(address: number, bytes: number): ArrayBuffer;
+  address(buffer: ArrayBuffer): bigint;
   errno(): number;
 }
 
@@ -73,6 +74,8 @@ export interface Syscalls {
    * memory is unmapped.
    */
   readonly view: (address: number, bytes: number) => ArrayBuffer;
+  /** Where a buffer lies that V8 does not move: one of `WebAssembly.Memory`. Costs as much. */
+  readonly addressOf: (buffer: ArrayBuffer) => number;
 }
 
 const POINTER = "intptr_t";
@@ -155,6 +158,7 @@ function bindSyscalls(library: ForeignLibrary): Syscalls {
   }
   calls.errno = () => library.errno();
   calls.view = (address: number, bytes: number) => library.view(address, bytes);
+  calls.addressOf = (buffer: ArrayBuffer) => Number(library.address(buffer));
   return calls as unknown as Syscalls;
 }
 

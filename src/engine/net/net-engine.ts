@@ -18,6 +18,7 @@
 import { Socket, type TcpSocketConnectOpts } from "node:net";
 import { assert } from "../../base/assert.ts";
 import { BufferPool, HEADROOM_BYTES, RECEIVE_BYTES } from "../../base/buffer-pool.ts";
+import { linearMemory } from "../../base/linear-memory.ts";
 import { Errno } from "../../contract/errno.ts";
 import type { Engine, EngineOptions, Handler, ListenerSource } from "../../contract/port.ts";
 import { ConnectTargets, peerHost } from "./address.ts";
@@ -99,8 +100,9 @@ class NetEngine implements Engine, SocketEvents {
 
   constructor(options: EngineOptions, listeners: NetListeners, reading: NetReading) {
     const bytes = BufferPool.regionBytes(options.smallSlots, options.largeSlots);
-    this.#memory = Buffer.from(new ArrayBuffer(bytes));
-    this.buffers = new BufferPool(this.#memory, options.smallSlots, options.largeSlots);
+    const linear = linearMemory(bytes);
+    this.#memory = Buffer.from(linear?.buffer ?? new ArrayBuffer(bytes), 0, bytes);
+    this.buffers = new BufferPool(this.#memory, options.smallSlots, options.largeSlots, linear);
     this.#held = new HeldInput(this.#memory, this.buffers);
     this.connectionsMax = options.connectionsMax;
     this.#connections = new ConnectionTable(options.connectionsMax);

@@ -8,6 +8,7 @@
  */
 import { assert } from "../../base/assert.ts";
 import { BufferPool, HEADROOM_BYTES, RECEIVE_BYTES } from "../../base/buffer-pool.ts";
+import type { LinearMemory } from "../../base/linear-memory.ts";
 import { Errno } from "../../contract/errno.ts";
 import {
   BACKGROUND_READS_MAX,
@@ -47,9 +48,9 @@ export interface SimEngine extends Engine {
 
 /**
  * Opens a simulated engine in `world`. `region`: memory for the buffers, if it is large enough; the engine
- * does not clear it. Throws `EngineUnavailable` for an inherited descriptor.
+ * does not clear it, and nobody else uses it at the same time. Throws `EngineUnavailable` for an inherited descriptor.
  */
-export function createSimEngine(world: World, options: EngineOptions, region?: Uint8Array): SimEngine {
+export function createSimEngine(world: World, options: EngineOptions, region?: LinearMemory): SimEngine {
   return new VirtualEngine(world, options, region);
 }
 
@@ -81,11 +82,12 @@ class VirtualEngine implements SimEngine, WireOwner, ListenerOwner {
   /** Who waits for the end of a listener, by its number. */
   readonly #leaving = new Map<number, () => void>();
 
-  constructor(world: World, options: EngineOptions, region: Uint8Array = new Uint8Array(0)) {
+  constructor(world: World, options: EngineOptions, region: LinearMemory | null = null) {
     this.#world = world;
     const bytes = BufferPool.regionBytes(options.smallSlots, options.largeSlots);
-    const memory = region.length < bytes ? new Uint8Array(bytes) : region.subarray(0, bytes);
-    this.buffers = new BufferPool(memory, options.smallSlots, options.largeSlots);
+    const linear = region === null || region.workStart < bytes ? null : region;
+    const memory = new Uint8Array(linear?.buffer ?? new ArrayBuffer(bytes), 0, bytes);
+    this.buffers = new BufferPool(memory, options.smallSlots, options.largeSlots, linear);
     this.connectionsMax = options.connectionsMax;
     this.#connections = new Array<SimConnection | null>(options.connectionsMax).fill(null);
     this.#listeners = options.listeners.map((source) => (source === null ? null : this.#listen(source)));

@@ -1,0 +1,134 @@
+;; Finds the field lines of a head, sixteen bytes at a time (RFC 9112 §5), and recognises known names.
+;;
+;; It knows only how a head looks that is in order. Whatever else it meets, and where bytes are missing, it gives up:
+;; what is wrong, if anything, the parser in TypeScript says (field-lines.ts). Loads go past `limit`, but nothing
+;; that is found there counts.
+;;
+;; Tables, at $tables; field-scanner.ts writes all but the first:
+;;      0  number of lines found
+;;     16  how the names of a family begin: 16 bytes, with 0x20 set in those of the prefix and zeros behind them
+;;     32  ones in the bytes of that prefix, zeros behind them
+;;     48  id of the family
+;;     64  id of the only known name with this length and these low five bits of its first byte; 32 each
+;;   1088  known names by id, 32 bytes each, with 0x20 set in every byte of the name and zeros behind it
+;;   2112  by length, 32 bytes each: ones in the bytes of a name, zeros behind them
+(module
+  (import "host" "memory" (memory 1))
+  (import "host" "tables" (global $tables i32))
+
+  ;; Field lines from $pos up to the empty line. Of each: name start, name end, value start, value end (32 bits each)
+  ;; at $fields, and the id of its name at $ids. Returns the offset past the empty line, or 0 where it gave up.
+  (func (export "scan")
+    (param $pos i32) (param $limit i32) (param $fields i32) (param $ids i32) (param $countMax i32) (result i32)
+    (local $count i32) (local $nameStart i32) (local $nameEnd i32) (local $valueStart i32) (local $valueEnd i32)
+    (local $stops i32) (local $length i32) (local $id i32) (local $row i32)
+    (local $bytes v128) (local $folded v128) (local $low v128) (local $high v128) (local $fold v128)
+    ;; Token bytes but "_": bit h of byte l is set when the byte 0xhl is one.
+    (local.set $low (v128.const i8x16
+      0xe8 0xfc 0xf8 0xfc 0xfc 0xfc 0xfc 0xfc 0xf8 0xf8 0xf4 0x54 0xd0 0x54 0xf4 0x50))
+    (local.set $high (v128.const i8x16
+      0x01 0x02 0x04 0x08 0x10 0x20 0x40 0x80 0 0 0 0 0 0 0 0))
+    (local.set $fold (i8x16.splat (i32.const 0x20)))
+    (loop $line
+      (local.set $nameStart (local.get $pos))
+      (block $named
+        (loop $name
+          (local.set $bytes (v128.load (local.get $pos)))
+          (local.set $stops (i8x16.bitmask (i8x16.eq
+            (v128.and
+              (i8x16.swizzle (local.get $low) (v128.and (local.get $bytes) (i8x16.splat (i32.const 0x0f))))
+              (i8x16.swizzle (local.get $high) (i8x16.shr_u (local.get $bytes) (i32.const 4))))
+            (i8x16.splat (i32.const 0)))))
+          (if (local.get $stops) (then
+            (local.set $pos (i32.add (local.get $pos) (i32.ctz (local.get $stops))))
+            (br $named)))
+          (local.set $pos (i32.add (local.get $pos) (i32.const 16)))
+          (br_if $name (i32.lt_u (local.get $pos) (local.get $limit)))
+          (return (i32.const 0))))
+
+      ;; The empty line.
+      (if (i32.eq (local.get $pos) (local.get $nameStart)) (then
+        (if (i32.ne (i32.load16_u (local.get $pos)) (i32.const 0x0a0d)) (then (return (i32.const 0))))
+        (local.set $pos (i32.add (local.get $pos) (i32.const 2)))
+        (if (i32.gt_u (local.get $pos) (local.get $limit)) (then (return (i32.const 0))))
+        (i32.store (global.get $tables) (local.get $count))
+        (return (local.get $pos))))
+
+      (if (i32.ne (i32.load8_u (local.get $pos)) (i32.const 0x3a)) (then (return (i32.const 0))))
+      (if (i32.ge_u (local.get $count) (local.get $countMax)) (then (return (i32.const 0))))
+      (local.set $nameEnd (local.get $pos))
+      (local.set $pos (i32.add (local.get $pos) (i32.const 1)))
+      (loop $space
+        (if (i32.or
+              (i32.eq (i32.load8_u (local.get $pos)) (i32.const 0x20))
+              (i32.eq (i32.load8_u (local.get $pos)) (i32.const 0x09)))
+          (then
+            (local.set $pos (i32.add (local.get $pos) (i32.const 1)))
+            (br_if $space (i32.lt_u (local.get $pos) (local.get $limit))))))
+
+      ;; The value ends before the first control; of these HTAB alone may stand inside of it.
+      (local.set $valueStart (local.get $pos))
+      (block $valued
+        (loop $value
+          (if (i32.ge_u (local.get $pos) (local.get $limit)) (then (return (i32.const 0))))
+          (local.set $bytes (v128.load (local.get $pos)))
+          (local.set $stops (i8x16.bitmask (v128.or
+            (i8x16.lt_u (local.get $bytes) (local.get $fold))
+            (i8x16.eq (local.get $bytes) (i8x16.splat (i32.const 0x7f))))))
+          (if (i32.eqz (local.get $stops)) (then
+            (local.set $pos (i32.add (local.get $pos) (i32.const 16)))
+            (br $value)))
+          (local.set $pos (i32.add (local.get $pos) (i32.ctz (local.get $stops))))
+          (br_if $valued (i32.eq (i32.load16_u (local.get $pos)) (i32.const 0x0a0d)))
+          (if (i32.ne (i32.load8_u (local.get $pos)) (i32.const 0x09)) (then (return (i32.const 0))))
+          (local.set $pos (i32.add (local.get $pos) (i32.const 1)))
+          (br $value)))
+      (local.set $valueEnd (local.get $pos))
+      (local.set $pos (i32.add (local.get $pos) (i32.const 2)))
+      (if (i32.gt_u (local.get $pos) (local.get $limit)) (then (return (i32.const 0))))
+      (block $trimmed
+        (loop $trim
+          (br_if $trimmed (i32.le_u (local.get $valueEnd) (local.get $valueStart)))
+          (br_if $trimmed (i32.gt_u
+            (i32.load8_u (i32.sub (local.get $valueEnd) (i32.const 1)))
+            (i32.const 0x20)))
+          (local.set $valueEnd (i32.sub (local.get $valueEnd) (i32.const 1)))
+          (br $trim)))
+
+      ;; Setting 0x20 folds case exactly within tokens, but for "^", which no known name has.
+      (local.set $folded (v128.or (v128.load (local.get $nameStart)) (local.get $fold)))
+      (local.set $id (i32.const 0))
+      (local.set $length (i32.sub (local.get $nameEnd) (local.get $nameStart)))
+      (if (i32.lt_u (local.get $length) (i32.const 32)) (then
+        (local.set $length (i32.shl (local.get $length) (i32.const 5)))
+        (local.set $id (i32.load8_u offset=64 (i32.add (global.get $tables)
+          (i32.or (local.get $length) (i32.and (i32.load8_u (local.get $nameStart)) (i32.const 31))))))
+        (if (local.get $id) (then
+          (local.set $length (i32.add (global.get $tables) (local.get $length)))
+          (local.set $row (i32.add (global.get $tables) (i32.shl (local.get $id) (i32.const 5))))
+          (if (v128.any_true (v128.or
+                (v128.xor
+                  (v128.load offset=1088 (local.get $row))
+                  (v128.and (local.get $folded) (v128.load offset=2112 (local.get $length))))
+                (v128.xor
+                  (v128.load offset=1104 (local.get $row))
+                  (v128.and
+                    (v128.or (v128.load offset=16 (local.get $nameStart)) (local.get $fold))
+                    (v128.load offset=2128 (local.get $length))))))
+            (then (local.set $id (i32.const 0))))))))
+      ;; A name that is shorter than the prefix differs from it at its colon.
+      (if (i32.eqz (local.get $id)) (then
+        (if (i32.eqz (v128.any_true (v128.xor
+              (v128.load offset=16 (global.get $tables))
+              (v128.and (local.get $folded) (v128.load offset=32 (global.get $tables))))))
+          (then (local.set $id (i32.load8_u offset=48 (global.get $tables)))))))
+
+      (i32.store (local.get $fields) (local.get $nameStart))
+      (i32.store offset=4 (local.get $fields) (local.get $nameEnd))
+      (i32.store offset=8 (local.get $fields) (local.get $valueStart))
+      (i32.store offset=12 (local.get $fields) (local.get $valueEnd))
+      (local.set $fields (i32.add (local.get $fields) (i32.const 16)))
+      (i32.store8 (i32.add (local.get $ids) (local.get $count)) (local.get $id))
+      (local.set $count (i32.add (local.get $count) (i32.const 1)))
+      (br $line))
+    (unreachable)))
