@@ -159,7 +159,8 @@ function bindSyscalls(library: ForeignLibrary): Syscalls {
   calls.errno = () => library.errno();
   calls.view = (address: number, bytes: number) => library.view(address, bytes);
   calls.addressOf = (buffer: ArrayBuffer) => Number(library.address(buffer));
-  return calls as unknown as Syscalls;
+  // A copy has the layout of a class; what was filled name by name is a table that each use is looked up in.
+  return { ...calls } as unknown as Syscalls;
 }
 
 function firstLine(error: unknown): string {
