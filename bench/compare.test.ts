@@ -149,9 +149,9 @@ test("cores: one that is not there is refused, by the name of its option", { ski
   checkCores({ core: 0, otherCore: 0 });
   assert.throws(
     () => checkCores({ core: 4095, otherCore: 0 }),
-    /^Error: --core: core 4095: this machine has/,
+    /^WrongArguments: --core: core 4095: this machine has/,
   );
-  assert.throws(() => checkCores({ core: 0, otherCore: 4095 }), /^Error: --other-core: core 4095/);
+  assert.throws(() => checkCores({ core: 0, otherCore: 4095 }), /^WrongArguments: --other-core: core 4095/);
 });
 
 test("tables: names are unique", () => {

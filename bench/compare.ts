@@ -6,6 +6,7 @@
  * Needs Linux with two cores and `taskset`; every peer that is not installed is left out and named.
  */
 import { writeFileSync } from "node:fs";
+import { runCommand } from "./command.ts";
 import { PROXIES } from "./contenders.ts";
 import { GENERATORS } from "./load.ts";
 import { describeMachine, withoutPlaces, writeMachine } from "./machine.ts";
@@ -32,10 +33,6 @@ function checkNames(options: CompareOptions): void {
 
 async function main(argv: readonly string[]): Promise<number> {
   const options = parseCompareOptions(argv);
-  if (options.help) {
-    process.stdout.write(COMPARE_HELP);
-    return 0;
-  }
   checkNames(options);
   const machine = describeMachine();
   write(`${writeMachine(machine)}\n`);
@@ -57,10 +54,7 @@ async function main(argv: readonly string[]): Promise<number> {
 
 if (import.meta.main) {
   try {
-    process.exitCode = await main(process.argv.slice(2));
-  } catch (error) {
-    process.stderr.write(`bench: ${(error as Error).message}\n`);
-    process.exitCode = 1;
+    await runCommand("bench", COMPARE_HELP, main);
   } finally {
     await stopAll();
   }

@@ -10,13 +10,14 @@
 import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { parseArgs } from "node:util";
+import { runCommand, WrongArguments, wholeNumber } from "./command.ts";
 import { hpProxy, type OwnSettings } from "./contenders/own.ts";
 import { type Checkout, checkOut, layYardstick } from "./gate/checkouts.ts";
 import { type Judgement, type JudgeOptions, judge, writeJudgement } from "./gate/judge.ts";
 import { describeMachine, writeMachine } from "./machine.ts";
 import type { Round, Series } from "./measure.ts";
 import type { MicroFigures } from "./micro/micro.ts";
-import { splitNames, wholeNumber } from "./options.ts";
+import { splitNames } from "./options.ts";
 import { runToEnd, stopAll } from "./programs.ts";
 import { chooseScenarios, type Scenario } from "./scenarios.ts";
 import { progress, Stage } from "./stage.ts";
@@ -75,12 +76,13 @@ function proxyScenarios(names: readonly string[]): readonly Scenario[] {
   const isAll = names.includes("all");
   const others = scenarios.filter(({ kind }) => kind !== "proxy").map(({ name }) => name);
   if (others.length > 0 && !isAll)
-    throw new Error(`--scenario: ${others.join(", ")}: has no proxy in it; npm run bench measures that`);
+    throw new WrongArguments(
+      `--scenario: ${others.join(", ")}: has no proxy in it; npm run bench measures that`,
+    );
   return scenarios.filter(({ kind }) => kind === "proxy");
 }
 
-/** Undefined when help was asked for. */
-function parseOptions(argv: readonly string[]): GateOptions | undefined {
+function parseOptions(argv: readonly string[]): GateOptions {
   const { values, positionals } = parseArgs({
     args: [...argv],
     allowPositionals: true,
@@ -95,16 +97,14 @@ function parseOptions(argv: readonly string[]): GateOptions | undefined {
       core: { type: "string", default: "0" },
       "other-core": { type: "string", default: "1" },
       json: { type: "string", default: "" },
-      help: { type: "boolean", short: "h", default: false },
     },
   });
-  if (values.help) return undefined;
   const [before, after, ...others] = positionals;
   if (before === undefined || after === undefined || others.length > 0)
-    throw new Error("name two commits: npm run bench:gate -- BEFORE AFTER");
+    throw new WrongArguments("name two commits: npm run bench:gate -- BEFORE AFTER");
   const engine = ENGINES.find((name) => name === values.engine);
   if (engine === undefined)
-    throw new Error(`--engine: "${values.engine}" is none; write ${ENGINES.join(", ")}`);
+    throw new WrongArguments(`--engine: "${values.engine}" is none; write ${ENGINES.join(", ")}`);
   const tolerance = wholeNumber("--tolerance", values.tolerance ?? (values.micro ? "10" : "3"), 0) / 100;
   return {
     revisions: [before, after],
@@ -210,14 +210,10 @@ function statusOf(outcomes: readonly Outcome[]): number {
 
 async function main(argv: readonly string[]): Promise<number> {
   const options = parseOptions(argv);
-  if (options === undefined) {
-    process.stdout.write(HELP);
-    return 0;
-  }
   const checkouts = options.revisions.map(checkOut);
   const machine = describeMachine();
   write(`${writeMachine(machine)}\nbefore: ${checkouts[0]!.title}, after: ${checkouts[1]!.title}\n`);
-  if (!options.isMicro && options.scenarios.length === 0) throw new Error("--scenario: names none");
+  if (!options.isMicro && options.scenarios.length === 0) throw new WrongArguments("--scenario: names none");
   const compare = options.isMicro ? compareMicros : comparePlane;
   const outcomes = await compare(checkouts, options);
   if (options.jsonPath !== "")
@@ -227,10 +223,7 @@ async function main(argv: readonly string[]): Promise<number> {
 
 if (import.meta.main) {
   try {
-    process.exitCode = await main(process.argv.slice(2));
-  } catch (error) {
-    process.stderr.write(`bench: ${(error as Error).message}\n`);
-    process.exitCode = STATUS_UNKNOWN;
+    await runCommand("bench", HELP, main, STATUS_UNKNOWN);
   } finally {
     await stopAll();
   }

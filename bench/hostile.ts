@@ -2,8 +2,7 @@
  * Hostile clients beside good ones: slowhttptest in three modes with thousands of connections, then a hundred
  * thousand connections of rubbish. What good clients feel, what the limits did, and what is left afterwards.
  *
- *     node tools/node.cjs bench/hostile.ts [--engine uring,epoll,net] [--attack slow-head,slow-body,slow-read,garbage]
- *         [--connections 4000] [--garbage 100000] [--seconds 20] [--rate 500] [--json FILE]
+ *     npm run bench:hostile -- --help
  *
  * Strategy: a steady open load (hp-bench, latency since due) runs alone first, then during each attack; the
  * proxy's own figures say how attackers ended. All are processes of one machine, so an attack takes processor
@@ -19,10 +18,11 @@ import { readStats } from "../src/control/control-socket.ts";
 import type { StatsReport } from "../src/control/stats-report.ts";
 import { treeResources } from "../test/harness/process-resources.ts";
 import { installed } from "../test/harness/program.ts";
+import { runCommand, WrongArguments, wholeNumber } from "./command.ts";
 import { throwGarbage } from "./hostile/garbage.ts";
 import { parseHpBenchResult } from "./load.ts";
 import { describeMachine, writeMachine } from "./machine.ts";
-import { splitNames, wholeNumber } from "./options.ts";
+import { splitNames } from "./options.ts";
 import { treeCpuTime } from "./process-tree.ts";
 import {
   freePort,
@@ -35,6 +35,21 @@ import {
 } from "./programs.ts";
 import { writeNumber, writeTable } from "./statistics.ts";
 
+const HELP = `Hostile clients beside good ones: what good clients feel, and what is left afterwards.
+
+  npm run bench:hostile -- [options]
+
+  --engine A,B         engines, one after the other (uring,epoll,net)
+  --attack A,B         none, slow-head, slow-body, slow-read, garbage (all of them)
+  --connections N      of slow clients (4000)
+  --garbage N          connections of rubbish, one after the other in a few at once (100000)
+  --seconds N          length of each slow attack, and of none (20)
+  --rate N             requests a second of the good clients (500)
+  --json FILE          raw data
+
+The slow attacks need slowhttptest. Exit status 1: good clients met an error or waited longer than 50 ms (99th
+percentile), or something was left.
+`;
 const BIN = path.join(import.meta.dirname, "..", "bin");
 const MIB = 1 << 20;
 const P99_MS_MAX = 50;
@@ -306,7 +321,7 @@ function parsePlan(argv: readonly string[]): Plan {
   });
   const attacks = splitNames(values.attack);
   const unknown = attacks.find((name) => !["none", "garbage"].includes(name) && !(name in SLOW_FLAGS));
-  if (unknown !== undefined) throw new Error(`--attack: there is no ${unknown}`);
+  if (unknown !== undefined) throw new WrongArguments(`--attack: there is no ${unknown}; --help lists them`);
   if (attacks.some((name) => name in SLOW_FLAGS) && installed("slowhttptest") === "")
     throw new Error("slowhttptest is not installed (Debian has it)");
   return {
@@ -320,7 +335,7 @@ function parsePlan(argv: readonly string[]): Plan {
   };
 }
 
-async function main(argv: readonly string[]): Promise<boolean> {
+async function main(argv: readonly string[]): Promise<number> {
   const plan = parsePlan(argv);
   process.stdout.write(`${writeMachine(describeMachine())}\n`);
   const rounds: Round[] = [];
@@ -339,15 +354,12 @@ async function main(argv: readonly string[]): Promise<boolean> {
       plan.jsonPath,
       `${JSON.stringify({ machine: describeMachine(), plan, rounds }, undefined, 1)}\n`,
     );
-  return faults.length === 0;
+  return faults.length === 0 ? 0 : 1;
 }
 
 if (import.meta.main) {
   try {
-    process.exitCode = (await main(process.argv.slice(2))) ? 0 : 1;
-  } catch (error) {
-    process.stderr.write(`hostile: ${(error as Error).stack}\n`);
-    process.exitCode = 1;
+    await runCommand("hostile", HELP, main);
   } finally {
     await stopAll();
   }

@@ -1,7 +1,7 @@
 /**
  * Memory of a proxy for each idle keep-alive connection, and what load costs beside them.
  *
- *     npm run bench:idle -- [--only A,B] [--connections N] [--rounds N] [--seconds N] [--json FILE]
+ *     npm run bench:idle -- --help
  *
  * Strategy: every round starts each proxy anew. Load for a few seconds, so that it has made what it makes
  * once; memory; the connections, each with one answered request; memory again; the same load beside them. The
@@ -14,6 +14,7 @@ import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { parseArgs } from "node:util";
+import { runCommand, wholeNumber } from "./command.ts";
 import type { Contender } from "./contenders/contender.ts";
 import { PROXIES } from "./contenders.ts";
 import type { IdleFigures } from "./idle-clients.ts";
@@ -21,7 +22,7 @@ import { type IdleRound, writeIdle } from "./idle-report.ts";
 import { GENERATORS, generatorSetups, type LoadResult } from "./load.ts";
 import { describeMachine, writeMachine } from "./machine.ts";
 import { isRunning, launch, type Missing, type Plan, type Running, type Setup } from "./measure.ts";
-import { checkCores, chooseByName, splitNames, wholeNumber } from "./options.ts";
+import { checkCores, chooseByName, splitNames } from "./options.ts";
 import { descriptorLimit, treeCpuTime, treeMemory } from "./process-tree.ts";
 import { type Program, start, stopAll, temporaryDirectory } from "./programs.ts";
 import { SCENARIOS } from "./scenarios.ts";
@@ -29,6 +30,18 @@ import { BACKEND } from "./servers.ts";
 import { answersOf, firstWrong } from "./verify.ts";
 
 const CONNECTIONS = 20_000;
+const HELP = `Memory of a proxy for each idle keep-alive connection, and what load costs beside them.
+
+  npm run bench:idle -- [options]
+
+  --only A,B           these contenders only; see npm run bench -- --help (all but relays)
+  --connections N      idle connections, from 2 (${CONNECTIONS}, or what half of the descriptors allow)
+  --rounds N           rounds, each with proxies started anew (3)
+  --seconds N          load before the connections, and as long beside them (4)
+  --core N             core of the proxy (0)
+  --other-core N       core of backend, load and clients (1)
+  --json FILE          raw data of every round
+`;
 const CLIENTS = path.join(import.meta.dirname, "idle-clients.ts");
 /** Addresses of the loopback network to connect from, each with ports and descriptors of its own. */
 const SOURCES = ["127.0.0.2", "127.0.0.3"];
@@ -201,7 +214,7 @@ function parseOptions(argv: readonly string[]): IdlePlan {
   };
 }
 
-async function main(argv: readonly string[]): Promise<void> {
+async function main(argv: readonly string[]): Promise<number> {
   const plan = parseOptions(argv);
   checkCores(plan);
   const proxies = PROXIES.filter(({ name }) => !RELAYS.includes(name));
@@ -226,14 +239,12 @@ async function main(argv: readonly string[]): Promise<void> {
   for (const [name, setup] of Object.entries(generatorSetups())) setups[`idle: ${name}`] = setup;
   const raw = { machine, plan, rounds, missing: [...missing.values()], setups };
   if (plan.jsonPath !== "") writeFileSync(plan.jsonPath, `${JSON.stringify(raw, undefined, 1)}\n`);
+  return 0;
 }
 
 if (import.meta.main) {
   try {
-    await main(process.argv.slice(2));
-  } catch (error) {
-    process.stderr.write(`bench: ${(error as Error).message}\n`);
-    process.exitCode = 1;
+    await runCommand("bench", HELP, main);
   } finally {
     await stopAll();
   }

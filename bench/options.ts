@@ -1,5 +1,6 @@
 /** The command line of the comparison. */
 import { parseArgs } from "node:util";
+import { WrongArguments, wholeNumber } from "./command.ts";
 import { coreTime } from "./process-tree.ts";
 import { chooseScenarios, type Scenario } from "./scenarios.ts";
 
@@ -16,7 +17,6 @@ export interface CompareOptions {
   readonly backend: string;
   /** Where raw data goes; "" for nowhere. */
   readonly jsonPath: string;
-  readonly help: boolean;
 }
 
 export const COMPARE_HELP = `Compares CPU time per request of hp-proxy and other proxies, side by side.
@@ -40,7 +40,7 @@ export const COMPARE_HELP = `Compares CPU time per request of hp-proxy and other
   --json FILE          raw data of every round
 `;
 
-/** Reads the arguments after the script's name. Throws an `Error` that says what is wrong. */
+/** Reads the arguments after the script's name. Throws `WrongArguments`. */
 export function parseCompareOptions(argv: readonly string[]): CompareOptions {
   const { values } = parseArgs({
     args: [...argv],
@@ -55,7 +55,6 @@ export function parseCompareOptions(argv: readonly string[]): CompareOptions {
       core: { type: "string", default: "0" },
       "other-core": { type: "string", default: "1" },
       json: { type: "string", default: "" },
-      help: { type: "boolean", short: "h", default: false },
     },
   });
   return {
@@ -69,20 +68,12 @@ export function parseCompareOptions(argv: readonly string[]): CompareOptions {
     core: wholeNumber("--core", values.core, 0),
     otherCore: wholeNumber("--other-core", values["other-core"], 0),
     jsonPath: values.json,
-    help: values.help,
   };
 }
 
 /** `["a,b", "c"]` is a, b and c. */
 export function splitNames(lists: readonly string[]): string[] {
   return lists.flatMap((list) => list.split(",")).filter((name) => name !== "");
-}
-
-/** Throws when `text` is no whole number of at least `min`. */
-export function wholeNumber(flag: string, text: string, min: number): number {
-  const value = Number(text);
-  if (/^\d+$/.test(text) && value >= min) return value;
-  throw new Error(`${flag}: "${text}" is not a whole number from ${min}; write ${flag} ${Math.max(min, 3)}`);
 }
 
 /** Throws for a core that this machine does not have, or that is off: nobody could be measured. */
@@ -94,7 +85,7 @@ export function checkCores({ core, otherCore }: { readonly core: number; readonl
     try {
       coreTime(one);
     } catch (error) {
-      throw new Error(`${flag}: ${(error as Error).message}`);
+      throw new WrongArguments(`${flag}: ${(error as Error).message}`);
     }
 }
 
@@ -106,7 +97,7 @@ export function chooseByName<T extends { readonly name: string; readonly usual?:
   if (only.length === 0) return table.filter((row) => row.usual !== false);
   const unknown = only.filter((name) => !table.some((row) => row.name === name));
   if (unknown.length > 0)
-    throw new Error(
+    throw new WrongArguments(
       `"${unknown.join('", "')}": unknown; write one of ${table.map((row) => row.name).join(", ")}`,
     );
   return table.filter((row) => only.includes(row.name));

@@ -1,7 +1,7 @@
 /**
  * Where the CPU time of a worker goes: a profile by perf(1) under load, as tables and a flame graph.
  *
- *     npm run bench:profile -- [--scenario NAME] [--engine NAME] [--seconds N] [--out DIR] [--tcp]
+ *     npm run bench:profile -- --help
  *
  * Strategy: V8 writes down where it puts compiled code (`--perf-basic-prof`), so perf can name it; the worker is
  * sampled by the clock, because virtual machines seldom have counters. In the same seconds its CPU time per request is
@@ -14,11 +14,11 @@ import os from "node:os";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { parseArgs } from "node:util";
+import { runCommand, WrongArguments, wholeNumber } from "./command.ts";
 import { hpProxy, type OwnSettings } from "./contenders/own.ts";
 import { GENERATORS, generatorFor } from "./load.ts";
 import { describeMachine, writeMachine } from "./machine.ts";
 import { isRunning, launch, type Running } from "./measure.ts";
-import { wholeNumber } from "./options.ts";
 import { treeCpuTime, treePids } from "./process-tree.ts";
 import { drawFlames } from "./profile/flame.ts";
 import { outermostFirst, parseStacks, partOf, readable } from "./profile/stacks.ts";
@@ -27,6 +27,18 @@ import { chooseScenarios, type Scenario } from "./scenarios.ts";
 import { BACKEND, ECHO_BACKEND } from "./servers.ts";
 import { writeNumber, writeTable } from "./statistics.ts";
 
+const HELP = `Where the CPU time of a worker goes: a profile by perf(1) under load.
+
+  npm run bench:profile -- [options]
+
+  --scenario NAME      what is asked; see npm run bench -- --help (get-64)
+  --engine NAME        uring (default), epoll or net
+  --tcp                mode tcp in place of http
+  --seconds N          length of the profile (10)
+  --out DIR            where tables and flame graph go (bench/results/profile)
+
+The worker runs on core 0, backend and load on core 1. Needs perf, and nginx and wrk as npm run bench does.
+`;
 /** Odd, so that nothing periodic falls into step with it. */
 const SAMPLES_PER_SECOND = 997;
 const WARM_UP_SECONDS = 4;
@@ -57,7 +69,7 @@ function parseSettings(argv: readonly string[]): Settings {
   });
   const { engine } = values;
   if (engine !== "uring" && engine !== "epoll" && engine !== "net")
-    throw new Error(`--engine: "${engine}" is none; write uring, epoll or net`);
+    throw new WrongArguments(`--engine: "${engine}" is none; write uring, epoll or net`);
   return {
     scenario: chooseScenarios([values.scenario])[0]!,
     engine,
@@ -131,7 +143,7 @@ function count(names: readonly string[]): Map<string, number> {
   return counts;
 }
 
-async function main(argv: readonly string[]): Promise<void> {
+async function main(argv: readonly string[]): Promise<number> {
   const settings = parseSettings(argv);
   const { scenario, engine, mode, out } = settings;
   const { script, cpuUs, perSecond } = await sampleWorker(settings);
@@ -151,14 +163,12 @@ async function main(argv: readonly string[]): Promise<void> {
   writeFileSync(path.join(out, "flames.svg"), drawFlames(title, note, folded));
   writeFileSync(path.join(out, "README.md"), `${report}\n\n![Flame graph](flames.svg)\n`);
   process.stdout.write(`${report}\n\n${path.join(out, "flames.svg")}\n`);
+  return 0;
 }
 
 if (import.meta.main) {
   try {
-    await main(process.argv.slice(2));
-  } catch (error) {
-    process.stderr.write(`bench: ${(error as Error).message}\n`);
-    process.exitCode = 1;
+    await runCommand("bench", HELP, main);
   } finally {
     await stopAll();
   }

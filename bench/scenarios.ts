@@ -1,5 +1,7 @@
 /** What is asked of every contender: one row per scenario. */
 
+import { WrongArguments } from "./command.ts";
+
 /** `proxy`: proxies are compared; `server`: servers without a proxy; `generator`: load generators. */
 export type ScenarioKind = "proxy" | "server" | "generator";
 
@@ -119,6 +121,6 @@ export function chooseScenarios(names: readonly string[]): readonly Scenario[] {
     const found = SCENARIOS.find((scenario) => scenario.name === name);
     if (found !== undefined) return found;
     const known = SCENARIOS.map((scenario) => scenario.name).join(", ");
-    throw new Error(`--scenario: "${name}" is none; write one or more of ${known}, or all`);
+    throw new WrongArguments(`--scenario: "${name}" is none; write one or more of ${known}, or all`);
   });
 }

@@ -2,7 +2,7 @@
  * Hours of mixed traffic: every kind of exchange, clients that leave, stall and dawdle, backends that are
  * killed and come back. Nothing may be wrong, nothing may be left, nothing may grow.
  *
- *     npm run soak -- --minutes 60 [--engine uring] [--workers 1] [--seed N] [--json FILE]
+ *     npm run soak -- --minutes 60
  *
  * Strategy: every byte of every body is compared with what it must be. An exchange that is lost (502, 503,
  * 504, or a connection cut short) is accepted only when a backend was away meanwhile. Memory and descriptors
@@ -18,6 +18,7 @@ import { Prng } from "../src/base/prng.ts";
 import { readStats } from "../src/control/control-socket.ts";
 import type { StatsReport } from "../src/control/stats-report.ts";
 import { treeResources } from "../test/harness/process-resources.ts";
+import { runCommand, WrongArguments, wholeNumber } from "./command.ts";
 import { describeMachine, writeMachine } from "./machine.ts";
 import { treeCpuTime } from "./process-tree.ts";
 import { freePort, type Program, start, stopAll, temporaryDirectory, waitForPort } from "./programs.ts";
@@ -26,6 +27,18 @@ import { judge, type Losses, type Sample, writeSamples } from "./soak/verdict.ts
 import { VISITS, type Visit } from "./soak/visits.ts";
 import { Lost } from "./soak/wire.ts";
 
+const HELP = `Mixed traffic for a long time: nothing may be wrong, nothing may be left, nothing may grow.
+
+  npm run soak -- [options]
+
+  --minutes N          length, also 0.5 (5)
+  --engine NAME        auto (default), uring, epoll or net
+  --workers N|auto     worker processes (1)
+  --seed N             when backends are killed, and what clients do (1)
+  --json FILE          raw data: samples, losses, verdicts
+
+Exit status 0: all verdicts are good.
+`;
 const COMMAND = path.join(import.meta.dirname, "..", "bin", "hp-proxy");
 const BACKENDS = 3;
 const SAMPLES_MIN = 12;
@@ -255,16 +268,14 @@ function parsePlan(argv: readonly string[]): Plan {
   });
   const { engine, workers } = values;
   const minutes = Number(values.minutes);
-  if (!(minutes > 0)) throw new Error(`--minutes: ${values.minutes} is not a number above 0`);
-  return { minutes, engine, workers, seed: Number(values.seed), jsonPath: values.json };
+  if (!(minutes > 0))
+    throw new WrongArguments(`--minutes: "${values.minutes}" is not a number above 0; write --minutes 5`);
+  return { minutes, engine, workers, seed: wholeNumber("--seed", values.seed, 0), jsonPath: values.json };
 }
 
 if (import.meta.main) {
   try {
-    process.exitCode = (await run(parsePlan(process.argv.slice(2)))) ? 0 : 1;
-  } catch (error) {
-    process.stderr.write(`soak: ${(error as Error).stack}\n`);
-    process.exitCode = 1;
+    await runCommand("soak", HELP, async (argv) => ((await run(parsePlan(argv))) ? 0 : 1));
   } finally {
     await stopAll();
   }

@@ -2,6 +2,7 @@
  * What a run consists of. Time is short, so it goes where it tells most: everybody in three scenarios, those
  * whose figures decide in all of them, and more rounds where there is a target (bench/full/targets.ts).
  */
+import { WrongArguments } from "../command.ts";
 import { PROXIES } from "../contenders.ts";
 import { SCENARIOS } from "../scenarios.ts";
 import { TARGET_SCENARIOS } from "./targets.ts";
@@ -89,7 +90,7 @@ export function changePreset({ name, parts, idle }: Preset, changes: Changes): P
   const known = [...parts.flatMap(({ scenarios }) => scenarios), ...(idle.length > 0 ? [IDLE] : [])];
   const unknown = chosen.filter((one) => !known.includes(one));
   if (unknown.length > 0)
-    throw new Error(
+    throw new WrongArguments(
       `--scenario: "${unknown.join('", "')}": unknown; write one or more of ${known.join(", ")}`,
     );
   const isChosen = (one: string) => chosen.length === 0 || chosen.includes(one);

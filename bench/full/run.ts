@@ -5,12 +5,13 @@
 import { mkdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { parseArgs } from "node:util";
+import { runCommand, wholeNumber } from "../command.ts";
 import { ROOT } from "../contenders/contender.ts";
 import { PROXIES } from "../contenders.ts";
 import type { IdleRound } from "../idle-report.ts";
 import { describeMachine } from "../machine.ts";
 import type { Missing, Setup } from "../measure.ts";
-import { splitNames, wholeNumber } from "../options.ts";
+import { splitNames } from "../options.ts";
 import { runToEnd, stopAll, temporaryDirectory } from "../programs.ts";
 import type { ScenarioResult } from "../report.ts";
 import { chooseScenarios, type Scenario } from "../scenarios.ts";
@@ -45,7 +46,6 @@ interface Settings {
   readonly render: string;
   readonly core: number;
   readonly otherCore: number;
-  readonly help: boolean;
 }
 
 /** Published figures are written over by the unchanged full run only, or where `--out` names their folder. */
@@ -62,7 +62,6 @@ export function parseSettings(argv: readonly string[]): Settings {
       core: { type: "string", default: "0" },
       "other-core": { type: "string", default: "1" },
       render: { type: "string", default: "" },
-      help: { type: "boolean", short: "h", default: false },
     },
   });
   const ownOut = path.join(ROOT, ...(argv.length === 0 ? ["docs", "benchmarks"] : ["bench", "results"]));
@@ -81,7 +80,6 @@ export function parseSettings(argv: readonly string[]): Settings {
     render: values.render,
     core: wholeNumber("--core", values.core, 0),
     otherCore: wholeNumber("--other-core", values["other-core"], 0),
-    help: values.help,
   };
 }
 
@@ -181,12 +179,8 @@ function say(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
-async function main(argv: readonly string[]): Promise<void> {
+async function main(argv: readonly string[]): Promise<number> {
   const settings = parseSettings(argv);
-  if (settings.help) {
-    process.stdout.write(HELP);
-    return;
-  }
   mkdirSync(settings.out, { recursive: true });
   const run =
     settings.render === ""
@@ -195,14 +189,12 @@ async function main(argv: readonly string[]): Promise<void> {
   writeRun(settings.out, run);
   const { out } = settings;
   process.stdout.write(`${path.join(out, "README.md")}: ${Math.round(run.tookSeconds)} s\n`);
+  return 0;
 }
 
 if (import.meta.main) {
   try {
-    await main(process.argv.slice(2));
-  } catch (error) {
-    process.stderr.write(`bench: ${(error as Error).message}\n`);
-    process.exitCode = 1;
+    await runCommand("bench", HELP, main);
   } finally {
     await stopAll();
   }

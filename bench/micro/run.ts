@@ -1,7 +1,7 @@
 /**
  * Nanoseconds, and instructions where they can be counted, of each small piece of the data plane.
  *
- *     npm run bench:micro -- [--only TEXT] [--rounds N] [--ms N] [--instructions] [--json]
+ *     npm run bench:micro -- --help
  *
  * Instructions are counted by perf(1) around two runs of a program of its own, one with many operations and
  * one with three times as many: the difference is free of start and warm-up. A virtual machine often has no
@@ -12,9 +12,20 @@ import { globSync } from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
-import { wholeNumber } from "../options.ts";
+import { runCommand, WrongArguments, wholeNumber } from "../command.ts";
 import { writeNumber, writeTable } from "../statistics.ts";
 import { checksumSoFar, type Micro, type MicroFigures, measureMicros } from "./micro.ts";
+
+const HELP = `Nanoseconds of each small piece of the data plane.
+
+  npm run bench:micro -- [options]
+
+  --only TEXT          those whose name contains TEXT: parse request, route, … (all)
+  --rounds N           rounds, interleaved; the fastest and the median are shown (15)
+  --ms N               milliseconds that each piece runs in a round (5)
+  --instructions       counts instructions as well, by perf, where the machine can
+  --json               figures as JSON
+`;
 
 /** Time that the shorter of the two counted runs shall take. */
 const COUNTED_MS = 200;
@@ -35,7 +46,9 @@ async function loadMicros(only: string): Promise<Micro[]> {
   }
   const chosen = micros.filter(({ name }) => name.includes(only));
   if (chosen.length > 0) return chosen;
-  throw new Error(`--only: "${only}" is in no name; there are ${micros.map(({ name }) => name).join("; ")}`);
+  throw new WrongArguments(
+    `--only: "${only}" is in no name; there are ${micros.map(({ name }) => name).join("; ")}`,
+  );
 }
 
 /** Instructions in user space per operation, or why they cannot be counted. */
@@ -78,7 +91,7 @@ function writeFigures(figures: readonly MicroFigures[], counted: readonly (numbe
   return [writeTable(header, rows), ...[...reasons].map((one) => `\nInstructions: ${one}.`)].join("\n");
 }
 
-async function main(argv: readonly string[]): Promise<void> {
+async function main(argv: readonly string[]): Promise<number> {
   const { values } = parseArgs({
     args: [...argv],
     options: {
@@ -96,24 +109,18 @@ async function main(argv: readonly string[]): Promise<void> {
     const micros = await loadMicros(values.exactly);
     const run = micros.find(({ name }) => name === values.exactly)!.prepare();
     process.stdout.write(`${run(wholeNumber("--count", values.count, 1))}\n`);
-    return;
+    return 0;
   }
   const micros = await loadMicros(values.only);
   const rounds = wholeNumber("--rounds", values.rounds, 1);
   const figures = measureMicros(micros, rounds, wholeNumber("--ms", values.ms, 1));
   if (values.json) {
     process.stdout.write(`${JSON.stringify(figures)}\n`);
-    return;
+    return 0;
   }
   const counted = values.instructions ? figures.map(countInstructions) : [];
   process.stdout.write(`${writeFigures(figures, counted)}\n\nchecksum ${checksumSoFar()}\n`);
+  return 0;
 }
 
-if (import.meta.main) {
-  try {
-    await main(process.argv.slice(2));
-  } catch (error) {
-    process.stderr.write(`bench: ${(error as Error).message}\n`);
-    process.exitCode = 1;
-  }
-}
+if (import.meta.main) await runCommand("bench", HELP, main);

@@ -1,16 +1,27 @@
 /**
  * Runs seeds of the simulation.
  *
- *     npm run simulate -- 123                            one seed, told as it happens
- *     npm run simulate -- --seeds 100000 --jobs 2        many, in processes beside each other
- *     npm run simulate -- --seeds 500 --first 40000      from that one on
- *     npm run simulate -- --until-broken                 up to the first that breaks a law
- *
- * Ends with 1 if a law was broken, and names the seeds.
+ *     npm run simulate -- --help
  */
 import { fork } from "node:child_process";
 import { parseArgs } from "node:util";
+import { runCommand, WrongArguments, wholeNumber } from "../../bench/command.ts";
 import { type Outcome, simulate } from "./simulate.ts";
+
+const HELP = `Runs seeds of the simulation, and names those that break a law.
+
+  npm run simulate -- SEED                           one seed, told as it happens
+  npm run simulate -- --seeds 100000 --jobs 2        many, in processes beside each other
+  npm run simulate -- --seeds 500 --first 40000      from that one on
+  npm run simulate -- --until-broken                 up to the first that breaks a law
+
+  --seeds N            how many (1000)
+  --first N            the first of them (1)
+  --jobs N             processes (1)
+  --until-broken       in this process, until one breaks a law
+
+Exit status 1: a law was broken.
+`;
 
 /** A process is told of this many seeds at a time, and tells what became of them. */
 const BATCH_SEEDS = 500;
@@ -117,14 +128,15 @@ export function failureText({ failures }: Tally): string {
   return lines.join("\n") + (rest > 0 ? `\n… and ${rest} more` : "");
 }
 
-function child(): void {
+function child(): number {
   process.on("message", (message) => {
     const { first, count } = message as { first: number; count: number };
     process.send!(runSeeds(first, count));
   });
+  return 0;
 }
 
-function one(seed: number): void {
+function one(seed: number): number {
   const { broken, digest, mood, met, requests, served, refused, cut } = simulate(seed, (line) =>
     console.log(line),
   );
@@ -133,20 +145,20 @@ function one(seed: number): void {
   );
   console.log(`met: ${[...met].join(", ")}\ndigest: ${digest}`);
   for (const law of broken) console.log(`BROKEN: ${law}`);
-  process.exitCode = broken.length === 0 ? 0 : 1;
+  return broken.length === 0 ? 0 : 1;
 }
 
-function untilBroken(first: number, count: number): void {
+function untilBroken(first: number, count: number): number {
   for (let seed = first; seed < first + count; seed++) {
     const { broken } = simulate(seed);
     if (broken.length === 0) continue;
     console.log(`seed ${seed}: ${broken[0]}`);
-    process.exitCode = 1;
-    return;
+    return 1;
   }
+  return 0;
 }
 
-async function many(first: number, count: number, jobs: number): Promise<void> {
+async function many(first: number, count: number, jobs: number): Promise<number> {
   const beganMs = performance.now();
   const report = (sum: Tally): void => {
     const seconds = (performance.now() - beganMs) / 1000;
@@ -160,24 +172,30 @@ async function many(first: number, count: number, jobs: number): Promise<void> {
   console.log(`${sum.served} served, ${sum.refused} refused, ${sum.cut} cut; worlds:`, sum.moods);
   console.log("seeds that met:", Object.fromEntries(Object.entries(sum.met).sort(([, a], [, b]) => b - a)));
   if (sum.failures.length > 0) console.log(failureText(sum));
-  process.exitCode = sum.failures.length === 0 ? 0 : 1;
+  return sum.failures.length === 0 ? 0 : 1;
 }
 
-async function main(): Promise<void> {
+async function main(argv: readonly string[]): Promise<number> {
   const { values, positionals } = parseArgs({
+    args: [...argv],
     allowPositionals: true,
     options: {
-      seeds: { type: "string" },
+      seeds: { type: "string", default: "1000" },
       first: { type: "string", default: "1" },
       jobs: { type: "string", default: "1" },
       "until-broken": { type: "boolean", default: false },
       child: { type: "boolean", default: false },
     },
   });
-  if (values.child) child();
-  else if (values["until-broken"]) untilBroken(Number(values.first), Number(values.seeds ?? 1_000));
-  else if (positionals.length === 1) one(Number(positionals[0]));
-  else await many(Number(values.first), Number(values.seeds ?? 1_000), Number(values.jobs));
+  if (values.child) return child();
+  const [seed, more] = positionals;
+  if (more !== undefined)
+    throw new WrongArguments(`"${more}": one seed is told; write --seeds N --first N for many`);
+  if (seed !== undefined) return one(wholeNumber("SEED", seed, 0));
+  const first = wholeNumber("--first", values.first, 0);
+  const count = wholeNumber("--seeds", values.seeds, 1);
+  if (values["until-broken"]) return untilBroken(first, count);
+  return await many(first, count, wholeNumber("--jobs", values.jobs, 1));
 }
 
-if (import.meta.main) await main();
+if (import.meta.main) await runCommand("simulate", HELP, main);
