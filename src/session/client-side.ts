@@ -15,7 +15,7 @@ import { Fault } from "../http1/fault.ts";
 import { MessageHead, NEED_MORE } from "../http1/message-head.ts";
 import { parseRequestHead } from "../http1/request-head.ts";
 import { askedBy } from "./asked.ts";
-import { dropInput, keepEarly } from "./early-input.ts";
+import { dropInput, keepEarly, watchUnread } from "./early-input.ts";
 import type { Exchanges } from "./exchanges.ts";
 import { type Failure, Failures } from "./failure.ts";
 import { isPeerTrusted } from "./head-rules.ts";
@@ -117,7 +117,7 @@ export class ClientSide implements ClientProtocol {
       leg.paused = false;
       this.#moved(leg);
       port.resume(leg.connection);
-    }
+    } else watchUnread(this.#plane, leg);
     if (leg.ended && leg.state !== closed && ranges.isEmpty(leg.pending)) this.ended(leg);
   }
 

@@ -17,6 +17,7 @@ import { dropPartial } from "./partial-head.ts";
 import type { Plane } from "./plane.ts";
 
 const HELD = Verdict.held;
+const BODY = ClientState.body;
 const WAITING = ClientState.waiting;
 /** In front of kept input, for the chunk line that a body reader may write there. */
 const HEADROOM_BYTES = 64;
@@ -24,9 +25,14 @@ const SMALL_BYTES_MAX = SMALL_SLOT_BYTES - HEADROOM_BYTES;
 /** Small slots that a client may fill before it is not read any more. */
 const PIECES_READ_MAX = 4;
 
-/** Foreign code is waited for, which may take long: a client that ends meanwhile need not be read to be gone. */
-function isHeld({ exchange }: ClientLeg): boolean {
-  return exchange !== null && exchange.intercepted !== null && exchange.intercepted.verdict === HELD;
+/**
+ * Whether a client that is not read need not be read up to its FIN to be gone: foreign code is waited for, or it is in
+ * the middle of a request whose body has nowhere to go. Both may take long, and where an end of its side is not
+ * served, no byte in front of the FIN can help the exchange. With answers to come for requests that wait, it can.
+ */
+function isEndEnough({ exchange, state }: ClientLeg): boolean {
+  if (exchange === null) return false;
+  return state === BODY || (exchange.intercepted !== null && exchange.intercepted.verdict === HELD);
 }
 
 /** Gives back what `leg` has not used of its input. */
@@ -60,9 +66,12 @@ export function keepEarly(plane: Plane, leg: ClientLeg, start: number, end: numb
   watchUnread(plane, leg);
 }
 
-/** Its exchange is held from now on, or not any more: what is watched of a client that is not read. */
+/**
+ * What is watched of a client that is not read. Called again where that changes: its exchange is held from now on or not
+ * any more, a body has begun or ended in what waits.
+ */
 export function watchUnread({ port, snapshot }: Plane, leg: ClientLeg): void {
   if (!leg.paused) return;
   // What a client that breaks off had sent is worth nothing any more.
-  port.pause(leg.connection, true, isHeld(leg) && snapshot.policy.halfClosedClients !== "serve");
+  port.pause(leg.connection, true, isEndEnough(leg) && snapshot.policy.halfClosedClients !== "serve");
 }

@@ -116,6 +116,73 @@ onEachEngine(
   },
 );
 
+const UPLOADS: readonly { name: string; head: string; pieces: string; unread: string }[] = [
+  {
+    name: "by length",
+    head: "Content-Length: 99999999",
+    pieces: "u".repeat(16_384),
+    unread: "u".repeat(5_000),
+  },
+  {
+    name: "in chunks",
+    head: "Transfer-Encoding: chunked",
+    pieces: `4000\r\n${"u".repeat(0x4000)}\r\n`,
+    unread: `4000\r\n${"u".repeat(5_000)}`,
+  },
+];
+for (const { name, head, pieces, unread } of UPLOADS) {
+  onEachEngine(
+    `leaving: fin behind unread bytes of an upload ${name} that is held back`,
+    { limits: { queuedBytesMax: 65_536 } },
+    async (stage) => {
+      const client = stage.client();
+      client.write(`POST / HTTP/1.1\r\nHost: x\r\n${head}\r\n\r\n`);
+      const origin = await stage.backend.next();
+      await origin.head();
+      origin.socket.pause();
+      let before = stage.counter(Counter.clientBytesIn);
+      // Piece by piece, so that FIN finds room behind the one that is not read any more.
+      for (let still = 0; still < 50; ) {
+        if (still === 0) client.write(pieces);
+        await new Promise<void>((resolve) => setImmediate(resolve));
+        const came = stage.counter(Counter.clientBytesIn);
+        still = came - before < pieces.length ? still + 1 : 0;
+        if (still === 0) before += pieces.length;
+      }
+      assert.deepEqual(stage.reasons, []);
+      client.write(unread);
+      client.end();
+      if (!SEES_BREAKS.includes(stage.engine.name)) {
+        origin.close();
+        return;
+      }
+      await stage.eventually("it is seen", () => stage.reasons.length > 0);
+      assert.deepEqual(stage.reasons, ["client_gone"]);
+      assert.equal(stage.counter(Counter.errorClientGone), 1);
+      assert.equal(stage.counter(Counter.clientsOpen), 0);
+      await stage.eventually("the backend is let go", () => stage.counter(Counter.originsOpen) === 0);
+    },
+  );
+}
+
+onEachEngine(
+  "leaving: fin behind a request that waits behind an upload: that is answered",
+  {},
+  async (stage) => {
+    const client = stage.client();
+    client.write(
+      `POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n${GET}`,
+    );
+    const origin = await stage.backend.next();
+    await origin.until("hello");
+    // The body was held back until the backend stood; the request behind it still is, and is not read past.
+    client.end();
+    await stage.eventually("FIN is sent", () => client.socket.writableFinished);
+    origin.write(OK);
+    assert.equal((await client.message()).body, "ok");
+  },
+);
+
 onEachEngine("draining: nothing is open: it is told at once, and once", {}, async (stage) => {
   stage.session.drain();
   stage.engine.wake();
