@@ -87,7 +87,7 @@ for (const engine of ENGINES) {
     const missing = await engineMissing(engine);
     if (missing !== "") return t.skip(missing);
     const origin = await startOrigin(t, (_request, response) => response.end("ok"));
-    const proxy = await ProxyProcess.start(t, [origin.address], argv);
+    const proxy = await ProxyProcess.start(t, [origin.address], ["--workers", "1", "--engine", engine]);
     const client = connect(proxy.port, "127.0.0.1");
     client.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     await once(client, "data");
@@ -98,14 +98,23 @@ for (const engine of ENGINES) {
   });
 }
 
-/** A backend with a response that never ends at `/begun`, a tunnel where one is asked for, and silence at `/silent`. */
+/**
+ * A backend with a response that never ends at `/begun`, a tunnel where one is asked for, and silence at `/silent/…`:
+ * `waiting` resolves once somebody has asked for that.
+ */
 async function endlessOrigin(scope: Scope) {
-  const waiting = new Moment();
-  const origin = await startOrigin(scope, (request, response) => {
-    if (request.url === "/begun") response.write("abc");
-    else if (request.url === "/silent") waiting.reach();
+  const silent = new Map<string, Moment>();
+  const momentOf = (target: string): Moment => {
+    const moment = silent.get(target) ?? new Moment();
+    silent.set(target, moment);
+    return moment;
+  };
+  const origin = await startOrigin(scope, ({ url = "" }, response) => {
+    if (url === "/begun") response.write("abc");
+    else if (url.startsWith("/silent/")) momentOf(url).reach();
     else response.end();
   });
+  const waiting = (target: string) => momentOf(target).reached;
   origin.server.on("upgrade", (_request, socket) => {
     socket.on("error", () => {});
     socket.write("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\nabc");
@@ -139,12 +148,19 @@ function ask(port: number, head: string): Client {
   return { text: () => text, end, has };
 }
 
-/** A response under way, one that has not begun, and a tunnel. */
-async function askAll(port: number, waiting: Moment): Promise<readonly [Client, Client, Client]> {
+/**
+ * A response under way, one that has not begun, and a tunnel; all have come to the backend. `number` is another one in
+ * each call.
+ */
+async function askAll(
+  port: number,
+  waiting: (target: string) => Promise<void>,
+  number = 0,
+): Promise<readonly [Client, Client, Client]> {
   const begun = ask(port, "GET /begun HTTP/1.0");
-  const silent = ask(port, "GET /silent HTTP/1.1");
+  const silent = ask(port, `GET /silent/${number} HTTP/1.1`);
   const tunnel = ask(port, "GET /begun HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: x");
-  await Promise.all([begun.has("abc"), tunnel.has("abc"), waiting.reached]);
+  await Promise.all([begun.has("abc"), tunnel.has("abc"), waiting(`/silent/${number}`)]);
   return [begun, silent, tunnel];
 }
 
@@ -202,7 +218,9 @@ test("a worker that a reload takes away cuts what it has after drainTimeout, and
   const proxy = new ProxyProcess(t, ["--config", file, "--log-format", "json"]);
   await proxy.log((record) => record.msg.startsWith("listening on "));
   // One worker or the other has them: the second goes with those that are its.
-  const all = await Promise.all(Array.from({ length: 8 }, () => askAll(proxy.port, waiting)));
+  const all = await Promise.all(
+    Array.from({ length: 8 }, (_, number) => askAll(proxy.port, waiting, number)),
+  );
   write(1);
   proxy.kill("SIGHUP");
   await proxy.log((record) => record.reason === "drain_cut");
