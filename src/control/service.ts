@@ -2,7 +2,9 @@
  * A proxy with everything around it: what asks it (control socket, admin listener), what changes it (reload,
  * watched files) and what it prints. Begin and end are `run.ts`'s.
  */
+import { isIP } from "node:net";
 import type { ConfigError } from "../config/config-error.ts";
+import { isInTheWay } from "../config/listen-overlap.ts";
 import { type AdminListener, openAdmin } from "./admin.ts";
 import type { Answering } from "./answering.ts";
 import { UPGRADE } from "./changes.ts";
@@ -307,14 +309,15 @@ const NOTHING_TO_READ: ConfigError = {
 
 /** A listener is to be where the admin listener was until now: the error says so. Undefined: that is not why. */
 function takenByAdmin(error: unknown, { address }: AdminListener): ListenFailed | undefined {
-  if (!(error instanceof ListenFailed) || error.taken === "" || boundAt(address).port !== error.port)
-    return undefined;
+  if (!(error instanceof ListenFailed) || error.taken === "") return undefined;
+  const { taken, port } = error;
+  const admin = boundAt(address);
+  const host = taken === `port ${port}` ? "" : boundAt(taken).host;
+  // What a name stands for is not known here.
+  const isName = host !== "" && isIP(host) === 0;
+  if (admin.port !== port || (!isName && !isInTheWay({ host, port }, admin))) return undefined;
   const remedy = "take admin away from there with one reload, and listen there with the next";
-  return new ListenFailed(
-    `${error.taken} is in use by admin ${address} of this proxy; ${remedy}`,
-    "",
-    error.port,
-  );
+  return new ListenFailed(`${taken} is in use by admin ${address} of this proxy; ${remedy}`, "", port);
 }
 
 /** Rejects with `ListenFailed` where there are any, and they cannot be used. */

@@ -269,6 +269,12 @@ test("admin and a listener do not change places in one reload: which of ours has
     `127.0.0.1:${figures} is in use by admin 127.0.0.1:${figures} of this proxy; ` +
       "take admin away from there with one reload, and listen there with the next",
   ]);
+  // Another address with that port is somebody else's.
+  const other = createServer().listen(figures, "127.0.0.2");
+  t.after(() => other.close());
+  await once(other, "listening");
+  proxy.write({ ...configuration, listen: `127.0.0.2:${figures}`, admin: free });
+  assert.match((await proxy.reload()).errors.join(), /^127\.0\.0\.2:\d+ is in use by another program;/);
   for (const admin of ["off", free]) {
     proxy.write({ ...configuration, listen: `127.0.0.1:${admin === "off" ? web : figures}`, admin });
     assert.deepEqual((await proxy.reload()).errors, []);
