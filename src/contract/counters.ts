@@ -112,6 +112,8 @@ export const Counter = {
   mirrorsSkipped: 72,
   /** Bodies that did not fit among all that wait in the worker. */
   buffersShort: 73,
+  /** As `refused…` above: beyond what the engine can number, where it cannot let them wait. */
+  refusedConnectionsMax: 74,
 } as const;
 export type Counter = (typeof Counter)[keyof typeof Counter];
 

@@ -109,6 +109,12 @@ export interface Handler {
   /** A client connected on the engine's listener number `listener`. It is being read from now on. */
   accepted(connection: number, listener: number): void;
 
+  /**
+   * `count` clients connected since this was last told, and were closed at once: no number was free, and no room to
+   * wait for one. Comes from the engine on node:net alone, which cannot leave them in the kernel's queue.
+   */
+  turnedAway?(count: number): void;
+
   /** `connect` succeeded. It is being read from now on. */
   connected(connection: number): void;
 

@@ -67,8 +67,8 @@ export function keepEarly(plane: Plane, leg: ClientLeg, start: number, end: numb
 }
 
 /**
- * What is watched of a client that is not read. Called again where that changes: its exchange is held from now on or not
- * any more, a body has begun or ended in what waits.
+ * What is watched of a client that is not read. Called again where that changes: its exchange is held from now on or
+ * not any more, a body has begun or ended in what waits.
  */
 export function watchUnread({ port, snapshot }: Plane, leg: ClientLeg): void {
   if (!leg.paused) return;

@@ -199,6 +199,15 @@ export const Failures = {
     "connection_limit_reached",
     "The proxy is out of connections.",
   ),
+  turnedAway: failure(
+    "connections_max",
+    "proxy",
+    "request-head",
+    0,
+    Counter.refusedConnectionsMax,
+    "",
+    "The proxy is out of connections, and cannot let more clients wait.",
+  ),
   requestDeadline: failure(
     "request_deadline",
     "proxy",

@@ -23,6 +23,7 @@ import { RequestWriter } from "./request-writer.ts";
 import { ResponseWriter } from "./response-writer.ts";
 import { Router } from "./routing.ts";
 import type { Session } from "./session.ts";
+import { reportTurnedAway } from "./turned-away.ts";
 
 const CLIENT = ConnectionKind.client;
 const ORIGIN = ConnectionKind.origin;
@@ -178,6 +179,11 @@ class HttpSession implements Session {
 
   accepted(connection: number, listener: number): void {
     this.#clients.accepted(connection, listener);
+  }
+
+  /** @cold */
+  turnedAway(count: number): void {
+    reportTurnedAway(this.#plane, count);
   }
 
   connected(connection: number): void {

@@ -23,6 +23,7 @@ import { peerText } from "./peer-text.ts";
 import { ConnectionKind, DUE_PER_BATCH_MAX, EVICTIONS_PER_BATCH_MAX, microseconds, Plane } from "./plane.ts";
 import { Relays } from "./relay.ts";
 import type { Session } from "./session.ts";
+import { reportTurnedAway } from "./turned-away.ts";
 
 /** Backends that one client connection may meet. */
 const ATTEMPTS_MAX = 4;
@@ -136,6 +137,11 @@ class RelaySession implements Session {
     waiting.cluster = this.#clusters[snapshot.listeners[listener]!.cluster]!;
     this.#waiting[connection] = waiting;
     this.#connect(waiting, Failures.noEndpoint);
+  }
+
+  /** @cold */
+  turnedAway(count: number): void {
+    reportTurnedAway(this.#plane, count);
   }
 
   connected(connection: number): void {

@@ -25,7 +25,8 @@ test("net: few connections wait for a number, and more are closed, so that descr
     largeSlots: 16,
   });
   t.after(() => engine.stop());
-  engine.start(new Witness(engine, () => {}));
+  const witness = new Witness(engine, () => {});
+  engine.start(witness);
   const [host, port] = engine.listenerAddresses[0]!.split(":");
   const waitingMax = 16;
   const sockets = Array.from({ length: 2 + waitingMax + 30 }, () => connect(Number(port), host));
@@ -40,4 +41,5 @@ test("net: few connections wait for a number, and more are closed, so that descr
     }
   });
   assert.equal(closed, 30);
+  assert.equal(witness.turnedAwayCount, 30, "and the handler is told of each");
 });

@@ -39,6 +39,7 @@ export class Witness implements Handler {
   /** By connection number; a closed one is replaced when its number comes back. */
   readonly #open = new Map<number, Seen>();
   readonly accepts: Seen[] = [];
+  turnedAwayCount = 0;
   batchCount = 0;
   nowMs = -Infinity;
   /** Answer of `end`. */
@@ -102,6 +103,12 @@ export class Witness implements Handler {
     this.#open.set(connection, seen);
     this.accepts.push(seen);
     this.onAccepted(seen);
+  }
+
+  turnedAway(count: number): void {
+    this.#event();
+    this.#law(count > 0, "turnedAway: of some");
+    this.turnedAwayCount += count;
   }
 
   connected(connection: number): void {

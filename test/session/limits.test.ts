@@ -445,3 +445,28 @@ onEachEngine(
     await first.broken();
   },
 );
+
+for (const mode of ["http", "tcp"] as const) {
+  onEachEngine(
+    `limits: connections of the worker, mode ${mode}: more clients wait, on net a few, and the rest is told of`,
+    { mode, engine: { connectionsMax: 2 } },
+    async (stage) => {
+      const fillers = Array.from({ length: mode === "http" ? 2 : 1 }, () => stage.client());
+      await stage.eventually(
+        "no number is free",
+        () => stage.counter(Counter.clientsOpen) === fillers.length,
+      );
+      if (mode === "tcp") await stage.backend.next();
+      for (let i = 0; i < 16 + 5; i++) stage.client();
+      if (stage.engine.name === "net") {
+        await stage.eventually("they are counted", () => stage.counter(Counter.refusedConnectionsMax) >= 5);
+        assert.deepEqual(stage.reasons, new Array(5).fill("connections_max"));
+      }
+      fillers[0]!.reset();
+      await stage.eventually("the next is in", () => stage.counter(Counter.clientsAccepted) > fillers.length);
+      const turnedAway = stage.engine.name === "net" ? 5 : 0;
+      assert.equal(stage.counter(Counter.refusedConnectionsMax), turnedAway);
+      assert.equal(stage.counter(Counter.clientsRefused), turnedAway);
+    },
+  );
+}

@@ -83,6 +83,8 @@ class NetEngine implements Engine, SocketEvents {
   readonly #connections: ConnectionTable;
   /** Accepted sockets for which no number was free, or which came before `start`. */
   #waiting: { socket: Socket; listener: number; isUnix: boolean }[] = [];
+  /** Accepted beyond these and closed, of which the handler has not been told. */
+  #turnedAwayCount = 0;
 
   #handler: Handler | null = null;
   #isInBatch = false;
@@ -203,7 +205,7 @@ class NetEngine implements Engine, SocketEvents {
   start(handler: Handler): void {
     assert(this.#handler === null, "an engine is started once");
     this.#handler = handler;
-    if (this.#waiting.length > 0) this.#tickSoon();
+    if (this.#waiting.length + this.#turnedAwayCount > 0) this.#tickSoon();
   }
 
   stopAccepting(): void {
@@ -331,8 +333,12 @@ class NetEngine implements Engine, SocketEvents {
 
   #acceptOn({ index: listener, isUnix }: NetListener): (socket: Socket) => void {
     return (socket) => {
-      if (this.#isStopped || this.#waiting.length >= WAITING_MAX) {
+      if (this.#isStopped) {
         socket.destroy();
+      } else if (this.#waiting.length >= WAITING_MAX) {
+        socket.destroy();
+        this.#turnedAwayCount++;
+        this.#tickSoon();
       } else if (this.#handler === null || this.#connections.isFull || this.#waiting.length > 0) {
         socket.on("error", ignore);
         this.#waiting.push({ socket, listener, isUnix });
@@ -350,6 +356,13 @@ class NetEngine implements Engine, SocketEvents {
     if (connection.isGivenUp || landed !== null) return;
     socket.on("data", onData);
     if (!connection.isPaused) socket.resume();
+  }
+
+  /** @cold */
+  #tellTurnedAway(handler: Handler): void {
+    const count = this.#turnedAwayCount;
+    this.#turnedAwayCount = 0;
+    handler.turnedAway?.(count);
   }
 
   #giveUp(connection: NetConnection, isReset: boolean): void {
@@ -410,6 +423,7 @@ class NetEngine implements Engine, SocketEvents {
     // Only now: a batch that begins here asks for no tick to end it.
     this.#isTickDue = false;
     if (this.#drainedDue.length > 0) this.#deliverDrained(handler);
+    if (this.#turnedAwayCount > 0) this.#tellTurnedAway(handler);
     this.#held.feed(handler);
     while (this.#waiting.length > 0 && !this.#connections.isFull) {
       const { socket, listener, isUnix } = this.#waiting.shift()!;
