@@ -70,6 +70,9 @@ export class NestedLoop {
   #immediatePending = false;
   #messagePending = false;
   #nodeDue = false;
+  /** What libuv said last of the time until Node's next timer, and when that is; -1: to be asked anew. */
+  #timeoutMs = -1;
+  #dueMs = 0;
   #turns = 0;
 
   constructor() {
@@ -148,6 +151,7 @@ export class NestedLoop {
     if (receiver !== this.#receiver) return;
     this.#messagePending = false;
     this.#nodeDue = false;
+    this.#timeoutMs = -1;
     try {
       let nowMs = clock.now();
       while (!this.#nodeDue && this.#sources.length > 0) nowMs = this.#turn(nowMs);
@@ -185,9 +189,13 @@ export class NestedLoop {
   #nodeWaitMs(nowMs: number): number {
     const timeoutMs = this.#calls.uv_backend_timeout(this.#loop);
     if (timeoutMs <= 0) return timeoutMs;
-    // libuv counts from the time that it read last, which may be long ago.
-    const dueMs = this.#calls.uv_now(this.#loop) + timeoutMs + this.#clockOffsetMs;
-    return dueMs > nowMs ? dueMs - nowMs : 0;
+    // libuv counts from the time that it read last, which may be long ago. That time only grows, so as long as it
+    // says the same, the timer is due then or later: at worst Node gets a pass too early, and is asked anew.
+    if (timeoutMs !== this.#timeoutMs) {
+      this.#timeoutMs = timeoutMs;
+      this.#dueMs = this.#calls.uv_now(this.#loop) + timeoutMs + this.#clockOffsetMs;
+    }
+    return this.#dueMs > nowMs ? this.#dueMs - nowMs : 0;
   }
 
   #unwatchAll(): void {
