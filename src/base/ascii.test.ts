@@ -3,8 +3,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
   equalsIgnoreCase,
+  equalsKnown,
   FIELD_VALUE,
   HEX_VALUE,
+  KnownText,
   LOWER_CASE,
   REG_NAME,
   rangesEqualIgnoreCase,
@@ -44,3 +46,24 @@ test("equality ignores ASCII case and nothing else", () => {
   assert.ok(rangesEqualIgnoreCase(memory, 2, 12, 26, 36));
   assert.ok(!rangesEqualIgnoreCase(memory, 2, 12, 14, 24));
 });
+
+for (const text of ["close", "keep-alive", "upgrade", "100-continue", "text/event-stream", "four"]) {
+  test(`of all bytes of a value, only those of ${JSON.stringify(text)} in either case are equal to them`, () => {
+    const known = new KnownText(text);
+    const bytes = asciiBytes(`..${text.toUpperCase()}..`);
+    const view = new DataView(bytes.buffer);
+    const end = 2 + text.length;
+    assert.ok(equalsKnown(view, 2, end, known));
+    assert.ok(!equalsKnown(view, 2, end + 1, known));
+    assert.ok(!equalsKnown(view, 1, end, known));
+    for (let at = 2; at < end; at++) {
+      const original = bytes[at]!;
+      for (let byte = 0; byte < 256; byte++) {
+        if (FIELD_VALUE[byte] === 0) continue;
+        bytes[at] = byte;
+        assert.equal(equalsKnown(view, 2, end, known), LOWER_CASE[byte] === LOWER_CASE[original], `${byte}`);
+      }
+      bytes[at] = original;
+    }
+  });
+}

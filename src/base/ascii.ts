@@ -69,6 +69,42 @@ export function equalsIgnoreCase(
   return true;
 }
 
+const CASE_BITS = 0x2020_2020;
+
+/**
+ * A constant of at least four lower-case letters, digits, `-` or `/`, kept as words of four bytes; the last of them
+ * are the last four bytes. Set-up only.
+ */
+export class KnownText {
+  readonly length: number;
+  readonly words: Int32Array;
+
+  constructor(text: string) {
+    this.length = text.length;
+    this.words = new Int32Array(Math.ceil(text.length / 4));
+    for (let i = 0; i < this.words.length; i++) {
+      const at = Math.min(i * 4, text.length - 4);
+      for (let byte = 3; byte >= 0; byte--) {
+        this.words[i] = (this.words[i]! << 8) | text.charCodeAt(at + byte);
+      }
+    }
+  }
+}
+
+/**
+ * Whether the range `[start, end)` of a field value equals `known`, ASCII case ignored. Setting one bit folds case:
+ * with it only a control could be taken for a digit, `-` or `/`, and no value has any but HTAB.
+ */
+export function equalsKnown(view: DataView, start: number, end: number, known: KnownText): boolean {
+  const { length, words } = known;
+  if (end - start !== length) return false;
+  const last = words.length - 1;
+  for (let i = 0; i < last; i++) {
+    if ((view.getInt32(start + (i << 2), true) | CASE_BITS) !== words[i]) return false;
+  }
+  return (view.getInt32(end - 4, true) | CASE_BITS) === words[last];
+}
+
 /** Whether two ranges of `memory` are equal, ASCII case ignored. */
 export function rangesEqualIgnoreCase(
   memory: Uint8Array,

@@ -48,6 +48,8 @@ export class ConstantBytes {
   readonly length: number;
   /** The bytes, and zeros up to a whole number of words. */
   readonly words: DataView;
+  /** Where they lie in the memory of messages as well; -1: nowhere. */
+  at = -1;
 
   constructor(bytes: Uint8Array) {
     this.length = bytes.length;

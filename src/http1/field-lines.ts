@@ -9,11 +9,19 @@
  *
  * @hot
  */
-import { equalsIgnoreCase, FIELD_VALUE, rangesEqualIgnoreCase, TOKEN } from "../base/ascii.ts";
+import {
+  equalsIgnoreCase,
+  equalsKnown,
+  FIELD_VALUE,
+  KnownText,
+  rangesEqualIgnoreCase,
+  TOKEN,
+} from "../base/ascii.ts";
 import { asciiBytes } from "../base/bytes.ts";
 import { hostEndOf } from "./authority.ts";
 import { Fault } from "./fault.ts";
 import { FIELD_ID_COUNT, Field, fieldIdOf, underscoredIdOf } from "./field-names.ts";
+import type { FieldScanner } from "./field-scanner.ts";
 import { noteContentLength, noteTransferEncoding } from "./framing.ts";
 import { ConnectionOption, HeadNote, type MessageHead, Method, NEED_MORE } from "./message-head.ts";
 
@@ -69,7 +77,7 @@ export function parseFieldLines(
   const countMax = Math.min(fieldCountMax, head.fieldIds.length);
   if (scanner !== null && scanner.memory === memory) {
     const after = scanner.scan(pos, limit, head.fieldsAt, head.fieldIdsAt, countMax);
-    if (after > 0) return noteFields(memory, head, scanner.count, after, isRequest);
+    if (after > 0) return noteFields(memory, view, head, scanner, after, isRequest);
   }
   return judgeFieldLines(memory, view, pos, limit, head, countMax, isRequest);
 }
@@ -136,17 +144,18 @@ function judgeFieldLines(
       : fieldIdOf(memory, view, nameStart, nameEnd);
     fieldIds[count] = id;
     if (id !== FIELD_OTHER) {
-      const fault = noteField(memory, head, id, count, isRequest);
+      const fault = noteField(memory, view, head, id, count, isRequest, 0);
       if (fault !== 0) return fault;
     }
   }
 }
 
-/** Takes up the `count` lines that a scanner found. Returns `after`, where they end, or a `Fault`. */
+/** Takes up the lines that `scanner` found. Returns `after`, where they end, or a `Fault`. */
 function noteFields(
   memory: Uint8Array,
+  view: DataView,
   head: MessageHead,
-  count: number,
+  { count, plainHostAt }: FieldScanner,
   after: number,
   isRequest: boolean,
 ): number {
@@ -154,7 +163,7 @@ function noteFields(
   for (let index = 0; index < count; index++) {
     const id = fieldIds[index]!;
     if (id === FIELD_OTHER) continue;
-    const fault = noteField(memory, head, id, index, isRequest);
+    const fault = noteField(memory, view, head, id, index, isRequest, plainHostAt);
     if (fault !== 0) return fault;
   }
   head.fieldCount = count;
@@ -201,16 +210,21 @@ NOTES[Field.xForwardedFor] = HeadNote.xForwardedFor;
 NOTES[Field.xForwardedProto] = HeadNote.xForwardedProto;
 NOTES[Field.xForwardedHost] = HeadNote.xForwardedHost;
 const TRAILERS_BYTES = asciiBytes("trailers");
-const CONTINUE_BYTES = asciiBytes("100-continue");
-const EVENT_STREAM_BYTES = asciiBytes("text/event-stream");
+const CONTINUE = new KnownText("100-continue");
+const EVENT_STREAM = new KnownText("text/event-stream");
 
-/** Takes up the line at `index`, whose field is known. Returns 0 or a `Fault`. */
+/**
+ * Takes up the line at `index`, whose field is known. A Host value that begins at `plainHostAt` is known to be valid.
+ * Returns 0 or a `Fault`.
+ */
 function noteField(
   memory: Uint8Array,
+  view: DataView,
   head: MessageHead,
   id: number,
   index: number,
   isRequest: boolean,
+  plainHostAt: number,
 ): number {
   const valueStart = head.fields[(index << 2) + 2]!;
   const valueEnd = head.fields[(index << 2) + 3]!;
@@ -219,10 +233,10 @@ function noteField(
       if (!isRequest) break;
       if (head.hostIndex >= 0) return Fault.duplicateHost;
       head.hostIndex = index;
-      if (hostEndOf(memory, valueStart, valueEnd) < 0) return Fault.badHost;
+      if (valueStart !== plainHostAt && hostEndOf(memory, valueStart, valueEnd) < 0) return Fault.badHost;
       break;
     case CONNECTION:
-      return noteConnection(memory, valueStart, valueEnd, head);
+      return noteConnection(memory, view, valueStart, valueEnd, head);
     case CONTENT_LENGTH:
       noteContentLength(memory, valueStart, valueEnd, head);
       break;
@@ -234,13 +248,13 @@ function noteField(
       if (namesHttp2(memory, valueStart, valueEnd)) head.upgradesToHttp2 = true;
       break;
     case EXPECT:
-      if (equalsIgnoreCase(memory, valueStart, valueEnd, CONTINUE_BYTES)) head.expectContinue = isRequest;
+      if (equalsKnown(view, valueStart, valueEnd, CONTINUE)) head.expectContinue = isRequest;
       break;
     case DATE:
       head.dateIndex = index;
       break;
     case CONTENT_TYPE:
-      head.eventStream = isEventStream(memory, valueStart, valueEnd);
+      head.eventStream = isEventStream(memory, view, valueStart, valueEnd);
       break;
     case TE:
       if (listNames(memory, valueStart, valueEnd, TRAILERS_BYTES)) head.notes |= ACCEPTS_TRAILERS;
@@ -273,9 +287,9 @@ function noteMaxForwards(memory: Uint8Array, start: number, end: number, head: M
   return 0;
 }
 
-function isEventStream(memory: Uint8Array, start: number, end: number): boolean {
-  const typeEnd = start + EVENT_STREAM_BYTES.length;
-  if (end < typeEnd || !equalsIgnoreCase(memory, start, typeEnd, EVENT_STREAM_BYTES)) return false;
+function isEventStream(memory: Uint8Array, view: DataView, start: number, end: number): boolean {
+  const typeEnd = start + EVENT_STREAM.length;
+  if (end < typeEnd || !equalsKnown(view, start, typeEnd, EVENT_STREAM)) return false;
   return end === typeEnd || memory[typeEnd] === SEMICOLON || IS_TOKEN[memory[typeEnd]!] === 0;
 }
 
@@ -323,9 +337,9 @@ IS_BETWEEN[COMMA] = 1;
 IS_BETWEEN[SP] = 1;
 IS_BETWEEN[HTAB] = 1;
 const NOMINATED = ConnectionOption.nominated;
-const CLOSE_BYTES = asciiBytes("close");
-const KEEP_ALIVE_BYTES = asciiBytes("keep-alive");
-const UPGRADE_BYTES = asciiBytes("upgrade");
+const CLOSE = new KnownText("close");
+const KEEP_ALIVE = new KnownText("keep-alive");
+const UPGRADE_OPTION = new KnownText("upgrade");
 /** Options that name a field which never passes a proxy: nothing more to do about them. */
 const HOP_BY_HOP_BYTES = ["te", "trailer", "transfer-encoding", "proxy-connection"].map(asciiBytes);
 
@@ -333,13 +347,24 @@ const HOP_BY_HOP_BYTES = ["te", "trailer", "transfer-encoding", "proxy-connectio
  * Collects the options of one Connection line. Elements that are not tokens name nothing and are skipped.
  * Returns 0 or a `Fault`.
  */
-function noteConnection(memory: Uint8Array, start: number, end: number, head: MessageHead): number {
+function noteConnection(
+  memory: Uint8Array,
+  view: DataView,
+  start: number,
+  end: number,
+  head: MessageHead,
+): number {
+  // Most lines are this and nothing else.
+  if (equalsKnown(view, start, end, KEEP_ALIVE)) {
+    head.connectionOptions |= ConnectionOption.keepAlive;
+    return 0;
+  }
   let pos = start;
   while (pos < end) {
     const optionStart = pos;
     while (pos < end && IS_TOKEN[memory[pos]!] !== 0) pos++;
     if (pos > optionStart) {
-      const option = connectionOption(memory, optionStart, pos);
+      const option = connectionOption(memory, view, optionStart, pos);
       head.connectionOptions |= option;
       if (option === NOMINATED && isElement(memory, optionStart, pos, start, end)) {
         if (!nominate(head, optionStart, pos)) return TOO_MANY_NOMINATED;
@@ -368,10 +393,10 @@ function nominate(head: MessageHead, start: number, end: number): boolean {
   return true;
 }
 
-function connectionOption(memory: Uint8Array, start: number, end: number): number {
-  if (equalsIgnoreCase(memory, start, end, KEEP_ALIVE_BYTES)) return ConnectionOption.keepAlive;
-  if (equalsIgnoreCase(memory, start, end, CLOSE_BYTES)) return ConnectionOption.close;
-  if (equalsIgnoreCase(memory, start, end, UPGRADE_BYTES)) return ConnectionOption.upgrade;
+function connectionOption(memory: Uint8Array, view: DataView, start: number, end: number): number {
+  if (equalsKnown(view, start, end, KEEP_ALIVE)) return ConnectionOption.keepAlive;
+  if (equalsKnown(view, start, end, CLOSE)) return ConnectionOption.close;
+  if (equalsKnown(view, start, end, UPGRADE_OPTION)) return ConnectionOption.upgrade;
   for (let i = 0; i < HOP_BY_HOP_BYTES.length; i++) {
     if (equalsIgnoreCase(memory, start, end, HOP_BY_HOP_BYTES[i]!)) return 0;
   }

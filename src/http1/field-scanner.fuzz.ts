@@ -1,8 +1,10 @@
-// Invariant: with the scanner, a head is read exactly as without it.
+// Invariant: with the scanner, a head is read and written exactly as without it.
 import { test } from "node:test";
 import fc from "fast-check";
 import { runs } from "../../test/differential/runs.ts";
-import { assertScannedAlike } from "../../test/http1/scanned.ts";
+import { assertScannedAlike, assertWrittenAlike, isPlainHost } from "../../test/http1/scanned.ts";
+import { asciiBytes } from "../base/bytes.ts";
+import { hostEndOf } from "./authority.ts";
 import { FIELD_FAMILY, FIELD_NAMES } from "./field-names.ts";
 import { parseRequestHead } from "./request-head.ts";
 import { parseResponseHead } from "./response-head.ts";
@@ -76,3 +78,35 @@ for (const [what, changesMax] of [
     );
   });
 }
+
+test("heads are written as without the scanner", () => {
+  fc.assert(
+    fc.property(head, fc.boolean(), (wire, upgrade) => {
+      for (const parse of [parseRequestHead, parseResponseHead]) {
+        assertWrittenAlike(parse, wire, LIMITS, upgrade);
+      }
+    }),
+    runs(4000),
+  );
+});
+
+const host = fc.oneof(
+  textOf("abzAZ09-._~!$&'()*+,;=", 300),
+  fc
+    .tuple(textOf("ab.09-", 40), fc.constantFrom(":", "%", "[", "]", "@", "/", "", "::"), textOf("0189af", 6))
+    .map((parts) => parts.join("")),
+  fc.array(anyByte, { maxLength: 40 }).map((bytes) => bytes.join("").replace(/[^!-~\x80-\xff]/g, "")),
+);
+
+test("what the scanner takes for a host is one, and it knows the usual ones", () => {
+  fc.assert(
+    fc.property(host, (text) => {
+      const isValid = hostEndOf(asciiBytes(text), 0, text.length) >= 0;
+      const isUsual = /^[\w\-.~!$&'()*+,;=]{1,250}(:\d{1,4})?$/.test(text);
+      const isPlain = isPlainHost(text);
+      if (isPlain && !isValid) throw new Error("a host that is none");
+      if (isUsual && !isPlain) throw new Error("a usual host is not known");
+    }),
+    runs(4000),
+  );
+});

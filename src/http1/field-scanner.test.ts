@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { isScanned, SCANNER } from "../../test/http1/scanned.ts";
+import { isPlainHost, isScanned, SCANNER } from "../../test/http1/scanned.ts";
+import { asciiBytes, textOf } from "../base/bytes.ts";
 import { linearMemory, WORK_BYTES } from "../base/linear-memory.ts";
-import { fieldScannerOf } from "./field-scanner.ts";
+import { fieldScannerOf, placedConstant } from "./field-scanner.ts";
 import { MessageHead } from "./message-head.ts";
 
 const FIELD_LINES: readonly { name: string; lines: string; taken: boolean }[] = [
@@ -52,6 +53,56 @@ test("a head for which the scanner has no room left is read without it", () => {
   assert.equal(new MessageHead(100_000, scanner).scanner, null);
   assert.equal(new MessageHead(1000, scanner).scanner, scanner, "a smaller one still fits");
 });
+
+test("a copy of any length has every byte, and touches none beside it", () => {
+  const { memory } = SCANNER;
+  for (let length = 0; length <= 100; length++) {
+    for (let i = 0; i < 400; i++) memory[i] = (i * 7 + length) & 0xff;
+    const expected = memory.slice(0, 400);
+    expected.copyWithin(200, 13, 13 + length);
+    assert.equal(SCANNER.copy(13, 13 + length, 200), 200 + length);
+    assert.deepEqual(memory.subarray(0, 400), expected, `${length} bytes`);
+  }
+});
+
+test("constants have a place in the memory once, until there is no room", () => {
+  const linear = linearMemory(100)!;
+  const scanner = fieldScannerOf(new Uint8Array(linear.buffer, 0, 100), linear)!;
+  const at = scanner.place(asciiBytes("Via: 1.1 a\r\n"));
+  assert.equal(textOf(new Uint8Array(linear.buffer), at, at + 12), "Via: 1.1 a\r\n");
+  assert.equal(scanner.place(asciiBytes("Via: 1.1 a\r\n")), at);
+  assert.notEqual(scanner.place(asciiBytes("Via: 1.1 b\r\n")), at);
+  assert.equal(scanner.place(new Uint8Array(WORK_BYTES)), -1);
+  assert.equal(placedConstant(new Uint8Array(WORK_BYTES), scanner).at, -1);
+  assert.equal(placedConstant(asciiBytes("Via: 1.1 a\r\n"), null).at, -1);
+});
+
+const HOSTS: readonly { host: string; isPlain: boolean }[] = [
+  { host: "a", isPlain: true },
+  { host: "127.0.0.1:8080", isPlain: true },
+  { host: "www.example.com", isPlain: true },
+  { host: `${"a".repeat(250)}:1`, isPlain: true },
+  { host: "a".repeat(256), isPlain: true },
+  { host: "a".repeat(257), isPlain: false },
+  { host: "sixteen-bytes.de:443", isPlain: true },
+  { host: "a:65535", isPlain: false },
+  { host: "a:", isPlain: false },
+  { host: "", isPlain: false },
+  { host: ":80", isPlain: false },
+  { host: "a:8x", isPlain: false },
+  { host: "a:8:0", isPlain: false },
+  { host: "[::1]", isPlain: false },
+  { host: "a%41", isPlain: false },
+  { host: "user@host", isPlain: false },
+  { host: "a b", isPlain: false },
+  { host: "a/b", isPlain: false },
+];
+for (const { host, isPlain } of HOSTS) {
+  const what = isPlain ? "knows" : "leaves to TypeScript";
+  test(`the scanner ${what} the host ${JSON.stringify(host)} (RFC 3986 §3.2)`, () => {
+    assert.equal(isPlainHost(host), isPlain);
+  });
+}
 
 function lineOf(bytes: number): string {
   return `a: ${"v".repeat(bytes)}\r\n`;

@@ -16,6 +16,7 @@
  */
 import { asciiBytes, ConstantBytes, copy, writeBytes, writeConstant } from "../base/bytes.ts";
 import { isNominated } from "./field-lines.ts";
+import { type FieldScanner, placedConstant } from "./field-scanner.ts";
 import { ADDED_BYTES_MAX, writeForwardingLines } from "./forwarding-lines.ts";
 import { ConnectionOption, type MessageHead, Method, TargetForm, TransferCoding } from "./message-head.ts";
 import {
@@ -52,14 +53,14 @@ export class ResponsePolicy {
   /** A whole line with CRLF. */
   readonly viaLine: ConstantBytes;
 
-  constructor(viaLine: Uint8Array) {
-    this.viaLine = new ConstantBytes(viaLine);
+  /** Of heads that lie in the memory of `scanner`, where there is one. */
+  constructor(viaLine: Uint8Array, scanner: FieldScanner | null = null) {
+    this.viaLine = placedConstant(viaLine, scanner);
     this.date = new Uint8Array(0);
   }
 }
 
 const CRLF_WORD = 0x0a0d;
-const FORWARDED_FOR = new ConstantBytes(asciiBytes("X-Forwarded-For: "));
 const HOST_PREFIX = new ConstantBytes(asciiBytes("Host: "));
 const CHUNKED_LINE = new ConstantBytes(asciiBytes("Transfer-Encoding: chunked\r\n"));
 const UPGRADE_LINE = new ConstantBytes(asciiBytes("Connection: Upgrade\r\n"));
@@ -123,16 +124,17 @@ export function writeRequestHead(
   const addedBytes = plain ? 0 : namesBytes + ADDED_BYTES_MAX;
   if (receivedBytes + ownBytes + addedBytes > limit - at) return NO_ROOM;
 
+  const scanner = scannerOf(memory, head);
   let runStart = head.start;
   if (named || hostEnd === hostStart) {
-    at = writeStart(memory, view, at, head);
+    at = writeStart(memory, view, at, head, scanner);
     runStart = head.fieldCount > 0 ? head.fields[0]! : head.end - 2;
     at = writeConstant(view, at, HOST_PREFIX);
-    if (named) at = copy(view, memory, hostStart, hostEnd, at);
+    if (named) at = put(memory, view, hostStart, hostEnd, at, scanner);
     else at = writeBytes(memory, at, policy.hostFallback);
     at = writeCrlf(view, at);
   } else if (head.versionMinor === 0) {
-    at = copy(view, memory, runStart, head.targetEnd, at);
+    at = put(memory, view, runStart, head.targetEnd, at, scanner);
     at = writeConstant(view, at, VERSION_END);
     runStart = head.targetEnd + VERSION_END.length;
   }
@@ -144,30 +146,36 @@ export function writeRequestHead(
   if (!plain) {
     return writeCrlf(view, writeForwardingLines(memory, view, at, head, policy, hostStart, hostEnd));
   }
-  at = writeConstant(view, at, FORWARDED_FOR);
-  at = copy(view, memory, policy.peerStart, policy.peerEnd, at);
-  at = writeConstant(view, at, policy.middle);
+  at = putConstant(view, at, policy.forwardedFor, scanner);
+  at = put(memory, view, policy.peerStart, policy.peerEnd, at, scanner);
+  at = putConstant(view, at, policy.middle, scanner);
   if (head.versionMinor === 0) {
     memory[at - FORWARDED_HOST_LENGTH - policy.viaLine.length + MINOR_AT] = DIGIT_ZERO;
   }
   if (hostEnd === hostStart) at -= FORWARDED_HOST_LENGTH;
-  else at = writeCrlf(view, copy(view, memory, hostStart, hostEnd, at));
+  else at = writeCrlf(view, put(memory, view, hostStart, hostEnd, at, scanner));
   return writeCrlf(view, at);
 }
 
 /** The request line anew: absolute-form becomes origin-form (RFC 9112 §3.2.1), or `*` (§3.2.4). */
-function writeStart(memory: Uint8Array, view: DataView, at: number, head: MessageHead): number {
+function writeStart(
+  memory: Uint8Array,
+  view: DataView,
+  at: number,
+  head: MessageHead,
+  scanner: FieldScanner | null,
+): number {
   if (head.targetForm !== ABSOLUTE) {
-    at = copy(view, memory, head.start, head.targetEnd, at);
+    at = put(memory, view, head.start, head.targetEnd, at, scanner);
     return writeConstant(view, at, VERSION_END);
   }
-  at = copy(view, memory, head.start, head.methodEnd, at);
+  at = put(memory, view, head.start, head.methodEnd, at, scanner);
   memory[at++] = SP;
   if (head.pathStart < 0) {
     memory[at++] = head.method === OPTIONS_METHOD ? ASTERISK : SLASH;
   } else {
     if (memory[head.pathStart] !== SLASH) memory[at++] = SLASH;
-    at = copy(view, memory, head.pathStart, head.targetEnd, at);
+    at = put(memory, view, head.pathStart, head.targetEnd, at, scanner);
   }
   return writeConstant(view, at, VERSION_END);
 }
@@ -187,11 +195,12 @@ export function writeResponseHead(
   const ownBytes = policy.viaLine.length + policy.date.length + OWN_BYTES_MAX;
   if (head.end - head.start + ownBytes > limit - at) return NO_ROOM;
   const interim = head.status < 200;
+  const scanner = scannerOf(memory, head);
   const start = at;
   let runStart = head.start;
   if (memory[head.reasonStart - 1] !== SP) {
     // The SP before an empty reason was missing.
-    at = copy(view, memory, runStart, head.reasonStart, at);
+    at = put(memory, view, runStart, head.reasonStart, at, scanner);
     memory[at++] = SP;
     runStart = head.reasonEnd;
   }
@@ -201,7 +210,7 @@ export function writeResponseHead(
   at = writeFields(memory, view, at, head, runStart, fates, false, dropLength, policy.upgrade);
   // `HTTP/1.0` has the length of `HTTP/1.1`.
   memory[start + 7] = DIGIT_ONE;
-  at = writeConstant(view, at, policy.viaLine);
+  at = putConstant(view, at, policy.viaLine, scanner);
   if (head.versionMinor === 0) memory[at - policy.viaLine.length + MINOR_AT] = DIGIT_ZERO;
   if (policy.upgrade) at = writeConstant(view, at, UPGRADE_LINE);
   if (!interim) {
@@ -211,6 +220,35 @@ export function writeResponseHead(
     else if (policy.keepAliveHint) at = writeConstant(view, at, KEEP_ALIVE_LINE);
   }
   return writeCrlf(view, at);
+}
+
+/** What copies within `memory`, in which `head` lies; null: `base/bytes.ts`. */
+function scannerOf(memory: Uint8Array, { scanner }: MessageHead): FieldScanner | null {
+  return scanner !== null && scanner.memory === memory ? scanner : null;
+}
+
+/** Copies `[from, end)` to `at`; returns where the copy ends. */
+function put(
+  memory: Uint8Array,
+  view: DataView,
+  from: number,
+  end: number,
+  at: number,
+  scanner: FieldScanner | null,
+): number {
+  return scanner === null ? copy(view, memory, from, end, at) : scanner.copy(from, end, at);
+}
+
+/** Writes `constant` as `writeConstant` does, from where it lies in that memory if it does. */
+function putConstant(
+  view: DataView,
+  at: number,
+  constant: ConstantBytes,
+  scanner: FieldScanner | null,
+): number {
+  const start = constant.at;
+  if (scanner === null || start < 0) return writeConstant(view, at, constant);
+  return scanner.copy(start, start + constant.length, at);
 }
 
 function writeCrlf(view: DataView, at: number): number {
@@ -230,6 +268,7 @@ function writeFields(
   dropLength: boolean,
   upgrade: boolean,
 ): number {
+  const scanner = scannerOf(memory, head);
   const fieldIds = head.fieldIds;
   const fields = head.fields;
   const count = head.fieldCount;
@@ -256,8 +295,8 @@ function writeFields(
       if (!isNominated(memory, head, fields[index << 2]!, fields[(index << 2) + 1]!)) continue;
     }
     const lineStart = fields[index << 2]!;
-    if (lineStart > runStart) at = copy(view, memory, runStart, lineStart, at);
+    if (lineStart > runStart) at = put(memory, view, runStart, lineStart, at, scanner);
     runStart = index + 1 < count ? fields[(index + 1) << 2]! : linesEnd;
   }
-  return linesEnd > runStart ? copy(view, memory, runStart, linesEnd, at) : at;
+  return linesEnd > runStart ? put(memory, view, runStart, linesEnd, at, scanner) : at;
 }

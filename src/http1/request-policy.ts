@@ -10,6 +10,7 @@
 import { asciiBytes, ConstantBytes, writeBytes } from "../base/bytes.ts";
 import type { UnguessableIds } from "../base/unguessable-ids.ts";
 import { FIELD_ID_COUNT, Field } from "./field-names.ts";
+import { type FieldScanner, placedConstant } from "./field-scanner.ts";
 
 /** What becomes of a field line. */
 export const Fate = {
@@ -70,6 +71,8 @@ export class RequestPolicy {
   trusted = false;
   /** Host for an HTTP/1.0 request that has none: the endpoint's own `host:port`. */
   hostFallback: Uint8Array;
+  /** What stands in front of the client's address. */
+  readonly forwardedFor: ConstantBytes;
   /** From behind the client's address to in front of the value of X-Forwarded-Host. */
   readonly middle: ConstantBytes;
   /** The parts of `middle`, each a whole line with CRLF. */
@@ -88,7 +91,7 @@ export class RequestPolicy {
 
   /**
    * `viaLine` is a whole line with CRLF (`Via: 1.1 name`), `scheme` is `http` or `https`; `ids` may be null
-   * where no request id is asked for.
+   * where no request id is asked for. The heads lie in the memory of `scanner`, where there is one.
    */
   constructor(
     viaLine: Uint8Array,
@@ -96,10 +99,12 @@ export class RequestPolicy {
     hostFallback: Uint8Array = new Uint8Array(0),
     options: RequestOptions = PLAIN,
     ids: UnguessableIds | null = null,
+    scanner: FieldScanner | null = null,
   ) {
     this.hostFallback = hostFallback;
+    this.forwardedFor = placedConstant(FORWARDED_FOR_BYTES, scanner);
     const protoLine = concat([asciiBytes("X-Forwarded-Proto: "), scheme, CRLF]);
-    this.middle = new ConstantBytes(concat([CRLF, protoLine, viaLine, FORWARDED_HOST_BYTES]));
+    this.middle = placedConstant(concat([CRLF, protoLine, viaLine, FORWARDED_HOST_BYTES]), scanner);
     this.protoLine = new ConstantBytes(protoLine);
     this.viaLine = new ConstantBytes(viaLine);
     this.forwardedEnd = new ConstantBytes(concat([asciiBytes(";proto="), scheme, CRLF]));
@@ -112,6 +117,7 @@ export class RequestPolicy {
 }
 
 const CRLF = asciiBytes("\r\n");
+const FORWARDED_FOR_BYTES = asciiBytes("X-Forwarded-For: ");
 export const FORWARDED_HOST_BYTES = asciiBytes("X-Forwarded-Host: ");
 
 /** Fields that belong to the connection they came on (RFC 9110 §7.6.1 and §11.7). */

@@ -7,6 +7,7 @@
 import { asciiBytes, copy } from "../base/bytes.ts";
 import { UnguessableIds } from "../base/unguessable-ids.ts";
 import type { Snapshot } from "../contract/snapshot.ts";
+import type { FieldScanner } from "../http1/field-scanner.ts";
 import { Framing } from "../http1/framing.ts";
 import { NO_ROOM, writeRequestHead } from "../http1/head-writer.ts";
 import type { MessageHead } from "../http1/message-head.ts";
@@ -35,12 +36,12 @@ export class RequestWriter {
   constructor(plane: Plane, seed: Uint8Array) {
     this.#plane = plane;
     this.#ids = new UnguessableIds(seed);
-    this.#policy = policyOf(plane.snapshot, this.#ids);
+    this.#policy = policyOf(plane.snapshot, this.#ids, plane.scanner);
   }
 
   /** Heads from now on are written as `snapshot` wants them. @cold */
   use(snapshot: Snapshot): void {
-    this.#policy = policyOf(snapshot, this.#ids);
+    this.#policy = policyOf(snapshot, this.#ids, this.#plane.scanner);
   }
 
   /** Writes the head and leaves its range, with one reference, in the exchange. `false`: with `failure`. */
@@ -89,7 +90,11 @@ export class RequestWriter {
   }
 }
 
-function policyOf({ policy, limits, viaName }: Snapshot, ids: UnguessableIds): RequestPolicy {
+function policyOf(
+  { policy, limits, viaName }: Snapshot,
+  ids: UnguessableIds,
+  scanner: FieldScanner | null,
+): RequestPolicy {
   const options = {
     underscoreNames: policy.underscoreNames === "pass",
     forwarded: policy.forwarded,
@@ -98,5 +103,6 @@ function policyOf({ policy, limits, viaName }: Snapshot, ids: UnguessableIds): R
     close: limits.poolSizePerEndpoint === 0,
   };
   const via = asciiBytes(`Via: 1.1 ${viaName}\r\n`);
-  return new RequestPolicy(via, HTTP, UNKNOWN_HOST, options, policy.requestId === "off" ? null : ids);
+  const source = policy.requestId === "off" ? null : ids;
+  return new RequestPolicy(via, HTTP, UNKNOWN_HOST, options, source, scanner);
 }

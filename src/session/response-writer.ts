@@ -50,8 +50,8 @@ const ANSWER_FRAME_BYTES_MAX = 128;
 const ANSWER_OWN_BYTES_MAX = 64;
 
 /** @cold */
-function policyNamed(viaName: string): ResponsePolicy {
-  return new ResponsePolicy(asciiBytes(`Via: 1.1 ${viaName}\r\n`));
+function policyNamed(viaName: string, { scanner }: Plane): ResponsePolicy {
+  return new ResponsePolicy(asciiBytes(`Via: 1.1 ${viaName}\r\n`), scanner);
 }
 
 export class ResponseWriter {
@@ -69,7 +69,7 @@ export class ResponseWriter {
     const { viaName } = plane.snapshot;
     this.#plane = plane;
     this.#viaName = viaName;
-    this.#policy = policyNamed(viaName);
+    this.#policy = policyNamed(viaName, this.#plane);
     this.#answers = new Answers(viaName);
   }
 
@@ -77,7 +77,7 @@ export class ResponseWriter {
   useName(viaName: string): void {
     if (viaName === this.#viaName) return;
     this.#viaName = viaName;
-    this.#policy = policyNamed(viaName);
+    this.#policy = policyNamed(viaName, this.#plane);
     this.#answers = new Answers(viaName);
   }
 
