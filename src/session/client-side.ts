@@ -310,7 +310,7 @@ export class ClientSide implements ClientProtocol {
 
   detach(leg: ClientLeg): void {
     assert(this.#plane.ranges.isEmpty(leg.pending), "input is passed on before a leg goes");
-    dropPartial(this.#plane, leg.partial);
+    dropPartial(this.#plane, leg);
     this.#recycle(leg);
   }
 
@@ -419,22 +419,22 @@ export class ClientSide implements ClientProtocol {
     }
     leg.state = head;
     deadlines.set(leg.connection, snapshot.timeouts.requestHeadMs);
-    const next = growPartial(this.#plane, leg.partial, pos, end, snapshot.limits.headBytesMax);
+    const next = growPartial(this.#plane, leg, pos, end, snapshot.limits.headBytesMax);
     if (next === NO_SLOT) this.refuse(leg, Failures.overload);
-    else parseLater(leg.partial, snapshot.limits.headBytesMax);
+    else parseLater(leg.partial!, snapshot.limits.headBytesMax);
     return end;
   }
 
   /** Reads what there is of a head in pieces, for what can be told of it. */
   #lookAgain({ partial }: ClientLeg): void {
     const { memory, snapshot } = this.#plane;
-    parseRequestHead(memory, partial.start, partial.end, this.#head, snapshot.limits);
+    parseRequestHead(memory, partial!.start, partial!.end, this.#head, snapshot.limits);
   }
 
   #readMoreHead(leg: ClientLeg, pos: number, end: number): number {
     const { memory, snapshot } = this.#plane;
-    const { partial } = leg;
-    const next = growPartial(this.#plane, partial, pos, end, snapshot.limits.headBytesMax);
+    const partial = leg.partial!;
+    const next = growPartial(this.#plane, leg, pos, end, snapshot.limits.headBytesMax);
     if (next === NO_SLOT) {
       this.#lookAgain(leg);
       this.refuse(leg, Failures.overload);
@@ -452,7 +452,7 @@ export class ClientSide implements ClientProtocol {
     }
     leg.state = idle;
     const after = this.#exchanges.begin(leg, this.#head, next, end);
-    dropPartial(this.#plane, partial);
+    dropPartial(this.#plane, leg);
     return after;
   }
 

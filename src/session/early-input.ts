@@ -37,7 +37,7 @@ function isEndEnough({ exchange, state }: ClientLeg): boolean {
 
 /** Gives back what `leg` has not used of its input. */
 export function dropInput(plane: Plane, leg: ClientLeg): void {
-  dropPartial(plane, leg.partial);
+  dropPartial(plane, leg);
   plane.dropRanges(leg.pending);
 }
 

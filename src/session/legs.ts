@@ -4,7 +4,7 @@
  * @hot
  */
 import type { EndpointState } from "../balance/endpoint.ts";
-import { RangeQueue } from "../base/range-queue.ts";
+import { NONE, RangeQueue } from "../base/range-queue.ts";
 import { Counter } from "../contract/counters.ts";
 import type { Limits } from "../contract/snapshot.ts";
 import type { Exchange } from "./exchange.ts";
@@ -34,18 +34,28 @@ export type ClientState = (typeof ClientState)[keyof typeof ClientState];
 export const HELD_BYTES_MAX = 16_384;
 const HELD_ANSWERS_MAX = 32;
 
-/** A head that came in pieces, being put together in a slot of its own. */
+/** A head that came in pieces, being put together in a slot of its own, which begins at `start`. */
 export class PartialHead {
-  /** -1: there is none. */
-  start = -1;
-  end = -1;
+  start: number;
+  end: number;
   /** Up to here no end of the head was found. */
-  scanned = -1;
+  scanned: number;
   /**
    * Bytes at which it is parsed again although incomplete: refuses garbage early, and looks at no byte more
    * than a few times.
    */
   parseAgainBytes = 0;
+
+  constructor(start: number) {
+    this.start = start;
+    this.end = start;
+    this.scanned = start;
+  }
+}
+
+/** A leg, as far as heads in pieces go; most come whole, so that there is nothing (null). */
+export interface CollectingLeg {
+  partial: PartialHead | null;
 }
 
 const NOT_NAMED = new Uint8Array(0);
@@ -90,7 +100,7 @@ export class ClientLeg {
   /** In the middle of a message: what it sends waits for what others send. */
   standsBack = false;
   exchange: Exchange | null = null;
-  readonly partial = new PartialHead();
+  partial: PartialHead | null = null;
   /** Bytes that came too early: the next requests, or a body that has nowhere to go yet. */
   readonly pending = new RangeQueue();
   /** Pieces put there since it was last empty. */
@@ -175,12 +185,17 @@ export class OriginLeg {
   bornMs = 0;
   endpoint: EndpointState | null = null;
   exchange: Exchange | null = null;
-  readonly partial = new PartialHead();
+  partial: PartialHead | null = null;
   /** Its response waits for foreign code: not read, and what had come by then is in `held`. */
   isHeld = false;
   readonly held = new RangeQueue();
   /** What happened to the connection meanwhile. */
   whileHeld: WhileHeld = WhileHeld.nothing;
+
+  /** More came, or happened, while it was held, which only foreign code does. */
+  get hasLeftovers(): boolean {
+    return this.held.first !== NONE || this.whileHeld !== WhileHeld.nothing;
+  }
 
   /** It is not read: its client is slow, or foreign code is. */
   get isStill(): boolean {

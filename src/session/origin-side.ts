@@ -240,7 +240,7 @@ export class OriginSide implements OriginProtocol {
   }
 
   detach(leg: OriginLeg): void {
-    dropPartial(this.#plane, leg.partial);
+    dropPartial(this.#plane, leg);
     this.#plane.deadlines.clear(leg.connection);
     if (leg.paused) this.#plane.port.resume(leg.connection);
     this.#recycle(leg);
@@ -302,7 +302,7 @@ export class OriginSide implements OriginProtocol {
     this.#exchanges.responseBegun(exchange);
     exchange.responseBody.begin(framing, responseHead.contentLength, exchange.bodyMode);
     leg.state = body;
-    dropPartial(this.#plane, leg.partial);
+    dropPartial(this.#plane, leg);
     if (exchange.intercepted !== null) {
       const { interceptions } = this.#exchanges;
       if (!interceptions.response(exchange, framing, responseHead.contentLength)) {
@@ -379,7 +379,7 @@ export class OriginSide implements OriginProtocol {
       return;
     }
     exchange.origin = null;
-    const isClean = clean && this.#plane.ranges.isEmpty(leg.held) && leg.whileHeld === WhileHeld.nothing;
+    const isClean = clean && (exchange.intercepted === null || !leg.hasLeftovers);
     if (isClean && exchange.originKeepAlive && exchange.requestSent && this.#park(leg)) leg.exchange = null;
     else this.#close(leg);
     if (hasStage) this.#exchanges.interceptions.responseEnded(exchange);
@@ -437,7 +437,7 @@ export class OriginSide implements OriginProtocol {
       return false;
     }
     if (!endpoint.park(leg.connection)) return false;
-    dropPartial(plane, leg.partial);
+    dropPartial(plane, leg);
     leg.state = idle;
     plane.count(Counter.originsIdle, 1);
     plane.deadlines.set(leg.connection, timeouts.originIdleMs);
@@ -473,7 +473,7 @@ export class OriginSide implements OriginProtocol {
 
   #close(leg: OriginLeg): void {
     const plane = this.#plane;
-    dropPartial(plane, leg.partial);
+    dropPartial(plane, leg);
     plane.dropRanges(leg.held);
     leg.isHeld = false;
     leg.whileHeld = WhileHeld.nothing;

@@ -10,31 +10,32 @@ import { RECEIVE_BYTES, SMALL_SLOT_BYTES } from "../base/buffer-pool.ts";
 import { copy } from "../base/bytes.ts";
 import { NEED_MORE } from "../http1/message-head.ts";
 import { findHeadEnd } from "../http1/request-head.ts";
-import type { PartialHead } from "./legs.ts";
+import { type CollectingLeg, PartialHead } from "./legs.ts";
 import type { Plane } from "./plane.ts";
 
 /** There is no slot left to keep a head in. */
 export const NO_SLOT = -1;
 
-/** Adds what belongs to the head from `[pos, end)` by copying; at most one byte more than `headBytesMax` is
- *  kept, so that the parser sees an excess. Returns the position of the first byte not taken, or `NO_SLOT`.
- * */
+/** Adds what belongs to the head of `leg` from `[pos, end)` by copying; at most one byte more than `headBytesMax` is
+ *  kept, so that the parser sees an excess. Returns the position of the first byte not taken; or `NO_SLOT`, and then
+ *  what there was is still there. */
 export function growPartial(
   plane: Plane,
-  partial: PartialHead,
+  leg: CollectingLeg,
   pos: number,
   end: number,
   headBytesMax: number,
 ): number {
-  const have = partial.start < 0 ? 0 : partial.end - partial.start;
+  const have = leg.partial === null ? 0 : leg.partial.end - leg.partial.start;
   const room = Math.min(headBytesMax, RECEIVE_BYTES) + 1 - have;
   if (room <= 0) {
     // The bound has fallen since the last piece: a new snapshot. The parser sees the excess.
-    partial.parseAgainBytes = 0;
+    leg.partial!.parseAgainBytes = 0;
     return pos;
   }
   const take = Math.min(end - pos, room);
-  if (!makeRoom(plane, partial, take)) return NO_SLOT;
+  if (!makeRoom(plane, leg, take)) return NO_SLOT;
+  const partial = leg.partial!;
   copy(plane.view, plane.memory, pos, pos + take, partial.end);
   partial.end += take;
   const headEnd = findHeadEnd(plane.memory, Math.max(partial.start, partial.scanned - 3), partial.end);
@@ -66,26 +67,23 @@ export function parseLater(partial: PartialHead, headBytesMax: number): void {
 }
 
 /** Gives the slot back. Idempotent. */
-export function dropPartial(plane: Plane, partial: PartialHead): void {
-  if (partial.start >= 0) plane.buffers.release(partial.start);
-  partial.start = -1;
-  partial.end = -1;
-  partial.scanned = -1;
-  partial.parseAgainBytes = 0;
+export function dropPartial(plane: Plane, leg: CollectingLeg): void {
+  if (leg.partial === null) return;
+  plane.buffers.release(leg.partial.start);
+  leg.partial = null;
 }
 
-function makeRoom(plane: Plane, partial: PartialHead, bytes: number): boolean {
-  const { buffers } = plane;
-  if (partial.start < 0) {
-    partial.start = bytes <= SMALL_SLOT_BYTES ? buffers.acquireSmall() : buffers.acquireLarge();
-    partial.end = partial.start;
-    partial.scanned = partial.start;
-    return partial.start >= 0;
+function makeRoom({ buffers, memory, view }: Plane, leg: CollectingLeg, bytes: number): boolean {
+  const { partial } = leg;
+  if (partial === null) {
+    const start = bytes <= SMALL_SLOT_BYTES ? buffers.acquireSmall() : buffers.acquireLarge();
+    if (start >= 0) leg.partial = new PartialHead(start);
+    return start >= 0;
   }
   if (partial.end + bytes <= buffers.slotEnd(partial.start)) return true;
   const roomier = buffers.acquireLarge();
   if (roomier < 0) return false;
-  copy(plane.view, plane.memory, partial.start, partial.end, roomier);
+  copy(view, memory, partial.start, partial.end, roomier);
   buffers.release(partial.start);
   partial.end += roomier - partial.start;
   partial.scanned += roomier - partial.start;

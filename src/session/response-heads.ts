@@ -12,7 +12,7 @@ import { parseResponseHead } from "../http1/response-head.ts";
 import type { Exchange } from "./exchange.ts";
 import type { Exchanges } from "./exchanges.ts";
 import { Failures, responseHeadFailure } from "./failure.ts";
-import type { OriginLeg, PartialHead } from "./legs.ts";
+import type { CollectingLeg, OriginLeg } from "./legs.ts";
 import { dropPartial, growPartial, isTooEarlyToParse, NO_SLOT, parseLater } from "./partial-head.ts";
 import type { Plane } from "./plane.ts";
 import type { ResponseWriter } from "./response-writer.ts";
@@ -44,10 +44,9 @@ export class ResponseHeads {
    * nothing more to do with this input.
    */
   read(leg: OriginLeg, exchange: Exchange, start: number, end: number): number {
-    const { partial } = leg;
     let pos = start;
     for (let heads = 0; pos < end; heads++) {
-      const after = readResponseHead(this.#plane, partial, this.head, pos, end);
+      const after = readResponseHead(this.#plane, leg, this.head, pos, end);
       if (after === MORE) return -1;
       if (after === OUT_OF_SLOTS) {
         this.#exchanges.fail(exchange, Failures.overload);
@@ -70,7 +69,7 @@ export class ResponseHeads {
         this.#exchanges.fail(exchange, Failures.overload);
         return -1;
       }
-      dropPartial(this.#plane, partial);
+      dropPartial(this.#plane, leg);
     }
     return -1;
   }
@@ -102,26 +101,27 @@ export class ResponseHeads {
 }
 
 /**
- * Reads the head that begins, or goes on, with `[pos, end)`; what is not whole is kept in `partial`. Returns
+ * Reads the head that begins, or goes on, with `[pos, end)`; what is not whole is kept. Returns
  * the offset just past it, `NEED_MORE`, `OUT_OF_SLOTS` or a `Fault`.
  */
 function readResponseHead(
   plane: Plane,
-  partial: PartialHead,
+  leg: CollectingLeg,
   head: MessageHead,
   pos: number,
   end: number,
 ): number {
   const { memory, snapshot } = plane;
   const { headBytesMax } = snapshot.limits;
-  if (partial.start < 0) {
+  if (leg.partial === null) {
     const result = parseResponseHead(memory, pos, end, head, snapshot.limits);
     if (result !== MORE) return result;
-    if (growPartial(plane, partial, pos, end, headBytesMax) === NO_SLOT) return OUT_OF_SLOTS;
-    parseLater(partial, headBytesMax);
+    if (growPartial(plane, leg, pos, end, headBytesMax) === NO_SLOT) return OUT_OF_SLOTS;
+    parseLater(leg.partial!, headBytesMax);
     return MORE;
   }
-  const after = growPartial(plane, partial, pos, end, headBytesMax);
+  const { partial } = leg;
+  const after = growPartial(plane, leg, pos, end, headBytesMax);
   if (after === NO_SLOT) return OUT_OF_SLOTS;
   if (isTooEarlyToParse(partial)) return MORE;
   const result = parseResponseHead(memory, partial.start, partial.end, head, snapshot.limits);
