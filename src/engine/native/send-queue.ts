@@ -24,8 +24,8 @@ export class SendQueue {
   /** Nodes of the ranges behind it. */
   readonly #first: Int32Array;
   readonly #last: Int32Array;
-  /** Bytes behind the first range. */
-  readonly #moreBytes: Float64Array;
+  /** Bytes behind the first range; the handler keeps them far below 2 GiB (`Port.queuedBytes`). */
+  readonly #moreBytes: Int32Array;
   #start = new Int32Array(NODES_AT_FIRST);
   #end = new Int32Array(NODES_AT_FIRST);
   #next = new Int32Array(NODES_AT_FIRST);
@@ -38,7 +38,7 @@ export class SendQueue {
     this.#headEnd = new Int32Array(connectionsMax);
     this.#first = new Int32Array(connectionsMax).fill(NONE);
     this.#last = new Int32Array(connectionsMax).fill(NONE);
-    this.#moreBytes = new Float64Array(connectionsMax);
+    this.#moreBytes = new Int32Array(connectionsMax);
     this.#linkFree(0);
   }
 

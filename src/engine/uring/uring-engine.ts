@@ -210,7 +210,8 @@ class UringEngine extends NativeEngine {
     const queue = this.queue;
     let at: number;
     let bytes: number;
-    if (queue.isSingle(connection)) {
+    const isSingle = queue.isSingle(connection);
+    if (isSingle) {
       const start = queue.firstStart(connection);
       bytes = queue.firstEnd(connection) - start;
       at = ring.nextSqe();
@@ -227,7 +228,7 @@ class UringEngine extends NativeEngine {
       prepSendmsg(ring.sqes, at, fd, message, SEND, connection);
     }
     let inFlight: number = SEND_IN_FLIGHT;
-    if (this.#maySendImmediately(connection, bytes)) {
+    if (this.#maySendImmediately(connection, isSingle || bytes === queue.bytesOf(connection))) {
       inFlight = IMMEDIATE_IN_FLIGHT;
       prepImmediate(ring.sqes, at, SEND_IMMEDIATE);
       this.#immediate.add(connection, bytes);
@@ -236,10 +237,10 @@ class UringEngine extends NativeEngine {
   }
 
   /** Where its end is to be told, more is to follow, or a receive waits for its buffer, a send ends the wait. */
-  #maySendImmediately(connection: number, bytes: number): boolean {
+  #maySendImmediately(connection: number, isAll: boolean): boolean {
     return (
       (this.table.flags[connection]! & (BLOCKED | DRAIN_WANTED | FIN_WANTED)) === 0 &&
-      bytes === this.queue.bytesOf(connection) &&
+      isAll &&
       !this.#receiving.hasStarved &&
       !this.#immediate.isFull()
     );
