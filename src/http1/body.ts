@@ -75,8 +75,10 @@ export class BodyReader {
   /** What to forward of the bytes last fed; empty when equal. Wire mode may begin it before the fed range. */
   outStart = 0;
   outEnd = 0;
-  /** Most bytes that the chunks of this body may have together; set after `begin`, which sets no limit. */
-  payloadBytesMax = Infinity;
+  /**
+   * Most bytes that the chunks of this body may have together, 0: any number; set after `begin`, which sets no limit.
+   */
+  payloadBytesMax = 0;
   /** The body is complete; what follows belongs to the next message. */
   done = true;
   /** Once `done`: bytes of the end that were held back, for `writeEnd`; 0 where there are none. */
@@ -112,7 +114,7 @@ export class BodyReader {
     this.#size = 0;
     this.#extensionBytes = 0;
     this.#payloadBytes = 0;
-    this.payloadBytesMax = Infinity;
+    this.payloadBytesMax = 0;
     if (framing === LENGTH_FRAMING) {
       assert(contentLength >= 0, "a length is known");
       this.#remaining = contentLength;
@@ -316,7 +318,8 @@ export class BodyReader {
           if (byte !== LF) return Fault.bareCr;
           this.#remaining = this.#size;
           this.#payloadBytes += this.#size;
-          if (this.#payloadBytes > this.payloadBytesMax) return Fault.bodyTooLarge;
+          if (this.payloadBytesMax > 0 && this.#payloadBytes > this.payloadBytesMax)
+            return Fault.bodyTooLarge;
           this.#state = this.#size === 0 ? TRAILER : DATA;
           return pos + 1;
       }
