@@ -7,8 +7,8 @@
 import { flushCompileCache } from "node:module";
 import { inspect } from "node:util";
 import type { FromWorker, ToWorker } from "../contract/worker-messages.ts";
+import { tuneCompiler } from "./compiler-flags.ts";
 import { isForeign } from "./foreign-errors.ts";
-import { inlineMore } from "./inlining.ts";
 import { type Surroundings, Worker } from "./worker.ts";
 
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR2"] as const)
@@ -56,7 +56,7 @@ process.on("message", async (message: ToWorker) => {
     await worker;
     // For those that come after this one; a worker itself never ends in a way that would leave it.
     flushCompileCache();
-    inlineMore();
+    tuneCompiler();
   } catch (error) {
     surroundings.send({
       type: "boot-failed",
