@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { type Contender, IDLE_SECONDS, ROOT } from "./contender.ts";
+import { installed } from "./installed.ts";
 
 export interface OwnSettings {
   readonly engine: "uring" | "epoll" | "net";
@@ -40,9 +41,9 @@ export function hpProxy(name: string, title: string, settings: OwnSettings): Con
   };
 }
 
-/** The command `name` of the checkout `root` under the Node that runs this script. */
+/** The command `name` of the checkout `root`, as it is installed, under the Node that runs this script. */
 export function ownCommand(name: string, root = ROOT): readonly string[] {
-  return [process.execPath, path.join(root, "bin", name)];
+  return [process.execPath, path.join(installed(root), "bin", name)];
 }
 
 export function ownVersion(root = ROOT): string {
