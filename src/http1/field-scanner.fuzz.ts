@@ -102,7 +102,7 @@ test("what the scanner takes for a host is one, and it knows the usual ones", ()
   fc.assert(
     fc.property(host, (text) => {
       const isValid = hostEndOf(asciiBytes(text), 0, text.length) >= 0;
-      const isUsual = /^[\w\-.~!$&'()*+,;=]{1,250}(:\d{1,4})?$/.test(text);
+      const isUsual = /^[\w\-.~!$&'()*+,;=]{1,250}(:\d{1,4}|:[0-5]\d{4})?$/.test(text);
       const isPlain = isPlainHost(text);
       if (isPlain && !isValid) throw new Error("a host that is none");
       if (isUsual && !isPlain) throw new Error("a usual host is not known");

@@ -48,7 +48,7 @@
     (local.get $toEnd))
 
   ;; Whether the bytes from $pos up to $end are a host as nearly all are: a registered name or IPv4 address without
-  ;; escapes, and at most four digits of port (RFC 3986 §3.2.2). Other hosts may be as good.
+  ;; escapes, and a port up to 59999 (RFC 3986 §3.2.2). Other hosts may be as good.
   (func $isPlainHost (param $pos i32) (param $end i32) (result i32)
     (local $bytes v128) (local $low v128) (local $high v128) (local $stops i32) (local $start i32)
     (local $digits i32) (local $word i32)
@@ -78,6 +78,12 @@
           (i32.ne (i32.load8_u (local.get $pos)) (i32.const 0x3a)))
       (then (return (i32.const 0))))
     (local.set $digits (i32.sub (i32.sub (local.get $end) (local.get $pos)) (i32.const 1)))
+    ;; With five, the first decides: the largest port is 65535.
+    (if (i32.eq (local.get $digits) (i32.const 5)) (then
+      (if (i32.gt_u (i32.sub (i32.load8_u offset=1 (local.get $pos)) (i32.const 0x30)) (i32.const 5))
+        (then (return (i32.const 0))))
+      (local.set $pos (i32.add (local.get $pos) (i32.const 1)))
+      (local.set $digits (i32.const 4))))
     (if (i32.gt_u (i32.sub (local.get $digits) (i32.const 1)) (i32.const 3)) (then (return (i32.const 0))))
     ;; All of them at once: what is behind them is shifted out, and a byte is a digit when neither it nor it plus 6
     ;; leaves 0x30 to 0x3f.
