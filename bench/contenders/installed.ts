@@ -4,16 +4,19 @@
  * buffer is still there, which is 8 % of the instructions of a request.
  */
 import { spawnSync } from "node:child_process";
-import { cpSync, symlinkSync } from "node:fs";
+import { cpSync, existsSync, symlinkSync } from "node:fs";
 import path from "node:path";
 import { temporaryDirectory } from "../programs.ts";
 
 const folders = new Map<string, string>();
 
-/** Where the package of the checkout `root` lies, compiled the first time. Throws with what the compiler says. */
+/**
+ * Where the package of the checkout `root` lies, compiled the first time, and again when temporary folders were removed
+ * meanwhile. Throws with what the compiler says.
+ */
 export function installed(root: string): string {
   let folder = folders.get(root);
-  if (folder === undefined) {
+  if (folder === undefined || !existsSync(folder)) {
     folder = lay(root);
     folders.set(root, folder);
   }
@@ -22,17 +25,22 @@ export function installed(root: string): string {
 
 function lay(root: string): string {
   const modules = path.join(root, "node_modules");
-  const compiler = path.join(modules, "typescript", "bin", "tsc");
-  const { status, stdout, stderr } = spawnSync(
-    process.execPath,
-    [compiler, "-b", path.join(root, "tsconfig.build.json")],
-    { encoding: "utf8" },
-  );
-  if (status !== 0) throw new Error(`${root} does not compile: ${stdout}${stderr}`);
+  compile(root, path.join(modules, "typescript", "bin", "tsc"));
   const folder = temporaryDirectory();
   for (const part of ["bin", "dist", "package.json"]) {
     cpSync(path.join(root, part), path.join(folder, part), { recursive: true });
   }
   symlinkSync(modules, path.join(folder, "node_modules"));
   return folder;
+}
+
+/** Where there is no compiler (an image), what it would make has to be there. */
+function compile(root: string, compiler: string): void {
+  if (!existsSync(compiler)) {
+    if (existsSync(path.join(root, "dist"))) return;
+    throw new Error(`${root} has neither dist nor a compiler: npm ci && npm run build`);
+  }
+  const build = [compiler, "-b", path.join(root, "tsconfig.build.json")];
+  const { status, stdout, stderr } = spawnSync(process.execPath, build, { encoding: "utf8" });
+  if (status !== 0) throw new Error(`${root} does not compile: ${stdout}${stderr}`);
 }
