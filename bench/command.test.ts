@@ -53,6 +53,12 @@ const COMMANDS: readonly {
     reason: /--engine: "fast" is none; write uring, epoll or net/,
   },
   {
+    file: "bench/instructions.ts",
+    options: ["--scenario", "--engine", "--seconds", "--warm-up", "--rows", "--checkout"],
+    wrong: ["--engine", "net"],
+    reason: /--engine: "net" cannot be counted; write uring or epoll/,
+  },
+  {
     file: "bench/hostile.ts",
     options: ["--engine", "--attack", "--connections", "--garbage", "--seconds", "--rate", "--json"],
     wrong: ["--attack", "none,fast"],

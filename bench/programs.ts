@@ -106,12 +106,16 @@ export function versionLine(argv: readonly string[], pattern = /.+/): string | u
   return error === undefined ? pattern.exec(`${stdout}${stderr}`)?.[0]?.trim() : undefined;
 }
 
-/** Resolves when 127.0.0.1:`port` accepts connections; rejects when `program` ends before or takes 20 s. */
-export async function waitForPort(program: Program, port: number): Promise<void> {
-  const giveUpAtMs = performance.now() + START_TIMEOUT_MS;
+/** Resolves when 127.0.0.1:`port` accepts connections; rejects when `program` ends before or takes longer. */
+export async function waitForPort(
+  program: Program,
+  port: number,
+  timeoutMs: number = START_TIMEOUT_MS,
+): Promise<void> {
+  const giveUpAtMs = performance.now() + timeoutMs;
   while (!(await accepts(port))) {
     if (program.ended()) throw new Error(lastLine(program.output()) || "it ended without a word");
-    if (performance.now() > giveUpAtMs) throw new Error(`it does not listen after ${START_TIMEOUT_MS} ms`);
+    if (performance.now() > giveUpAtMs) throw new Error(`it does not listen after ${timeoutMs} ms`);
     await delay(POLL_MS);
   }
 }
