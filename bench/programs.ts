@@ -147,12 +147,15 @@ function pinned(argv: readonly string[], core: number | undefined): readonly str
   return core === undefined ? argv : ["taskset", "-c", String(core), ...argv];
 }
 
-function accepts(port: number): Promise<boolean> {
+/** Whether somebody accepts connections on 127.0.0.1:`port`. `localPort`: where ours comes from; any where not said. */
+export function accepts(port: number, localPort?: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect(port, "127.0.0.1");
+    const socket = connect({ port, host: "127.0.0.1", ...(localPort !== undefined && { localPort }) });
     socket.once("connect", () => {
+      // Who tries often enough gets that port for its own end, and meets itself.
+      const isItself = socket.localPort === port;
       socket.destroy();
-      resolve(true);
+      resolve(!isItself);
     });
     socket.once("error", () => resolve(false));
   });
