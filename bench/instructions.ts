@@ -20,7 +20,7 @@ import { readCallgrind } from "./instructions/callgrind.ts";
 import { readJitDump } from "./instructions/jit-dump.ts";
 import { GENERATORS, generatorFor } from "./load.ts";
 import { describeMachine, writeMachine } from "./machine.ts";
-import { isRunning, launch, type Running } from "./measure.ts";
+import { launchRequired } from "./measure.ts";
 import {
   freePort,
   type Program,
@@ -133,7 +133,11 @@ interface Counted extends Attributed {
 async function count(settings: Settings): Promise<Counted> {
   const { scenario, seconds, warmUpSeconds } = settings;
   const directory = temporaryDirectory();
-  const backend = await required(scenario.backend === "echo" ? ECHO_BACKEND : BACKEND, directory);
+  const backend = await launchRequired(
+    scenario.backend === "echo" ? ECHO_BACKEND : BACKEND,
+    OTHER_CORE,
+    directory,
+  );
   const port = await freePort();
   const program = await startCounted(settings, directory, port, backend.port);
   const generator = generatorFor(scenario, GENERATORS[0]!);
@@ -159,12 +163,6 @@ async function count(settings: Settings): Promise<Counted> {
 /** callgrind is told, and does it when it comes by. */
 async function control(program: Program, order: string): Promise<void> {
   await runToEnd(["callgrind_control", order, String(program.pid)], { core: OTHER_CORE });
-}
-
-async function required(contender: typeof BACKEND, directory: string): Promise<Running> {
-  const result = await launch(contender, OTHER_CORE, [], false, directory);
-  if (isRunning(result)) return result;
-  throw new Error(`${contender.name}: ${result.reason}`);
 }
 
 function table(title: string, sums: ReadonlyMap<string, number>, requests: number, rows: number): string {

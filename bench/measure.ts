@@ -151,6 +151,17 @@ export async function launch(
   }
 }
 
+/** A backend on `core` that has to be there. Throws with the reason where it is not. */
+export async function launchRequired(
+  contender: Contender,
+  core: number,
+  directory: string,
+): Promise<Running> {
+  const result = await launch(contender, core, [], false, directory);
+  if (isRunning(result)) return result;
+  throw new Error(`${contender.name}: ${result.reason}`);
+}
+
 export function isRunning(result: Running | Missing): result is Running {
   return "port" in result;
 }

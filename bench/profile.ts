@@ -18,7 +18,7 @@ import { runCommand, WrongArguments, wholeNumber } from "./command.ts";
 import { hpProxy, type OwnSettings } from "./contenders/own.ts";
 import { GENERATORS, generatorFor } from "./load.ts";
 import { describeMachine, writeMachine } from "./machine.ts";
-import { isRunning, launch, type Running } from "./measure.ts";
+import { launchRequired } from "./measure.ts";
 import { treeCpuTime, treePids } from "./process-tree.ts";
 import { drawFlames } from "./profile/flame.ts";
 import { outermostFirst, parseStacks, partOf, readable } from "./profile/stacks.ts";
@@ -88,7 +88,11 @@ interface Sampled {
 async function sampleWorker(settings: Settings): Promise<Sampled> {
   const { scenario, seconds } = settings;
   const directory = temporaryDirectory();
-  const backend = await required(scenario.backend === "echo" ? ECHO_BACKEND : BACKEND, directory);
+  const backend = await launchRequired(
+    scenario.backend === "echo" ? ECHO_BACKEND : BACKEND,
+    OTHER_CORE,
+    directory,
+  );
   const found = await hpProxy("hp-proxy", "hp-proxy", { ...settings, usual: true }).find(directory);
   if (typeof found === "string") throw new Error(found);
   const port = await freePort();
@@ -116,12 +120,6 @@ async function sampleWorker(settings: Settings): Promise<Sampled> {
   const { stdout } = spawnSync("perf", fields, { encoding: "utf8", maxBuffer: 1 << 30 });
   for (const pid of treePids(program.pid)) rmSync(path.join(os.tmpdir(), `perf-${pid}.map`), { force: true });
   return { script: stdout, cpuUs: (cpuMs * 1000) / requests, perSecond: requests / tookSeconds };
-}
-
-async function required(contender: typeof BACKEND, directory: string): Promise<Running> {
-  const result = await launch(contender, OTHER_CORE, [], false, directory);
-  if (isRunning(result)) return result;
-  throw new Error(`${contender.name}: ${result.reason}`);
 }
 
 /** Rows of `counts`, the largest first, with shares and microseconds of a request. */

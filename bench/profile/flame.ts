@@ -79,7 +79,7 @@ function draw(
 function colourOf(name: string): string {
   let hash = 0;
   for (const character of name) hash = (hash * 31 + character.codePointAt(0)!) % 997;
-  return name.includes(".ts:")
+  return /\.[jt]s:/.test(name)
     ? `hsl(${212 + (hash % 20)} 75% ${70 + (hash % 12)}%)`
     : `hsl(${20 + (hash % 35)} 80% ${70 + (hash % 14)}%)`;
 }

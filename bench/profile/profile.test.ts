@@ -32,6 +32,8 @@ const PARTS: readonly [symbol: string, object: string, part: Part][] = [
     "/tmp/perf-9.map",
     "other JavaScript and stubs",
   ],
+  ["JS:*'send file:///x/dist/session/relay.js:9:1", "/tmp/perf-9.map", "hp-proxy's JavaScript"],
+  ["JS:wasm-function[2]-2-turbofan", "/tmp/perf-9.map", "hp-proxy's JavaScript"],
   ["Builtins_KeyedLoadIC", "/x/bin/node", "V8 builtins"],
   ["v8::internal::compiler::GraphReducer::ReduceTop", "/x/bin/node", "V8 compiling"],
   ["v8::internal::Scavenger::Process", "/x/bin/node", "V8 collecting garbage"],
@@ -48,6 +50,7 @@ test("readable: what is no function of ours keeps its name", () => {
     readable({ symbol: "JS:* file:///x/src/base/a.ts:1:2", object: "" }),
     "(anonymous) (base/a.ts:1)",
   );
+  assert.equal(readable({ symbol: "JS:*'b file:///x/dist/base/a.js:1:2", object: "" }), "b (base/a.js:1)");
 });
 
 test("flames: widths are shares, names are escaped, nothing is drawn of nothing", () => {

@@ -31,11 +31,14 @@ export function parseStacks(text: string): Frame[][] {
   return stacks;
 }
 
+/** From sources or compiled, and the scanner of heads, the only WebAssembly at work. */
+const IS_OWN = /\/(src|dist)\/[a-z0-9]+\/|^JS:wasm-function/;
+
 export function partOf([innermost]: readonly Frame[]): Part {
   const { symbol, object } = innermost!;
   if (isKernel(innermost!)) return "kernel";
   if (/perf-\d+\.map$|^\[JIT\]/.test(object))
-    return /\/src\/[a-z0-9]+\//.test(symbol) ? "hp-proxy's JavaScript" : "other JavaScript and stubs";
+    return IS_OWN.test(symbol) ? "hp-proxy's JavaScript" : "other JavaScript and stubs";
   if (/\/koffi\.node$/.test(object)) return "foreign calls (koffi)";
   if (!/\/node$/.test(object)) return "libc and others";
   if (symbol.startsWith("Builtins_")) return "V8 builtins";
@@ -61,9 +64,10 @@ export function outermostFirst(stack: readonly Frame[]): string[] {
     .map(readable);
 }
 
-/** `JS:*'parse file:///…/src/http1/head.ts:53:32` is `parse (http1/head.ts:53)`. */
+/** `JS:*'parse file:///…/dist/http1/head.js:53:32` is `parse (http1/head.js:53)`. */
 export function readable({ symbol }: Frame): string {
-  const match = /^(?:JS|LazyCompile|Function|Script):[*+~^']*(\S*) \S*?\/src\/(\S+?):(\d+):\d+$/.exec(symbol);
+  const match =
+    /^(?:JS|LazyCompile|Function|Script):[*+~^']*(\S*) \S*?\/(?:src|dist)\/(\S+?):(\d+):\d+$/.exec(symbol);
   return match === null
     ? symbol
     : `${match[1]!.replace(/^'/, "") || "(anonymous)"} (${match[2]}:${match[3]})`;
