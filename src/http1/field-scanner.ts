@@ -109,7 +109,8 @@ export class FieldScanner {
     let at = this.#placed.get(text);
     if (at === undefined) {
       at = this.#room(bytes.length);
-      if (at >= 0) new Uint8Array(this.#linear.buffer).set(bytes, at);
+      if (at < 0) return at;
+      new Uint8Array(this.#linear.buffer).set(bytes, at);
       this.#placed.set(text, at);
     }
     return at;
