@@ -87,7 +87,7 @@ function proxyConfiguration(
   return `
   upstream backend {
 ${backendPorts.map((each) => `    server 127.0.0.1:${each};`).join("\n")}
-    keepalive 256;
+    keepalive 1024;
     keepalive_requests 1000000000;
     keepalive_timeout ${IDLE_SECONDS}s;
   }

@@ -35,6 +35,17 @@ for (const { name, size, surplus, idle, room } of SIZES) {
   });
 }
 
+test("endpoint: a pool holds as many as it may, in the order of their use", () => {
+  const all = Array.from({ length: 100 }, (_, i) => i);
+  const endpoint = poolOf(100, all);
+  assert.equal(endpoint.park(100), false);
+  assert.deepEqual(
+    all.map(() => endpoint.takeIdle()),
+    all.toReversed(),
+  );
+  assert.equal(endpoint.takeIdle(), -1);
+});
+
 test("endpoint: an idle connection leaves from anywhere in its pool", () => {
   const endpoint = poolOf(3, [5, 6, 7]);
   endpoint.removeIdle(6);

@@ -8,6 +8,8 @@ import { assert } from "../base/assert.ts";
 
 /** How long a worker avoids an endpoint that refused a connection, unless no other is left. */
 const SUSPECT_S = 1;
+/** Room for idle connections that an endpoint has at first: most never need as much as their pool may hold. */
+const ROOM_AT_FIRST = 16;
 
 export class EndpointState {
   readonly address: string;
@@ -29,16 +31,12 @@ export class EndpointState {
     this.name = name;
     this.healthy = healthy;
     this.#poolSize = poolSize;
-    this.#idle = new Int32Array(poolSize);
+    this.#idle = new Int32Array(Math.min(poolSize, ROOM_AT_FIRST));
   }
 
   /** From now on at most `poolSize` connections are kept; `takeSurplus` gives out what is beyond. */
   limitPool(poolSize: number): void {
     this.#poolSize = poolSize;
-    if (poolSize <= this.#idle.length) return;
-    const roomier = new Int32Array(poolSize);
-    roomier.set(this.#idle);
-    this.#idle = roomier;
   }
 
   /** An idle connection beyond the pool's size, those that were used longest ago first; or -1. */
@@ -56,6 +54,7 @@ export class EndpointState {
   /** Keeps `connection` for reuse. `false`: the pool is full, the caller closes it. */
   park(connection: number): boolean {
     if (this.#idleCount >= this.#poolSize) return false;
+    if (this.#idleCount === this.#idle.length) this.#makeRoom();
     this.#idle[this.#idleCount++] = connection;
     return true;
   }
@@ -92,5 +91,12 @@ export class EndpointState {
     const news = this.suspectUntilS >= 0;
     this.suspectUntilS = -1;
     return news;
+  }
+
+  /** @cold */
+  #makeRoom(): void {
+    const roomier = new Int32Array(Math.min(this.#poolSize, 2 * this.#idle.length + ROOM_AT_FIRST));
+    roomier.set(this.#idle);
+    this.#idle = roomier;
   }
 }

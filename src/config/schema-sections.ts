@@ -93,7 +93,7 @@ export const LIMITS = {
   poolSize: count(
     "poolSize",
     "Idle connections kept per backend and worker",
-    "0: a new backend connection for every request.",
+    "Fewer than requests are in flight: connections are closed and opened all the time. 0: one for every request.",
     DEFAULT_LIMITS.poolSizePerEndpoint,
     0,
     65_536,

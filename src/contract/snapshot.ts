@@ -169,7 +169,7 @@ export const DEFAULT_LIMITS: Limits = {
   requestsPerClientMax: 0,
   requestsInFlightMax: 0,
   pipelinedRequestsMax: 0,
-  poolSizePerEndpoint: 256,
+  poolSizePerEndpoint: 1024,
   queuedBytesMax: 131_072,
 };
 
