@@ -80,8 +80,8 @@ test("process tree: this process is in it, with its memory and time", { skip: no
   assert.ok(treePids(process.ppid).includes(process.pid), "a child is found under its parent");
   const { userMs, systemMs } = treeCpuTime(process.pid);
   assert.ok(userMs + systemMs > 0);
-  const { rssKib, pssKib } = treeMemory(process.pid);
-  assert.ok(pssKib > 0 && rssKib >= pssKib);
+  const { rssKib, pssKib, ownKib } = treeMemory(process.pid);
+  assert.ok(ownKib > 0 && pssKib > ownKib && rssKib >= pssKib);
 });
 
 test("wrk: its line is read, and a run without one is an error", () => {
@@ -236,7 +236,7 @@ function roundOf(round: number, cpuUs: number): Round {
     p99Us: 1,
     p999Us: 1,
     maxUs: 1,
-    memory: { rssKib: 1, pssKib: 1 },
+    memory: { rssKib: 1, pssKib: 1, ownKib: 1 },
     busyShare: 0.5,
     foreignShare: 0,
     otherCoreShare: 0.5,

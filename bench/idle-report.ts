@@ -9,8 +9,12 @@ export interface IdleRound {
   readonly version: string;
   readonly round: number;
   readonly connections: number;
-  readonly pssKibBefore: number;
   readonly pssKib: number;
+  /**
+   * Without pages of files, before the connections and with them; undefined in rounds of runs that weighed the whole.
+   */
+  readonly ownKibBefore?: number;
+  readonly ownKib?: number;
   /** Whether memory stood still before both readings; undefined in rounds of runs that did not look. */
   readonly isFlat?: boolean;
   /** Negative where the proxy gave back more than the connections took: that says nothing about them. */

@@ -7,13 +7,16 @@
  * once; memory; the connections, each with one answered request; memory again; the same load beside them. The
  * difference of PSS over the process tree, divided by the connections, is what one costs the process; the
  * kernel's sockets are not in it. What a proxy has set aside at start for all connections that it may ever
- * have is not in it either, but in the whole PSS, which is shown too.
+ * have is not in it either, but in the whole PSS, which is shown too. Two things would hide what connections take:
+ * garbage, which programs on Node collect before memory is read, and pages of files, which are not counted: those of a
+ * runtime are shared with the clients that come.
  */
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { parseArgs } from "node:util";
+import { collectGarbage, INSPECTABLE } from "./collect-garbage.ts";
 import { runCommand, wholeNumber } from "./command.ts";
 import type { Contender } from "./contenders/contender.ts";
 import { PROXIES } from "./contenders.ts";
@@ -52,8 +55,8 @@ const SOURCES = ["127.0.0.2", "127.0.0.3"];
  */
 const SPARE_DESCRIPTORS = 512;
 /**
- * Pages are given back and garbage is collected for seconds after the last answer: memory is read when two
- * readings a second apart differ by less than this, or after the longest wait.
+ * Pages are given back for seconds after the last answer: memory is read when two readings a second apart differ by
+ * less than this, or after the longest wait.
  */
 const FLAT_KIB = 64;
 const READING_INTERVAL_MS = 1000;
@@ -73,7 +76,7 @@ interface IdlePlan extends Plan {
 const setups: Record<string, Setup> = {};
 
 async function measure(contender: Contender, backend: Running, plan: IdlePlan, round: number) {
-  const proxy = await launch(contender, plan.core, [backend.port], false, plan.directory);
+  const proxy = await launch(contender, plan.core, [backend.port], false, plan.directory, INSPECTABLE);
   if (!isRunning(proxy)) return proxy;
   setups[`idle: ${proxy.title}`] = proxy.setup;
   const clients: Program[] = [];
@@ -84,9 +87,10 @@ async function measure(contender: Contender, backend: Running, plan: IdlePlan, r
     if (wrong !== "") throw new Error(`wrong answer: ${wrong}`);
     await loadOnce(proxy, plan, plan.warmupSeconds);
     const alone = await loadOnce(proxy, plan, plan.seconds);
-    const before = await flatMemory(() => treeMemory(proxy.program.pid).pssKib);
+    const before = await weigh(proxy.program);
     for (const source of SOURCES) clients.push(await openClients(proxy.port, plan, source));
-    const after = await flatMemory(() => treeMemory(proxy.program.pid).pssKib);
+    const after = await weigh(proxy.program);
+    const { pssKib } = treeMemory(proxy.program.pid);
     const beside = await loadOnce(proxy, plan, plan.seconds);
     const figures = await Promise.all(clients.map(ask));
     const open = figures.reduce((sum, one) => sum + one.open, 0);
@@ -97,10 +101,11 @@ async function measure(contender: Contender, backend: Running, plan: IdlePlan, r
       version,
       round,
       connections: open,
-      pssKibBefore: before.pssKib,
-      pssKib: after.pssKib,
+      pssKib,
+      ownKibBefore: before.ownKib,
+      ownKib: after.ownKib,
       isFlat: before.isFlat && after.isFlat,
-      bytesPerConnection: ((after.pssKib - before.pssKib) * 1024) / open,
+      bytesPerConnection: ((after.ownKib - before.ownKib) * 1024) / open,
       cpuUsBefore: alone.cpuUs,
       cpuUs: beside.cpuUs,
       perSecondBefore: alone.perSecond,
@@ -117,23 +122,31 @@ async function measure(contender: Contender, backend: Running, plan: IdlePlan, r
   }
 }
 
+/** What the proxy and its workers take when they have given back what they can. */
+async function weigh(program: Program) {
+  // Buffers are given back a moment after their last use.
+  await delay(READING_INTERVAL_MS);
+  await collectGarbage(program.output());
+  return flatMemory(() => treeMemory(program.pid).ownKib);
+}
+
 /**
- * PSS in KiB once it is flat. `isFlat` is false where it never was: then `pssKib` is the last reading. `pause`
+ * Memory in KiB once it is flat. `isFlat` is false where it never was: then `ownKib` is the last reading. `pause`
  * waits between two readings.
  */
 export async function flatMemory(
   read: () => number,
   pause: () => Promise<unknown> = () => delay(READING_INTERVAL_MS),
-): Promise<{ readonly pssKib: number; readonly isFlat: boolean }> {
-  let pssKib = read();
+): Promise<{ readonly ownKib: number; readonly isFlat: boolean }> {
+  let ownKib = read();
   for (let reading = 1; reading < READINGS_MAX; reading++) {
     await pause();
     const next = read();
-    const isFlat = Math.abs(next - pssKib) < FLAT_KIB;
-    pssKib = next;
-    if (isFlat) return { pssKib, isFlat };
+    const isFlat = Math.abs(next - ownKib) < FLAT_KIB;
+    ownKib = next;
+    if (isFlat) return { ownKib, isFlat };
   }
-  return { pssKib, isFlat: false };
+  return { ownKib, isFlat: false };
 }
 
 async function loadOnce(proxy: Running, plan: Plan, seconds: number) {

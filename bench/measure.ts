@@ -123,13 +123,14 @@ export interface Subject {
 /** What a contender that other scenarios were measured on gets before the first round of the next. */
 const REPEATED_WARMUP_SECONDS = 1;
 
-/** Finds and starts `contender` on `core`; resolves to the reason when it cannot take part. */
+/** Finds and starts `contender` on `core`, with `env` besides; resolves to the reason when it cannot take part. */
 export async function launch(
   contender: Contender,
   core: number,
   backendPorts: readonly number[],
   streams: boolean,
   directory: string,
+  env: Readonly<Record<string, string>> = {},
 ): Promise<Running | Missing> {
   const { name, title } = contender;
   let program: Program | undefined;
@@ -139,7 +140,7 @@ export async function launch(
     const port = await freePort();
     const argv = found.argv(port, backendPorts, streams);
     const usesAllCores = contender.usesAllCores === true;
-    program = start(argv, { core: usesAllCores ? undefined : core, env: found.env ?? {} });
+    program = start(argv, { core: usesAllCores ? undefined : core, env: { ...found.env, ...env } });
     await waitForPort(program, port);
     const files = Object.fromEntries(
       (found.files ?? []).map((file) => [path.basename(file), readFileSync(file, "utf8")]),

@@ -21,6 +21,11 @@ export interface CpuTime {
 export interface Memory {
   readonly rssKib: number;
   readonly pssKib: number;
+  /**
+   * As `pssKib`, without the pages of files: how many processes share those of a runtime depends on what else runs on
+   * the machine.
+   */
+  readonly ownKib: number;
 }
 
 /** One line of /proc/PID/stat, as far as it matters here; times in ticks. */
@@ -86,12 +91,15 @@ export function endedChildrenCpuTime(): CpuTime {
 export function treeMemory(root: number): Memory {
   let rssKib = 0;
   let pssKib = 0;
+  let ownKib = 0;
   for (const pid of treePids(root)) {
     const text = readText(`/proc/${pid}/smaps_rollup`);
-    rssKib += Number(/^Rss:\s+(\d+)/m.exec(text)?.[1] ?? 0);
-    pssKib += Number(/^Pss:\s+(\d+)/m.exec(text)?.[1] ?? 0);
+    const kib = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+)`, "m").exec(text)?.[1] ?? 0);
+    rssKib += kib("Rss");
+    pssKib += kib("Pss");
+    ownKib += kib("Pss_Anon") + kib("Pss_Shmem");
   }
-  return { rssKib, pssKib };
+  return { rssKib, pssKib, ownKib };
 }
 
 /** Busy and total time of a core; steal counts as busy, because the core was not ours then. */

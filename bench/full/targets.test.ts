@@ -78,11 +78,11 @@ test("idle connections: below nothing says nothing, even in every round", () => 
 test("idle connections: memory is read when it stands still, or said never to", async () => {
   const read = async (readings: readonly number[]) => {
     let next = 0;
-    const { pssKib, isFlat } = await flatMemory(
+    const { ownKib, isFlat } = await flatMemory(
       () => readings[Math.min(next++, readings.length - 1)]!,
       async () => {},
     );
-    return [pssKib, isFlat, next];
+    return [ownKib, isFlat, next];
   };
   assert.deepEqual(await read([1000, 1063]), [1063, true, 2]);
   assert.deepEqual(await read([9000, 5000, 4900, 4836, 4800]), [4800, true, 5]);
