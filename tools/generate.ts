@@ -33,7 +33,10 @@ export async function generated(): Promise<Generated[]> {
 /** A module of TypeScript beside the WebAssembly text `file`: its code as the constant `name`, in hexadecimal. */
 async function assembled(file: string, name: string): Promise<Generated> {
   const wabt = await initWabt();
-  const module = wabt.parseWat(file, readFileSync(path.join(ROOT, file), "utf8"), { simd: true });
+  const module = wabt.parseWat(file, readFileSync(path.join(ROOT, file), "utf8"), {
+    simd: true,
+    relaxed_simd: true,
+  });
   const code = Buffer.from(module.toBinary({}).buffer).toString("hex");
   module.destroy();
   const lines = code.match(/.{1,96}/g)!.map((digits) => `  "${digits}"`);

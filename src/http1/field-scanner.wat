@@ -50,7 +50,8 @@
   ;; Whether the bytes from $pos up to $end are a host as nearly all are: a registered name or IPv4 address without
   ;; escapes, and a port up to 59999 (RFC 3986 §3.2.2). Other hosts may be as good.
   (func $isPlainHost (param $pos i32) (param $end i32) (result i32)
-    (local $bytes v128) (local $low v128) (local $high v128) (local $stops i32) (local $start i32)
+    (local $bytes v128) (local $low v128) (local $high v128) (local $nibbles v128) (local $zeros v128)
+    (local $stops i32) (local $start i32)
     (local $digits i32) (local $word i32)
     (local.set $digits (i32.sub (local.get $end) (local.get $pos)))
     (if (i32.or (i32.eqz (local.get $digits)) (i32.gt_u (local.get $digits) (i32.const 256)))
@@ -60,13 +61,15 @@
       0xa8 0xfc 0xf8 0xf8 0xfc 0xf8 0xfc 0xfc 0xfc 0xfc 0xf4 0x5c 0x54 0x5c 0xd4 0x70))
     (local.set $high (v128.const i8x16
       0x01 0x02 0x04 0x08 0x10 0x20 0x40 0x80 0 0 0 0 0 0 0 0))
+    (local.set $nibbles (i8x16.splat (i32.const 0x0f)))
     (loop $name
       (local.set $bytes (v128.load (local.get $pos)))
       (local.set $stops (i8x16.bitmask (i8x16.eq
         (v128.and
-          (i8x16.swizzle (local.get $low) (v128.and (local.get $bytes) (i8x16.splat (i32.const 0x0f))))
-          (i8x16.swizzle (local.get $high) (i8x16.shr_u (local.get $bytes) (i32.const 4))))
-        (i8x16.splat (i32.const 0)))))
+          (i8x16.relaxed_swizzle (local.get $low) (v128.and (local.get $bytes) (local.get $nibbles)))
+          (i8x16.relaxed_swizzle (local.get $high)
+            (v128.and (i16x8.shr_u (local.get $bytes) (i32.const 4)) (local.get $nibbles))))
+        (local.get $zeros))))
       (if (i32.eqz (local.get $stops)) (then
         (local.set $pos (i32.add (local.get $pos) (i32.const 16)))
         (br_if $name (i32.lt_u (local.get $pos) (local.get $end)))
@@ -97,122 +100,135 @@
 
   ;; Field lines from $pos up to the empty line. Of each: name start, name end, value start, value end (32 bits each)
   ;; at $fields, and the id of its name at $ids. Returns the offset past the empty line, or 0 where it gave up.
+  ;;
+  ;; Nothing is called within the loop: what is in registers would be saved and loaded again for each line.
   (func (export "scan")
     (param $pos i32) (param $limit i32) (param $fields i32) (param $ids i32) (param $countMax i32) (result i32)
     (local $count i32) (local $nameStart i32) (local $nameEnd i32) (local $valueStart i32) (local $valueEnd i32)
-    (local $stops i32) (local $length i32) (local $id i32) (local $row i32)
+    (local $stops i32) (local $byte i32) (local $length i32) (local $id i32) (local $row i32)
+    (local $hostId i32) (local $hostStart i32) (local $hostEnd i32)
     (local $bytes v128) (local $folded v128) (local $low v128) (local $high v128) (local $fold v128)
+    (local $nibbles v128) (local $controls v128) (local $deletes v128) (local $zeros v128)
     ;; Token bytes but "_": bit h of byte l is set when the byte 0xhl is one.
     (local.set $low (v128.const i8x16
       0xe8 0xfc 0xf8 0xfc 0xfc 0xfc 0xfc 0xfc 0xf8 0xf8 0xf4 0x54 0xd0 0x54 0xf4 0x50))
     (local.set $high (v128.const i8x16
       0x01 0x02 0x04 0x08 0x10 0x20 0x40 0x80 0 0 0 0 0 0 0 0))
     (local.set $fold (i8x16.splat (i32.const 0x20)))
-    (i32.store offset=4 (global.get $tables) (i32.const 0))
-    (loop $line
-      (local.set $nameStart (local.get $pos))
-      (block $named
-        (loop $name
-          (local.set $bytes (v128.load (local.get $pos)))
-          (local.set $stops (i8x16.bitmask (i8x16.eq
-            (v128.and
-              (i8x16.swizzle (local.get $low) (v128.and (local.get $bytes) (i8x16.splat (i32.const 0x0f))))
-              (i8x16.swizzle (local.get $high) (i8x16.shr_u (local.get $bytes) (i32.const 4))))
-            (i8x16.splat (i32.const 0)))))
-          (if (local.get $stops) (then
-            (local.set $pos (i32.add (local.get $pos) (i32.ctz (local.get $stops))))
-            (br $named)))
-          (local.set $pos (i32.add (local.get $pos) (i32.const 16)))
-          (br_if $name (i32.lt_u (local.get $pos) (local.get $limit)))
-          (return (i32.const 0))))
+    (local.set $nibbles (i8x16.splat (i32.const 0x0f)))
+    (local.set $controls (i8x16.splat (i32.const 0x1f)))
+    (local.set $deletes (i8x16.splat (i32.const 0x7f)))
+    (local.set $hostId (i32.load8_u offset=49 (global.get $tables)))
+    (block $ended
+      (loop $line
+        (local.set $nameStart (local.get $pos))
+        (block $named
+          (loop $name
+            (local.set $bytes (v128.load (local.get $pos)))
+            (local.set $stops (i8x16.bitmask (i8x16.eq
+              (v128.and
+                (i8x16.relaxed_swizzle (local.get $low) (v128.and (local.get $bytes) (local.get $nibbles)))
+                (i8x16.relaxed_swizzle (local.get $high)
+                  (v128.and (i16x8.shr_u (local.get $bytes) (i32.const 4)) (local.get $nibbles))))
+              (local.get $zeros))))
+            (if (local.get $stops) (then
+              (local.set $pos (i32.add (local.get $pos) (i32.ctz (local.get $stops))))
+              (br $named)))
+            (local.set $pos (i32.add (local.get $pos) (i32.const 16)))
+            (br_if $name (i32.lt_u (local.get $pos) (local.get $limit)))
+            (return (i32.const 0))))
 
-      ;; The empty line.
-      (if (i32.eq (local.get $pos) (local.get $nameStart)) (then
-        (if (i32.ne (i32.load16_u (local.get $pos)) (i32.const 0x0a0d)) (then (return (i32.const 0))))
+        (br_if $ended (i32.eq (local.get $pos) (local.get $nameStart)))
+        (if (i32.ne (i32.load8_u (local.get $pos)) (i32.const 0x3a)) (then (return (i32.const 0))))
+        (if (i32.ge_u (local.get $count) (local.get $countMax)) (then (return (i32.const 0))))
+        (local.set $nameEnd (local.get $pos))
+        (block $spaced
+          (loop $space
+            (local.set $pos (i32.add (local.get $pos) (i32.const 1)))
+            (if (i32.ge_u (local.get $pos) (local.get $limit)) (then (return (i32.const 0))))
+            (local.set $byte (i32.load8_u (local.get $pos)))
+            (br_if $spaced (i32.gt_u (local.get $byte) (i32.const 0x20)))
+            (br_if $space (i32.eq (local.get $byte) (i32.const 0x20)))
+            (br_if $space (i32.eq (local.get $byte) (i32.const 0x09)))))
+
+        ;; The value ends before the first control; of these HTAB alone may stand inside of it.
+        (local.set $valueStart (local.get $pos))
+        (block $valued
+          (loop $value
+            (if (i32.ge_u (local.get $pos) (local.get $limit)) (then (return (i32.const 0))))
+            (local.set $bytes (v128.load (local.get $pos)))
+            (local.set $stops (i8x16.bitmask (v128.or
+              (i8x16.le_u (local.get $bytes) (local.get $controls))
+              (i8x16.eq (local.get $bytes) (local.get $deletes)))))
+            (if (i32.eqz (local.get $stops)) (then
+              (local.set $pos (i32.add (local.get $pos) (i32.const 16)))
+              (br $value)))
+            (local.set $pos (i32.add (local.get $pos) (i32.ctz (local.get $stops))))
+            (br_if $valued (i32.eq (i32.load16_u (local.get $pos)) (i32.const 0x0a0d)))
+            (if (i32.ne (i32.load8_u (local.get $pos)) (i32.const 0x09)) (then (return (i32.const 0))))
+            (local.set $pos (i32.add (local.get $pos) (i32.const 1)))
+            (br $value)))
+        (local.set $valueEnd (local.get $pos))
         (local.set $pos (i32.add (local.get $pos) (i32.const 2)))
         (if (i32.gt_u (local.get $pos) (local.get $limit)) (then (return (i32.const 0))))
-        (i32.store (global.get $tables) (local.get $count))
-        (return (local.get $pos))))
+        (block $trimmed
+          (loop $trim
+            (br_if $trimmed (i32.le_u (local.get $valueEnd) (local.get $valueStart)))
+            (br_if $trimmed (i32.gt_u
+              (i32.load8_u (i32.sub (local.get $valueEnd) (i32.const 1)))
+              (i32.const 0x20)))
+            (local.set $valueEnd (i32.sub (local.get $valueEnd) (i32.const 1)))
+            (br $trim)))
 
-      (if (i32.ne (i32.load8_u (local.get $pos)) (i32.const 0x3a)) (then (return (i32.const 0))))
-      (if (i32.ge_u (local.get $count) (local.get $countMax)) (then (return (i32.const 0))))
-      (local.set $nameEnd (local.get $pos))
-      (local.set $pos (i32.add (local.get $pos) (i32.const 1)))
-      (loop $space
-        (if (i32.or
-              (i32.eq (i32.load8_u (local.get $pos)) (i32.const 0x20))
-              (i32.eq (i32.load8_u (local.get $pos)) (i32.const 0x09)))
-          (then
-            (local.set $pos (i32.add (local.get $pos) (i32.const 1)))
-            (br_if $space (i32.lt_u (local.get $pos) (local.get $limit))))))
+        ;; Setting 0x20 folds case exactly within tokens, but for "^", which no known name has.
+        (local.set $folded (v128.or (v128.load (local.get $nameStart)) (local.get $fold)))
+        (local.set $length (i32.sub (local.get $nameEnd) (local.get $nameStart)))
+        (block $known
+          (block $unknown
+            (br_if $unknown (i32.ge_u (local.get $length) (i32.const 32)))
+            (local.set $row (i32.shl (local.get $length) (i32.const 5)))
+            (local.set $id (i32.load8_u offset=64 (i32.add (global.get $tables)
+              (i32.or (local.get $row) (i32.and (i32.load8_u (local.get $nameStart)) (i32.const 31))))))
+            (br_if $unknown (i32.eqz (local.get $id)))
+            (local.set $bytes (v128.xor
+              (v128.load offset=1088 (i32.add (global.get $tables) (i32.shl (local.get $id) (i32.const 5))))
+              (v128.and
+                (local.get $folded)
+                (v128.load offset=2112 (i32.add (global.get $tables) (local.get $row))))))
+            (if (i32.gt_u (local.get $length) (i32.const 16)) (then
+              (local.set $bytes (v128.or (local.get $bytes) (v128.xor
+                (v128.load offset=1104 (i32.add (global.get $tables) (i32.shl (local.get $id) (i32.const 5))))
+                (v128.and
+                  (v128.or (v128.load offset=16 (local.get $nameStart)) (local.get $fold))
+                  (v128.load offset=2128 (i32.add (global.get $tables) (local.get $row)))))))))
+            (br_if $unknown (v128.any_true (local.get $bytes)))
+            (br_if $known (i32.ne (local.get $id) (local.get $hostId)))
+            (local.set $hostStart (local.get $valueStart))
+            (local.set $hostEnd (local.get $valueEnd))
+            (br $known))
+          ;; A name that is shorter than the prefix differs from it at its colon.
+          (local.set $id (i32.const 0))
+          (br_if $known (v128.any_true (v128.xor
+            (v128.load offset=16 (global.get $tables))
+            (v128.and (local.get $folded) (v128.load offset=32 (global.get $tables))))))
+          (local.set $id (i32.load8_u offset=48 (global.get $tables))))
 
-      ;; The value ends before the first control; of these HTAB alone may stand inside of it.
-      (local.set $valueStart (local.get $pos))
-      (block $valued
-        (loop $value
-          (if (i32.ge_u (local.get $pos) (local.get $limit)) (then (return (i32.const 0))))
-          (local.set $bytes (v128.load (local.get $pos)))
-          (local.set $stops (i8x16.bitmask (v128.or
-            (i8x16.lt_u (local.get $bytes) (local.get $fold))
-            (i8x16.eq (local.get $bytes) (i8x16.splat (i32.const 0x7f))))))
-          (if (i32.eqz (local.get $stops)) (then
-            (local.set $pos (i32.add (local.get $pos) (i32.const 16)))
-            (br $value)))
-          (local.set $pos (i32.add (local.get $pos) (i32.ctz (local.get $stops))))
-          (br_if $valued (i32.eq (i32.load16_u (local.get $pos)) (i32.const 0x0a0d)))
-          (if (i32.ne (i32.load8_u (local.get $pos)) (i32.const 0x09)) (then (return (i32.const 0))))
-          (local.set $pos (i32.add (local.get $pos) (i32.const 1)))
-          (br $value)))
-      (local.set $valueEnd (local.get $pos))
-      (local.set $pos (i32.add (local.get $pos) (i32.const 2)))
-      (if (i32.gt_u (local.get $pos) (local.get $limit)) (then (return (i32.const 0))))
-      (block $trimmed
-        (loop $trim
-          (br_if $trimmed (i32.le_u (local.get $valueEnd) (local.get $valueStart)))
-          (br_if $trimmed (i32.gt_u
-            (i32.load8_u (i32.sub (local.get $valueEnd) (i32.const 1)))
-            (i32.const 0x20)))
-          (local.set $valueEnd (i32.sub (local.get $valueEnd) (i32.const 1)))
-          (br $trim)))
+        (i32.store (local.get $fields) (local.get $nameStart))
+        (i32.store offset=4 (local.get $fields) (local.get $nameEnd))
+        (i32.store offset=8 (local.get $fields) (local.get $valueStart))
+        (i32.store offset=12 (local.get $fields) (local.get $valueEnd))
+        (local.set $fields (i32.add (local.get $fields) (i32.const 16)))
+        (i32.store8 (i32.add (local.get $ids) (local.get $count)) (local.get $id))
+        (local.set $count (i32.add (local.get $count) (i32.const 1)))
+        (br $line)))
 
-      ;; Setting 0x20 folds case exactly within tokens, but for "^", which no known name has.
-      (local.set $folded (v128.or (v128.load (local.get $nameStart)) (local.get $fold)))
-      (local.set $id (i32.const 0))
-      (local.set $length (i32.sub (local.get $nameEnd) (local.get $nameStart)))
-      (if (i32.lt_u (local.get $length) (i32.const 32)) (then
-        (local.set $length (i32.shl (local.get $length) (i32.const 5)))
-        (local.set $id (i32.load8_u offset=64 (i32.add (global.get $tables)
-          (i32.or (local.get $length) (i32.and (i32.load8_u (local.get $nameStart)) (i32.const 31))))))
-        (if (local.get $id) (then
-          (local.set $length (i32.add (global.get $tables) (local.get $length)))
-          (local.set $row (i32.add (global.get $tables) (i32.shl (local.get $id) (i32.const 5))))
-          (if (v128.any_true (v128.or
-                (v128.xor
-                  (v128.load offset=1088 (local.get $row))
-                  (v128.and (local.get $folded) (v128.load offset=2112 (local.get $length))))
-                (v128.xor
-                  (v128.load offset=1104 (local.get $row))
-                  (v128.and
-                    (v128.or (v128.load offset=16 (local.get $nameStart)) (local.get $fold))
-                    (v128.load offset=2128 (local.get $length))))))
-            (then (local.set $id (i32.const 0))))))))
-      ;; A name that is shorter than the prefix differs from it at its colon.
-      (if (i32.eqz (local.get $id)) (then
-        (if (i32.eqz (v128.any_true (v128.xor
-              (v128.load offset=16 (global.get $tables))
-              (v128.and (local.get $folded) (v128.load offset=32 (global.get $tables))))))
-          (then (local.set $id (i32.load8_u offset=48 (global.get $tables)))))))
-
-      (if (i32.eq (local.get $id) (i32.load8_u offset=49 (global.get $tables))) (then
-        (if (call $isPlainHost (local.get $valueStart) (local.get $valueEnd)) (then
-          (i32.store offset=4 (global.get $tables) (local.get $valueStart))))))
-
-      (i32.store (local.get $fields) (local.get $nameStart))
-      (i32.store offset=4 (local.get $fields) (local.get $nameEnd))
-      (i32.store offset=8 (local.get $fields) (local.get $valueStart))
-      (i32.store offset=12 (local.get $fields) (local.get $valueEnd))
-      (local.set $fields (i32.add (local.get $fields) (i32.const 16)))
-      (i32.store8 (i32.add (local.get $ids) (local.get $count)) (local.get $id))
-      (local.set $count (i32.add (local.get $count) (i32.const 1)))
-      (br $line))
-    (unreachable)))
+    ;; The empty line.
+    (if (i32.ne (i32.load16_u (local.get $pos)) (i32.const 0x0a0d)) (then (return (i32.const 0))))
+    (local.set $pos (i32.add (local.get $pos) (i32.const 2)))
+    (if (i32.gt_u (local.get $pos) (local.get $limit)) (then (return (i32.const 0))))
+    (i32.store (global.get $tables) (local.get $count))
+    (i32.store offset=4 (global.get $tables) (i32.const 0))
+    (if (local.get $hostStart) (then
+      (if (call $isPlainHost (local.get $hostStart) (local.get $hostEnd)) (then
+        (i32.store offset=4 (global.get $tables) (local.get $hostStart))))))
+    (local.get $pos)))
