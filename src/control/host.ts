@@ -6,6 +6,8 @@
 export interface Host {
   /** A listening socket, not accepted from here. Throws an error with a `code`, as node:net's listen does. */
   openListener(address: { host: string; port: number }, options: { reusePort: boolean }): number;
+  /** Throws as `openListener` does where somebody else listens; nobody can connect meanwhile. */
+  assertUnbound(address: { host: string; port: number }, ipv6Only: boolean): void;
   /** Whether `fd` is a socket that listens for streams. */
   isListening(fd: number): boolean;
   /** Where it is bound, in `Port.connect`'s form. */
@@ -43,6 +45,7 @@ export async function loadHost(): Promise<Host | string> {
     requireMainThread();
     const host: Host = {
       openListener: sockets.openListener,
+      assertUnbound: sockets.assertUnbound,
       isListening: sockets.isListening,
       listenerAddress: sockets.listenerAddress,
       dropNewHandshakes: (fd) => void sockets.dropNewHandshakes(fd),

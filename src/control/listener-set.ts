@@ -71,7 +71,7 @@ export class ListenerSet {
     const { adopted, left } = await this.#distribute(wanted);
     const passing = new Set([...rest, ...left].map(({ address }) => boundAt(address).port));
     const open = wanted.map((_, at) => kept[at] ?? adopted[at]);
-    const bound = await boundFree(wanted, open, passing);
+    const bound = await boundFree(this.#host, wanted, open, passing);
     const added: OpenListener[] = [];
     const next: OpenListener[] = [];
     try {
@@ -257,6 +257,7 @@ export class ListenerSet {
  * takes that one away, or brings it, nothing has to be bound anew.
  */
 async function boundFree(
+  system: Host | undefined,
   wanted: readonly ListenAddress[],
   open: readonly ({ readonly address: string } | undefined)[],
   passing: ReadonlySet<number>,
@@ -274,7 +275,7 @@ async function boundFree(
     const { host, port } = bound[at]!;
     if (open[at] !== undefined || passing.has(port) || (host === "0.0.0.0" && isOpen("::", port))) continue;
     const isPair = host === "::" && bound.some((other) => other.host === "0.0.0.0" && other.port === port);
-    await assertFree(each, host, isPair);
+    await assertFree(system, each, host, isPair);
   }
   return bound;
 }

@@ -6,6 +6,7 @@
  */
 
 import { lookup } from "node:dns/promises";
+import { once } from "node:events";
 import { closeSync } from "node:fs";
 import { createServer, isIP } from "node:net";
 import { listenText, overlapsOf } from "../config/listen-overlap.ts";
@@ -188,18 +189,31 @@ export async function bindAddress(wanted: ListenAddress): Promise<string> {
 }
 
 async function ipv6Works(): Promise<boolean> {
-  return (await tryListen("::", 0, false)) === undefined;
+  return await tryListen("::", 0, false).then(
+    () => true,
+    () => false,
+  );
 }
 
 /**
  * Sockets with SO_REUSEPORT would quietly share the port with another such proxy of the same user: half of
  * the requests would go astray. A socket without it is refused then. `ipv6Only`: what is IPv4 is not asked for.
- * Rejects with `ListenFailed`.
+ * Without a `host`, who connects meanwhile is lost. Rejects with `ListenFailed`.
  */
-export async function assertFree(wanted: ListenAddress, address: string, ipv6Only: boolean): Promise<void> {
-  if (wanted.port === 0) return;
-  const error = await tryListen(address, wanted.port, ipv6Only);
-  if (error !== undefined) throw listenFailed(wanted, error);
+export async function assertFree(
+  host: Host | undefined,
+  wanted: ListenAddress,
+  address: string,
+  ipv6Only: boolean,
+): Promise<void> {
+  const { port } = wanted;
+  if (port === 0) return;
+  try {
+    if (host !== undefined) host.assertUnbound({ host: address, port }, ipv6Only);
+    else await tryListen(address, port, ipv6Only);
+  } catch (error) {
+    throw listenFailed(wanted, error);
+  }
 }
 
 /**
@@ -215,12 +229,13 @@ export function assertApart(wanted: readonly ListenAddress[], bound: readonly Li
   throw new ListenFailed(message, "", port);
 }
 
-function tryListen(host: string, port: number, ipv6Only: boolean): Promise<Error | undefined> {
-  return new Promise((resolve) => {
-    const server = createServer((socket) => socket.destroy());
-    server.on("error", resolve);
-    server.listen({ host, port, ipv6Only, exclusive: true }, () => server.close(() => resolve(undefined)));
-  });
+/** Rejects with what node:net says. */
+async function tryListen(host: string, port: number, ipv6Only: boolean): Promise<void> {
+  const server = createServer((socket) => socket.destroy());
+  server.listen({ host, port, ipv6Only, exclusive: true });
+  await once(server, "listening");
+  server.close();
+  await once(server, "close");
 }
 
 function portOf(address: string): number {

@@ -4,7 +4,7 @@ import { availableParallelism } from "node:os";
 import { test } from "node:test";
 import { allowedCpus, raiseFileLimit, setAffinity } from "./process.ts";
 import { createSharedSegment, mapSharedSegment } from "./shared-memory.ts";
-import { listenerAddress, openListener } from "./sockets.ts";
+import { assertUnbound, listenerAddress, openListener } from "./sockets.ts";
 import { loadSyscalls } from "./syscalls.ts";
 
 const isNative = process.platform === "linux";
@@ -62,6 +62,21 @@ test("listener: two share a port with reusePort", options, (t) => {
   const second = openListener({ host: "127.0.0.1", port }, { reusePort: true });
   t.after(() => loadSyscalls().close(second));
   assert.equal(listenerAddress(second), listenerAddress(first));
+});
+
+test("listener: whoever listens is found, also who would share; a free address stays free", options, (t) => {
+  for (const reusePort of [false, true]) {
+    const fd = openListener({ host: "127.0.0.1", port: 0 }, { reusePort });
+    t.after(() => loadSyscalls().close(fd));
+    const port = Number(listenerAddress(fd).split(":")[1]);
+    for (const host of ["127.0.0.1", "0.0.0.0", "::"]) {
+      assert.throws(() => assertUnbound({ host, port }, false), { code: "EADDRINUSE" }, host);
+    }
+    assertUnbound({ host: "::", port }, true);
+    assertUnbound({ host: "127.0.0.2", port }, false);
+    const other = openListener({ host: "127.0.0.2", port }, { reusePort: false });
+    t.after(() => loadSyscalls().close(other));
+  }
 });
 
 test("listener: a name is not an address", options, () => {

@@ -54,34 +54,55 @@ const DROP_SYN = Int32Array.of(
 const ADDRESS_AT = 256;
 const LENGTH_AT = ADDRESS_AT + SOCKADDR_BYTES;
 
+/** An IP address without brackets, and a port; 0 lets the kernel choose. */
+export interface SocketAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
 /**
  * Opens a listening TCP socket: non-blocking, close-on-exec, with the options of `prepareListener`, IPv6 open
- * to IPv4 too. `host` is an IP address without brackets; port 0 lets the kernel choose. Returns the
- * descriptor; throws an `Error` with the field `code` (`EADDRINUSE`, …) where the kernel refuses.
+ * to IPv4 too. Returns the descriptor; throws an `Error` with the field `code` (`EADDRINUSE`, …) where the kernel
+ * refuses.
  */
-export function openListener(
-  where: { readonly host: string; readonly port: number },
-  how: { readonly reusePort: boolean },
-): number {
+export function openListener(where: SocketAddress, how: { readonly reusePort: boolean }): number {
+  const { listen } = loadSyscalls();
+  const fd = openBound(where, how.reusePort, false);
+  if (listen(fd, BACKLOG) < 0) throw closedFor(fd, "listen", where);
+  return fd;
+}
+
+/**
+ * Throws as `openListener` does where somebody else listens there, whoever may share the port. `ipv6Only`: what is IPv4
+ * is not asked for. Nobody can connect meanwhile: the socket that finds out is bound, and never listens.
+ */
+export function assertUnbound(where: SocketAddress, ipv6Only: boolean): void {
+  const { close } = loadSyscalls();
+  close(openBound(where, false, ipv6Only));
+}
+
+function openBound(where: SocketAddress, reusePort: boolean, ipv6Only: boolean): number {
   const calls = loadSyscalls();
   const scratch = sharedScratch();
-  const name = where.host.includes(":") ? `[${where.host}]:${where.port}` : `${where.host}:${where.port}`;
   const length = encodeHost(where.host, where.port, scratch.bytes, ADDRESS_AT);
-  if (length < 0) throw listenError("EINVAL", "not an IP address", name);
+  if (length < 0) throw listenError("EINVAL", "not an IP address", where);
   const family = scratch.bytes[ADDRESS_AT]!;
   const fd = calls.socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) throw listenError(codeOf(calls.errno()), "socket", name);
+  if (fd < 0) throw listenError(codeOf(calls.errno()), "socket", where);
   setOption(fd, SOL_SOCKET, SO_REUSEADDR, 1);
   prepareListener(fd);
-  if (family === AF_INET6) setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0);
-  if (how.reusePort) setOption(fd, SOL_SOCKET, SO_REUSEPORT, 1);
-  const bound = calls.bind(fd, scratch.address + ADDRESS_AT, length);
-  if (bound < 0 || calls.listen(fd, BACKLOG) < 0) {
-    const errno = calls.errno();
-    calls.close(fd);
-    throw listenError(codeOf(errno), bound < 0 ? "bind" : "listen", name);
-  }
+  if (family === AF_INET6) setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, ipv6Only ? 1 : 0);
+  if (reusePort) setOption(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+  if (calls.bind(fd, scratch.address + ADDRESS_AT, length) < 0) throw closedFor(fd, "bind", where);
   return fd;
+}
+
+/** Closes `fd`, of which the kernel has just refused `step`; returns what is to be thrown. */
+function closedFor(fd: number, step: string, where: SocketAddress): Error {
+  const { close, errno } = loadSyscalls();
+  const number = errno();
+  close(fd);
+  return listenError(codeOf(number), step, where);
 }
 
 /**
@@ -221,6 +242,7 @@ function codeOf(errno: number): string {
   return CODES.get(errno) ?? `errno ${errno}`;
 }
 
-function listenError(code: string, step: string, name: string): Error {
+function listenError(code: string, step: string, { host, port }: SocketAddress): Error {
+  const name = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
   return Object.assign(new Error(`cannot listen on ${name}: ${step}: ${code}`), { code });
 }
