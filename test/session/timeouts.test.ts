@@ -307,8 +307,9 @@ onEachEngine(
       const origin = await stage.backend.next();
       await origin.head();
       origin.write("HTTP/1.1 103 Early Hints\r\n\r\n");
-      assert.match(await client.head(), /^HTTP\/1\.1 103 /);
-      const { head } = await client.message();
+      let { head } = await client.message();
+      // On a busy machine the time may be up before the 103 has come.
+      if (head.startsWith("HTTP/1.1 103 ")) head = (await client.message()).head;
       assert.match(head, /^HTTP\/1\.1 504 /);
       assert.doesNotMatch(head, /Connection: close/);
       await origin.gone();
