@@ -24,14 +24,18 @@ export function nginxVersion(): string | undefined {
   return versionLine(["nginx", "-v"], /nginx\/[\d.]+/);
 }
 
-/** Configuration common to nginx as a proxy and as a server: one worker, no logs, no limits in the way. */
+/**
+ * Configuration common to nginx as a proxy and as a server: one worker, no logs, no limits in the way. Without
+ * `multi_accept` it takes one new connection per turn of its loop: behind a proxy that opens hundreds at once, the last
+ * of them waited up to a second for their first answer.
+ */
 export function nginxConfiguration(http: string): string {
   return `daemon off;
 worker_processes 1;
 pid nginx.pid;
 error_log stderr crit;
 ${process.getuid?.() === 0 ? "user root;" : ""}
-events { worker_connections 65536; }
+events { worker_connections 65536; multi_accept on; }
 http {
   access_log off;
   keepalive_timeout ${IDLE_SECONDS}s;
