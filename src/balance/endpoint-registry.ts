@@ -38,4 +38,13 @@ export class EndpointRegistry {
     this.#endpoints = endpoints;
     return { clusters, listed: endpoints.values(), removed };
   }
+
+  /** The endpoint with most idle connections, if there is one. @cold */
+  richest(): EndpointState | undefined {
+    let richest: EndpointState | undefined;
+    for (const endpoint of this.#endpoints.values()) {
+      if (richest === undefined || endpoint.idleCount > richest.idleCount) richest = endpoint;
+    }
+    return richest;
+  }
 }

@@ -34,14 +34,14 @@ export class EndpointState {
     this.#idle = new Int32Array(Math.min(poolSize, ROOM_AT_FIRST));
   }
 
-  /** From now on at most `poolSize` connections are kept; `takeSurplus` gives out what is beyond. */
+  /** From now on at most `poolSize` connections are kept; `takeOldest` gives out what is beyond. */
   limitPool(poolSize: number): void {
     this.#poolSize = poolSize;
   }
 
-  /** An idle connection beyond the pool's size, those that were used longest ago first; or -1. */
-  takeSurplus(): number {
-    if (this.#idleCount <= this.#poolSize) return -1;
+  /** The idle connection that was used longest ago, or -1 when there are no more than `keptCount`. */
+  takeOldest(keptCount: number): number {
+    if (this.#idleCount <= keptCount) return -1;
     const connection = this.#idle[0]!;
     this.#idle.copyWithin(0, 1, this.#idleCount--);
     return connection;

@@ -95,12 +95,10 @@ class HttpSession implements Session {
 
   /** @cold */
   replaceSnapshot(snapshot: Snapshot, interception?: Interception): void {
-    const { clusters, listed, removed } = this.#registry.update(
-      snapshot,
-      snapshot.limits.poolSizePerEndpoint,
-    );
-    for (const endpoint of removed) this.#origins.closeIdleOf(endpoint, true);
-    for (const endpoint of listed) this.#origins.closeIdleOf(endpoint, false);
+    const { poolSizePerEndpoint } = snapshot.limits;
+    const { clusters, listed, removed } = this.#registry.update(snapshot, poolSizePerEndpoint);
+    for (const endpoint of removed) this.#origins.closeIdle(endpoint, 0);
+    for (const endpoint of listed) this.#origins.closeIdle(endpoint, poolSizePerEndpoint);
     this.#plane.follow(snapshot);
     this.#responses.useName(snapshot.viaName);
     const chains = interception?.chains ?? NO_CHAINS;
@@ -218,6 +216,14 @@ class HttpSession implements Session {
     else this.#relays.failed(connection);
   }
 
+  /** The fullest pool gives up what is missing; the next batch asks for more where that was not enough. @cold */
+  #thinPool(): void {
+    const richest = this.#registry.richest();
+    if (richest === undefined) return;
+    const missing = Math.min(this.#plane.crowd(), DUE_MAX);
+    this.#origins.closeIdle(richest, Math.max(0, richest.idleCount - missing));
+  }
+
   end(): number {
     const plane = this.#plane;
     const { deadlines, requestDeadlines, kinds } = plane;
@@ -242,6 +248,7 @@ class HttpSession implements Session {
       if (kinds[stuck] === CLIENT) this.#clients.evict(this.#clients.legOf(stuck));
       else this.#relays.evict(stuck);
     }
+    if (plane.isCrowded()) this.#thinPool();
     this.#exchanges.interceptions.endBatch();
     plane.settle();
     // Asked for while a batch was open: the next one must come.

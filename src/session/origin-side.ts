@@ -246,10 +246,10 @@ export class OriginSide implements OriginProtocol {
     this.#recycle(leg);
   }
 
-  /** Closes idle connections to `endpoint`: every one, or those beyond what its pool may keep now. */
-  closeIdleOf(endpoint: EndpointState, isRemoved: boolean): void {
+  /** Closes idle connections to `endpoint`, those used longest ago first, until there are `keptCount`. */
+  closeIdle(endpoint: EndpointState, keptCount: number): void {
     for (;;) {
-      const connection = isRemoved ? endpoint.takeIdle() : endpoint.takeSurplus();
+      const connection = endpoint.takeOldest(keptCount);
       if (connection < 0) return;
       this.#plane.count(Counter.originsIdle, -1);
       this.#close(this.#legs[connection]!);

@@ -30,6 +30,8 @@ const PIECES_COUNTED_MAX = 254;
  * An eighth of the large slots is for what moves: responses on their way, bodies that are being passed on.
  */
 const RESERVE_SHIFT = 3;
+/** A sixteenth of the connections is for those to come: idle ones go before a client has to wait or is refused. */
+const SPARE_SHIFT = 4;
 /** What chunk framing adds to a piece, with room to spare. */
 const PIECE_FRAME_BYTES = 64;
 
@@ -72,6 +74,7 @@ export class Plane {
   /** Pieces sent since the queue was last seen to hold none but the newest, by connection. */
   readonly #pieces: Uint8Array;
   readonly #reserve: number;
+  readonly #connectionsEnough: number;
   /** Added to `nowMs` it gives Unix time in milliseconds, for `Date` fields. */
   epochOffsetMs: number;
   snapshot: Snapshot;
@@ -107,6 +110,7 @@ export class Plane {
     this.listenerOf = new Uint8Array(port.connectionsMax);
     this.#pieces = new Uint8Array(port.connectionsMax);
     this.#reserve = Math.max(1, port.buffers.largeCount >> RESERVE_SHIFT);
+    this.#connectionsEnough = port.connectionsMax - (port.connectionsMax >> SPARE_SHIFT);
     this.deadlines = new Deadlines(port.connectionsMax);
     this.admission = new Admission(port, counters, epochOffsetMs * 1000);
     this.standstill = new Standstill(port.connectionsMax);
@@ -183,6 +187,17 @@ export class Plane {
     this.kinds[connection] = kind;
     this.listenerOf[connection] = listener;
     this.#pieces[connection] = 0;
+  }
+
+  /** So many connections more are open than leave some numbers free; negative while there are enough of these. */
+  crowd(): number {
+    const { counters } = this;
+    return counters[Counter.clientsOpen]! + counters[Counter.originsOpen]! - this.#connectionsEnough;
+  }
+
+  /** Few numbers of connections are left, and idle ones hold some of the others. */
+  isCrowded(): boolean {
+    return this.crowd() > 0 && this.counters[Counter.originsIdle]! > 0;
   }
 
   /** Few large slots are left: whoever can do without one does. */

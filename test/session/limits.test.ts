@@ -321,35 +321,6 @@ onEachEngine(
   },
 );
 
-onEachEngine("limits: a pool that may keep fewer closes those used longest ago", {}, async (stage) => {
-  const clients = [stage.client(), stage.client(), stage.client()];
-  const origins: RawPeer[] = [];
-  for (const client of clients) {
-    client.write(GET);
-    const origin = await stage.backend.next();
-    await origin.head();
-    origins.push(origin);
-  }
-  for (const [i, origin] of origins.entries()) {
-    origin.write(OK);
-    await clients[i]!.message();
-    await stage.eventually("it is idle", () => stage.counter(Counter.originsIdle) === i + 1);
-  }
-  const pool = (poolSizePerEndpoint: number): void =>
-    stage.replace({ limits: { ...stage.snapshot.limits, poolSizePerEndpoint } });
-  pool(1);
-  assert.equal(await origins[0]!.rest(), "");
-  assert.equal(await origins[1]!.rest(), "");
-  assert.equal(stage.counter(Counter.originsIdle), 1);
-  pool(0);
-  assert.equal(await origins[2]!.rest(), "");
-  await isServed(stage, clients[0]!);
-  await stage.eventually("nothing is kept", () => stage.counter(Counter.originsOpen) === 0);
-  pool(2);
-  await isServed(stage, clients[0]!);
-  await stage.eventually("it is kept again", () => stage.counter(Counter.originsIdle) === 1);
-});
-
 /** More than a small slot holds. */
 const PIECE = "u".repeat(8_000);
 
