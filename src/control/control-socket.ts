@@ -193,7 +193,7 @@ function ask(
     const failed = (why: string) => reject(new ControlUnavailable(`no proxy answers at ${path}: ${why}`));
     const question = request({ socketPath: path, method, path: target, agent: false, timeout });
     question.on("timeout", () => question.destroy(new Error("no answer")));
-    question.on("error", (error) => failed(codeOf(error)));
+    question.on("error", (error) => failed(whyUnanswered(codeOf(error))));
     question.on("response", (answer) => {
       let text = "";
       answer.setEncoding("utf8");
@@ -225,6 +225,15 @@ export async function findProxies(folder: string): Promise<{ path: string; repor
       }),
   );
   return found.flat();
+}
+
+/** What is likely behind an error of connecting to a control socket. */
+function whyUnanswered(code: string): string {
+  if (code === "ENOENT")
+    return "there is no such socket (ENOENT); its proxy has ended, or runs as another user";
+  if (code === "ECONNREFUSED") return "nobody listens there (ECONNREFUSED); its proxy has ended";
+  if (code === "EACCES") return "that is not allowed (EACCES); its proxy runs as another user";
+  return code;
 }
 
 function codeOf(error: unknown): string {
