@@ -41,6 +41,12 @@ const COMMANDS: readonly {
     reason: /--connections: "many" is not a whole number from 2/,
   },
   {
+    file: "bench/install.ts",
+    options: ["--npm"],
+    wrong: ["caddy"],
+    reason: /Unexpected argument .caddy./,
+  },
+  {
     file: "bench/micro/run.ts",
     options: ["--only", "--rounds", "--ms", "--instructions", "--json"],
     wrong: ["--ms", "0.5", "--only", "framing"],

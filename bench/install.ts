@@ -1,19 +1,30 @@
 /**
  * Installs peers for the comparison into the cache folder (bench/cache.ts), and says what is there.
  *
- *     bench/run.sh --install
+ *     npm run bench:install -- --help
  *
- * With `--npm` packages of npm only. npm packages by npm, Caddy as Debian's package, unpacked and not
+ * npm packages by npm, Caddy as Debian's package, unpacked and not
  * installed. nginx, HAProxy, wrk, Go and gcc belong to the system: what is missing is named with the command
  * that brings it.
  */
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import path from "node:path";
+import { parseArgs } from "node:util";
 import { cacheDirectory } from "./cache.ts";
+import { runCommand } from "./command.ts";
 import { NPM_PACKAGES } from "./contenders/npm.ts";
 import { PROXIES } from "./contenders.ts";
 import { stopAll, temporaryDirectory, versionLine } from "./programs.ts";
+
+const HELP = `Fetches what hp-proxy is compared with into a cache folder, and says what is there.
+
+  npm run bench:install -- [options]
+
+  --npm                packages of npm only
+
+The folder is $HP_PROXY_BENCH_CACHE, or ~/.cache/hp-proxy-bench. Exit status 1: a package of npm is missing.
+`;
 
 /** Programs of the system, each with its package in Debian. */
 const SYSTEM: readonly (readonly [command: readonly string[], name: string])[] = [
@@ -34,13 +45,14 @@ function say(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
-function installNpm(cache: string): void {
+/** Returns whether they are there. */
+function installNpm(cache: string): boolean {
   const directory = path.join(cache, "npm");
   mkdirSync(directory, { recursive: true });
   const args = ["install", "--prefix", ".", "--no-audit", "--no-fund", "--ignore-scripts", ...NPM_PACKAGES];
-  if (run("npm", args, directory)) return;
+  if (run("npm", args, directory)) return true;
   say("npm packages could not be installed");
-  process.exitCode = 1;
+  return false;
 }
 
 /** Fetches the package as an ordinary user may, and unpacks it. */
@@ -56,12 +68,13 @@ function installCaddy(cache: string): void {
   if (!run("dpkg-deb", ["--extract", file, "."], directory)) say("Caddy could not be unpacked");
 }
 
-async function main(): Promise<void> {
+async function main(argv: readonly string[]): Promise<number> {
+  const { values } = parseArgs({ args: [...argv], options: { npm: { type: "boolean", default: false } } });
   const cache = cacheDirectory();
   mkdirSync(cache, { recursive: true });
   say(`cache folder: ${cache}`);
-  installNpm(cache);
-  if (process.argv.includes("--npm")) return;
+  const status = installNpm(cache) ? 0 : 1;
+  if (values.npm) return status;
   if (versionLine(["caddy", "version"]) === undefined) installCaddy(cache);
   const missing = SYSTEM.filter(([command]) => versionLine(command) === undefined).map(([, name]) => name);
   if (missing.length > 0) say(`for the rest: apt-get install ${missing.join(" ")}`);
@@ -70,11 +83,12 @@ async function main(): Promise<void> {
     const found = await find(directory).catch((error: Error) => error.message);
     say(`${name}: ${typeof found === "string" ? `left out: ${found}` : found.version}`);
   }
+  return status;
 }
 
 if (import.meta.main) {
   try {
-    await main();
+    await runCommand("install", HELP, main);
   } finally {
     await stopAll();
   }
