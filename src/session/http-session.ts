@@ -216,12 +216,11 @@ class HttpSession implements Session {
     else this.#relays.failed(connection);
   }
 
-  /** The fullest pool gives up what is missing; the next batch asks for more where that was not enough. @cold */
-  #thinPool(): void {
+  /** The fullest pool gives up `count` or all it has; the next batch asks for more where that was not enough. @cold */
+  #thinPool(count: number): void {
     const richest = this.#registry.richest();
     if (richest === undefined) return;
-    const missing = Math.min(this.#plane.crowd(), DUE_MAX);
-    this.#origins.closeIdle(richest, Math.max(0, richest.idleCount - missing));
+    this.#origins.closeIdle(richest, Math.max(0, richest.idleCount - count));
   }
 
   end(): number {
@@ -248,7 +247,8 @@ class HttpSession implements Session {
       if (kinds[stuck] === CLIENT) this.#clients.evict(this.#clients.legOf(stuck));
       else this.#relays.evict(stuck);
     }
-    if (plane.isCrowded()) this.#thinPool();
+    const excessIdle = plane.excessIdle();
+    if (excessIdle > 0) this.#thinPool(Math.min(excessIdle, DUE_MAX));
     this.#exchanges.interceptions.endBatch();
     plane.settle();
     // Asked for while a batch was open: the next one must come.

@@ -32,6 +32,8 @@ const PIECES_COUNTED_MAX = 254;
 const RESERVE_SHIFT = 3;
 /** A sixteenth of the connections is for those to come: idle ones go before a client has to wait or is refused. */
 const SPARE_SHIFT = 4;
+/** But for a few, or a worker that is full of clients would open a backend connection for each request. */
+const IDLE_SHIFT = 5;
 /** What chunk framing adds to a piece, with room to spare. */
 const PIECE_FRAME_BYTES = 64;
 
@@ -75,6 +77,7 @@ export class Plane {
   readonly #pieces: Uint8Array;
   readonly #reserve: number;
   readonly #connectionsEnough: number;
+  readonly #idleAlways: number;
   /** Added to `nowMs` it gives Unix time in milliseconds, for `Date` fields. */
   epochOffsetMs: number;
   snapshot: Snapshot;
@@ -111,6 +114,7 @@ export class Plane {
     this.#pieces = new Uint8Array(port.connectionsMax);
     this.#reserve = Math.max(1, port.buffers.largeCount >> RESERVE_SHIFT);
     this.#connectionsEnough = port.connectionsMax - (port.connectionsMax >> SPARE_SHIFT);
+    this.#idleAlways = port.connectionsMax >> IDLE_SHIFT;
     this.deadlines = new Deadlines(port.connectionsMax);
     this.admission = new Admission(port, counters, epochOffsetMs * 1000);
     this.standstill = new Standstill(port.connectionsMax);
@@ -189,15 +193,11 @@ export class Plane {
     this.#pieces[connection] = 0;
   }
 
-  /** So many connections more are open than leave some numbers free; negative while there are enough of these. */
-  crowd(): number {
+  /** Idle backend connections that hold numbers of which others are short; 0 or less: none. */
+  excessIdle(): number {
     const { counters } = this;
-    return counters[Counter.clientsOpen]! + counters[Counter.originsOpen]! - this.#connectionsEnough;
-  }
-
-  /** Few numbers of connections are left, and idle ones hold some of the others. */
-  isCrowded(): boolean {
-    return this.crowd() > 0 && this.counters[Counter.originsIdle]! > 0;
+    const open = counters[Counter.clientsOpen]! + counters[Counter.originsOpen]!;
+    return Math.min(open - this.#connectionsEnough, counters[Counter.originsIdle]! - this.#idleAlways);
   }
 
   /** Few large slots are left: whoever can do without one does. */

@@ -83,3 +83,22 @@ onEachEngine(
     assert.deepEqual(stage.reasons, []);
   },
 );
+
+onEachEngine(
+  "pools: a worker that is full of clients reuses backend connections all the same",
+  { engine: { connectionsMax: 32 }, timeouts: { originIdleMs: 60_000 } },
+  async (stage) => {
+    const clients = Array.from({ length: 30 }, () => stage.client());
+    await stage.eventually("they are in", () => stage.counter(Counter.clientsOpen) === 30);
+    await isServed(stage, clients[0]!);
+    const [origin] = stage.backend.peers;
+    for (const client of clients) {
+      await stage.eventually("it is idle", () => stage.counter(Counter.originsIdle) === 1);
+      client.write(GET);
+      await origin!.head();
+      origin!.write(OK);
+      assert.equal((await client.message()).body, "ok");
+    }
+    assert.equal(stage.counter(Counter.originsOpened), 1);
+  },
+);
