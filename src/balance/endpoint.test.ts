@@ -9,8 +9,9 @@ function poolOf(size: number, connections: readonly number[]): EndpointState {
 }
 
 function surplusOf(endpoint: EndpointState, size: number): number[] {
-  const surplus: number[] = [];
-  for (let each = endpoint.takeOldest(size); each >= 0; each = endpoint.takeOldest(size)) surplus.push(each);
+  const count = Math.max(0, endpoint.idleCount - size);
+  const surplus = Array.from({ length: count }, (_, i) => endpoint.idleAt(i));
+  endpoint.dropOldest(count);
   return surplus;
 }
 

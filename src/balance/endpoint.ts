@@ -34,17 +34,21 @@ export class EndpointState {
     this.#idle = new Int32Array(Math.min(poolSize, ROOM_AT_FIRST));
   }
 
-  /** From now on at most `poolSize` connections are kept; `takeOldest` gives out what is beyond. */
+  /** From now on at most `poolSize` connections are kept; the caller closes what is beyond. */
   limitPool(poolSize: number): void {
     this.#poolSize = poolSize;
   }
 
-  /** The idle connection that was used longest ago, or -1 when there are no more than `keptCount`. */
-  takeOldest(keptCount: number): number {
-    if (this.#idleCount <= keptCount) return -1;
-    const connection = this.#idle[0]!;
-    this.#idle.copyWithin(0, 1, this.#idleCount--);
-    return connection;
+  /** An idle connection, which stays; of `index` 0 is the one that was used longest ago. */
+  idleAt(index: number): number {
+    assert(index < this.#idleCount, "it is in the pool");
+    return this.#idle[index]!;
+  }
+
+  /** The `count` connections used longest ago leave the pool. */
+  dropOldest(count: number): void {
+    this.#idle.copyWithin(0, count, this.#idleCount);
+    this.#idleCount -= count;
   }
 
   get idleCount(): number {

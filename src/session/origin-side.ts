@@ -248,12 +248,11 @@ export class OriginSide implements OriginProtocol {
 
   /** Closes idle connections to `endpoint`, those used longest ago first, until there are `keptCount`. */
   closeIdle(endpoint: EndpointState, keptCount: number): void {
-    for (;;) {
-      const connection = endpoint.takeOldest(keptCount);
-      if (connection < 0) return;
-      this.#plane.count(Counter.originsIdle, -1);
-      this.#close(this.#legs[connection]!);
-    }
+    const excess = endpoint.idleCount - keptCount;
+    if (excess <= 0) return;
+    for (let i = 0; i < excess; i++) this.#close(this.#legs[endpoint.idleAt(i)]!);
+    endpoint.dropOldest(excess);
+    this.#plane.count(Counter.originsIdle, -excess);
   }
 
   #send(leg: OriginLeg, exchange: Exchange): void {

@@ -4,7 +4,7 @@ import { Counter } from "../../src/contract/counters.ts";
 import { FIELD_COUNT_MAX } from "../../src/contract/snapshot.ts";
 import { route } from "../route/asking.ts";
 import type { RawPeer } from "./raw-peer.ts";
-import { muteAddress, onEachEngine, type Stage } from "./stage.ts";
+import { isServed, muteAddress, onEachEngine, type Stage } from "./stage.ts";
 
 const GET = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 const OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
@@ -21,14 +21,6 @@ function answerAll(stage: Stage): void {
     // It ends with the connection.
     serve().catch(() => {});
   };
-}
-
-async function isServed(stage: Stage, client: RawPeer = stage.client()): Promise<void> {
-  client.write(GET);
-  const origin = await stage.backend.next();
-  await origin.head();
-  origin.write(OK);
-  assert.equal((await client.message()).body, "ok");
 }
 
 const TOO_LARGE: readonly { name: string; head: string; bytes: string }[] = [

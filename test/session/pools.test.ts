@@ -3,19 +3,11 @@ import assert from "node:assert/strict";
 import { Counter } from "../../src/contract/counters.ts";
 import { route } from "../route/asking.ts";
 import type { RawPeer } from "./raw-peer.ts";
-import { onEachEngine, type Stage } from "./stage.ts";
+import { isServed, onEachEngine } from "./stage.ts";
 
 const GET = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 const OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 const OTHER_CLUSTER = [{ cluster: 1, weight: 1 }];
-
-async function isServed(stage: Stage, client: RawPeer): Promise<void> {
-  client.write(GET);
-  const origin = await stage.backend.next();
-  await origin.head();
-  origin.write(OK);
-  assert.equal((await client.message()).body, "ok");
-}
 
 onEachEngine("pools: one that may keep fewer closes those used longest ago", {}, async (stage) => {
   const clients = [stage.client(), stage.client(), stage.client()];
@@ -90,13 +82,12 @@ onEachEngine(
   async (stage) => {
     const clients = Array.from({ length: 30 }, () => stage.client());
     await stage.eventually("they are in", () => stage.counter(Counter.clientsOpen) === 30);
-    await isServed(stage, clients[0]!);
-    const [origin] = stage.backend.peers;
+    const origin = await isServed(stage, clients[0]!);
     for (const client of clients) {
       await stage.eventually("it is idle", () => stage.counter(Counter.originsIdle) === 1);
       client.write(GET);
-      await origin!.head();
-      origin!.write(OK);
+      await origin.head();
+      origin.write(OK);
       assert.equal((await client.message()).body, "ok");
     }
     assert.equal(stage.counter(Counter.originsOpened), 1);

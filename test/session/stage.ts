@@ -288,3 +288,13 @@ function clustersOf(endpoints: readonly Endpoint[], areApart: boolean): Cluster[
   if (!areApart) return [{ name: "main", endpoints }];
   return endpoints.map((endpoint, i) => ({ name: `cluster-${i}`, endpoints: [endpoint] }));
 }
+
+/** A GET of `client` reaches the first backend, and its answer the client. Resolves to the backend connection. */
+export async function isServed(stage: Stage, client: RawPeer = stage.client()): Promise<RawPeer> {
+  client.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  const origin = await stage.backend.next();
+  await origin.head();
+  origin.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+  assert.equal((await client.message()).body, "ok");
+  return origin;
+}

@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import { RECEIVE_BYTES } from "../../src/base/buffer-pool.ts";
 import { Counter } from "../../src/contract/counters.ts";
 import type { RawPeer } from "./raw-peer.ts";
-import { onEachEngine, type Stage } from "./stage.ts";
+import { isServed, onEachEngine, type Stage } from "./stage.ts";
 
 const GET = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 const POST = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi";
@@ -17,11 +17,7 @@ const EVIL = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil";
 /** A client and the backend connection that has served it and is idle now. */
 async function served(stage: Stage): Promise<{ client: RawPeer; origin: RawPeer }> {
   const client = stage.client();
-  client.write(GET);
-  const origin = await stage.backend.next();
-  await origin.head();
-  origin.write(OK);
-  assert.equal((await client.message()).body, "ok");
+  const origin = await isServed(stage, client);
   await stage.eventually("the connection is idle", () => stage.counter(Counter.originsIdle) === 1);
   return { client, origin };
 }
