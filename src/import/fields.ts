@@ -47,6 +47,13 @@ export function requestFields(scope: Scope, context: FieldsContext): DraftFields
       if (lower.startsWith("x-forwarded-")) findings.warn(directive, BELIEVED);
       continue;
     }
+    if (value === "" && lower === "host") {
+      findings.warn(
+        directive,
+        "cannot be done here: no request goes without Host; the backend gets the client's",
+      );
+      continue;
+    }
     if (value === "") {
       remove.push(name);
       continue;

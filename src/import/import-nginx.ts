@@ -217,6 +217,10 @@ class Import {
         return { yaml, warnings: this.#findings.all() };
       }
       if (!this.#withoutBroken(routes, errors)) return { errors: errors.map(errorText) };
+      if (routes.length === 0) {
+        const what = "has no server of which anything can be kept";
+        return { errors: errors.map((error) => `${this.#file}: ${what}: ${errorText(error)}`) };
+      }
     }
   }
 
