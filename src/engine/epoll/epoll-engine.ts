@@ -15,34 +15,23 @@
  */
 import { HEADROOM_BYTES, RECEIVE_BYTES } from "../../base/buffer-pool.ts";
 import type { Engine, EngineOptions } from "../../contract/port.ts";
-import { BACKGROUND_READS_MAX, EngineUnavailable } from "../../contract/port.ts";
+import { BACKGROUND_READS_MAX } from "../../contract/port.ts";
 import type { AddressRecord } from "../native/address-book.ts";
 import { CLOSED_FD, ConnectionList, Flag } from "../native/connection-table.ts";
 import { type Mapping, mapMemory } from "../native/memory.ts";
 import { NativeEngine } from "../native/native-engine.ts";
-import { loadSyscalls, requireMainThread } from "../native/syscalls.ts";
+import { requireMainThread } from "../native/syscalls.ts";
+import { EpollSet, Events, Kind } from "./epoll-set.ts";
 
-const EPOLL_CLOEXEC = 0x80000;
-const EPOLL_CTL_ADD = 1;
-const EPOLL_CTL_DEL = 2;
-const EPOLLIN = 0x1;
-const EPOLLOUT = 0x4;
-const EPOLLERR = 0x8;
-const EPOLLHUP = 0x10;
-const EPOLLRDHUP = 0x2000;
-const EPOLLET = 1 << 31;
-const READ_EVENTS = EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR;
-const WRITE_EVENTS = EPOLLOUT | EPOLLHUP | EPOLLERR;
-const END_EVENTS = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
-const BREAK_EVENTS = EPOLLHUP | EPOLLERR;
-const ALL_EVENTS = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+const BREAK_EVENTS = Events.hangUp | Events.error;
+const READ_EVENTS = BREAK_EVENTS | Events.readable | Events.peerEnded;
+const WRITE_EVENTS = BREAK_EVENTS | Events.writable;
+const END_EVENTS = BREAK_EVENTS | Events.peerEnded;
+const ALL_EVENTS = Events.readable | Events.writable | Events.peerEnded | Events.edgeTriggered;
 
-/**
- * What the data of an event names, in its high half. The low half is a connection, a listener, or a token.
- */
-const CONNECTION = 0;
-const LISTENER = 1;
-const WATCH = 2;
+const CONNECTION = Kind.connection;
+const LISTENER = Kind.listener;
+const WATCH = Kind.watch;
 
 const OPEN = Flag.open;
 const CONNECTED = Flag.connected;
@@ -68,7 +57,6 @@ const SO_ERROR = 4;
 const MSG_NOSIGNAL = 0x4000;
 const SOCK_CLOEXEC_NONBLOCK = 0x80800;
 
-const EVENTS_MAX = 512;
 /** Buffers that one connection may fill in one turn, so that the others have theirs. */
 const READS_MAX = 4;
 const BACKGROUND_MAX = BACKGROUND_READS_MAX;
@@ -78,18 +66,10 @@ const CLOSES_MAX = 128;
 const VECTORS_MAX = 64;
 const HEADROOM = HEADROOM_BYTES;
 const RECEIVE = RECEIVE_BYTES;
-/** `struct epoll_event` is packed on x86 only. */
-const IS_PACKED = process.arch === "x64";
-const EVENT_WORDS = IS_PACKED ? 3 : 4;
-const DATA_WORD = IS_PACKED ? 1 : 2;
 const TWO_POW_32 = 0x1_0000_0000;
 
-/**
- * Where things lie in the engine's page of arguments, in words: one epoll_event, `struct msghdr`, its
- * vectors.
- */
-const CONTROL_AT = 0;
-const OPTION_AT = 4;
+/** Where things lie in the engine's page of arguments, in words: an option, `struct msghdr`, its vectors. */
+const OPTION_AT = 0;
 const MESSAGE_AT = 16;
 const VECTORS_AT = 32;
 
@@ -100,13 +80,11 @@ const VECTORS_AT = 32;
  */
 export function createEpollEngine(options: EngineOptions): Engine {
   requireMainThread();
-  const calls = loadSyscalls();
-  const fd = calls.epoll_create1(EPOLL_CLOEXEC);
-  if (fd < 0) throw new EngineUnavailable(`epoll_create1: errno ${calls.errno()}`);
+  const set = new EpollSet();
   try {
-    return new EpollEngine(fd, options);
+    return new EpollEngine(set, options);
   } catch (error) {
-    calls.close(fd);
+    set.close();
     throw error;
   }
 }
@@ -114,8 +92,7 @@ export function createEpollEngine(options: EngineOptions): Engine {
 class EpollEngine extends NativeEngine {
   readonly name = "epoll";
   readonly fd: number;
-  readonly #events: Mapping;
-  readonly #eventWords: Int32Array;
+  readonly #set: EpollSet;
   readonly #arguments: Mapping;
   readonly #argumentWords: Int32Array;
   /** Readable and not paused, but left for the next turn. */
@@ -129,11 +106,10 @@ class EpollEngine extends NativeEngine {
   readonly #watchedTokens: boolean[] = [];
   #eventCount = 0;
 
-  constructor(fd: number, options: EngineOptions) {
+  constructor(set: EpollSet, options: EngineOptions) {
     super(options, false);
-    this.fd = fd;
-    this.#events = mapMemory(EVENTS_MAX * EVENT_WORDS * 4);
-    this.#eventWords = new Int32Array(this.#events.buffer);
+    this.#set = set;
+    this.fd = set.fd;
     this.#arguments = mapMemory((VECTORS_AT + VECTORS_MAX * 4) * 4);
     this.#argumentWords = new Int32Array(this.#arguments.buffer);
     this.#argumentWords[MESSAGE_AT + 4] = (this.#arguments.address + VECTORS_AT * 4) | 0;
@@ -159,8 +135,8 @@ class EpollEngine extends NativeEngine {
       const listener = this.listeners[i]!;
       if (listener.done || listener.armed === (this.mayAccept() && !listener.leaving)) continue;
       listener.armed = !listener.armed;
-      const operation = listener.armed ? EPOLL_CTL_ADD : EPOLL_CTL_DEL;
-      this.#control(operation, listener.fd, EPOLLIN, LISTENER, i);
+      if (listener.armed) this.#set.add(listener.fd, Events.readable, LISTENER, i);
+      else this.#set.remove(listener.fd);
     }
   }
 
@@ -242,7 +218,7 @@ class EpollEngine extends NativeEngine {
   }
 
   protected override admitted(connection: number): void {
-    this.#control(EPOLL_CTL_ADD, this.table.fd[connection]!, ALL_EVENTS, CONNECTION, connection);
+    this.#set.add(this.table.fd[connection]!, ALL_EVENTS, CONNECTION, connection);
   }
 
   protected stopReceiving(connection: number): void {
@@ -273,29 +249,24 @@ class EpollEngine extends NativeEngine {
   // What the kernel tells.
 
   protected wait(waitMs: number): number {
-    const limitMs = waitMs < 0 ? -1 : Math.ceil(waitMs);
-    const count = this.calls.epoll_wait(this.fd, this.#events.address, EVENTS_MAX, limitMs);
-    this.#eventCount = Math.max(count, 0);
+    const set = this.#set;
+    this.#eventCount = set.wait(waitMs < 0 ? -1 : Math.ceil(waitMs));
     let told = this.#hasReadable() ? 1 : 0;
     for (let i = 0; i < this.#eventCount; i++) {
-      const at = i * EVENT_WORDS + DATA_WORD;
-      if (this.#eventWords[at + 1] === WATCH) this.loop.watchFired(this.#eventWords[at]!);
+      if (set.kindOf(i) === WATCH) this.loop.watchFired(set.indexOf(i));
       else told++;
     }
     return told;
   }
 
   protected dispatch(): void {
-    const words = this.#eventWords;
+    const set = this.#set;
     // Those left over come first; what is left over again waits for the next turn.
     for (let left = this.#ready.count; left > 0; left--) this.#read(this.#ready.take());
     for (let i = 0; i < this.#eventCount; i++) {
-      const at = i * EVENT_WORDS;
-      const events = words[at]!;
-      const index = words[at + DATA_WORD]!;
-      const kind = words[at + DATA_WORD + 1]!;
-      if (kind === CONNECTION) this.#happened(index, events);
-      else if (kind === LISTENER) this.#accept(index);
+      const kind = set.kindOf(i);
+      if (kind === CONNECTION) this.#happened(set.indexOf(i), set.eventsOf(i));
+      else if (kind === LISTENER) this.#accept(set.indexOf(i));
     }
     const backgroundCount = Math.min(this.#background.count, BACKGROUND_MAX);
     for (let left = backgroundCount; left > 0; left--) this.#read(this.#background.take());
@@ -398,24 +369,17 @@ class EpollEngine extends NativeEngine {
     this.table.flags[connection] = this.table.flags[connection]! | flag;
   }
 
-  #control(operation: number, fd: number, events: number, kind: number, index: number): void {
-    this.#argumentWords[CONTROL_AT] = events;
-    this.#argumentWords[CONTROL_AT + DATA_WORD] = index;
-    this.#argumentWords[CONTROL_AT + DATA_WORD + 1] = kind;
-    this.calls.epoll_ctl(this.fd, operation, fd, this.#arguments.address);
-  }
-
   // Node's descriptor, and those of other engines: level-triggered, so that one registration does.
 
   watch(fd: number, token: number): void {
     if (this.#watchedTokens[token] === true) return;
     this.#watchedTokens[token] = true;
-    this.#control(EPOLL_CTL_ADD, fd, EPOLLIN, WATCH, token);
+    this.#set.add(fd, Events.readable, WATCH, token);
   }
 
   unwatch(fd: number, token: number): void {
     this.#watchedTokens[token] = false;
-    this.#control(EPOLL_CTL_DEL, fd, 0, WATCH, token);
+    this.#set.remove(fd);
   }
 
   protected takeIdleLent(): number {
@@ -423,6 +387,6 @@ class EpollEngine extends NativeEngine {
   }
 
   protected tearDown(): void {
-    this.calls.close(this.fd);
+    this.#set.close();
   }
 }
