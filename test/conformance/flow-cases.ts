@@ -12,6 +12,9 @@ const AFTER_PAUSE_BYTES_MAX = 8 * RECEIVE_BYTES;
 /** What one connection may bring in one batch before the handler's `pause` takes hold. */
 const ONE_BATCH_BYTES_MAX = 40 * RECEIVE_BYTES;
 
+/** More than an engine may read ahead of what it tells, and two batches of it. */
+const CROWD = 150;
+
 /** The pattern with which `fillUp` fills. */
 export const FILL_SEED = 5;
 
@@ -194,6 +197,49 @@ export const FLOW_CASES: readonly Case[] = [
       await arena.until("the other is heard", () => loud.seen.receivedBytes === 4 * MIB);
       witness.resume(quiet.seen);
       await arena.until("and then this one", () => quiet.seen.receivedBytes === 1000);
+    },
+  },
+  {
+    name: "of a crowd that is readable in one moment some close, pause and replace others: nothing crosses",
+    options: { connectionsMax: 256, smallSlots: 256, largeSlots: 1024 },
+    async run(stage) {
+      const { arena, witness } = stage;
+      const harbour = (await arena.listen("ipv4"))!;
+      const crowd: Pair[] = [];
+      for (let i = 0; i < CROWD; i++) {
+        const pair = await acceptOne(stage);
+        pair.seen.tally = new Tally(patternOf(i));
+        crowd.push(pair);
+      }
+      const anew: Seen[] = [];
+      witness.onReceived = (seen, start) => {
+        stage.engine.buffers.release(start);
+        const index = crowd.findIndex((pair) => pair.seen === seen);
+        const victim = crowd[(index + 7) % CROWD]!.seen;
+        if (index % 3 === 0 && !victim.isClosed) {
+          // The next to be opened has its descriptor, and perhaps its number.
+          witness.close(victim);
+          anew.push(witness.connect(harbour.address));
+        } else if (index % 3 === 1 && !victim.isClosed) {
+          witness.pause(victim);
+        }
+      };
+      for (const [i, { peer }] of crowd.entries()) {
+        peer.write(patternOf(i).slice(0, 1000));
+        if (i % 2 === 0) peer.end();
+      }
+      await arena.until(
+        "the new ones stand",
+        () => anew.length > 0 && anew.every((seen) => seen.isConnected),
+      );
+      const isOver = ({ seen }: Pair, i: number): boolean =>
+        seen.isClosed || (seen.receivedBytes === 1000 && (i % 2 === 1 || seen.hasEnded));
+      await arena.until("all of the others came", () => {
+        for (const { seen } of crowd) if (!seen.isClosed) witness.resume(seen);
+        return crowd.every(isOver);
+      });
+      for (const { seen } of crowd) assert.equal(seen.tally?.wrongAt, -1);
+      for (const seen of anew) assert.equal(seen.receivedBytes, 0, "nobody sent it anything");
     },
   },
   {

@@ -5,7 +5,8 @@
  * epoll set: the kernel says when something has changed, and what it said is kept as flags (`readable`,
  * `blocked`) until a call answers EAGAIN or moves less than it was offered. Pausing is then free. Reading
  * happens in the batch, a few buffers per connection and turn; sending at its end, all that is queued for a
- * connection in one call.
+ * connection in one call. Where several connections are to be read, or to be sent to, the first of it is done
+ * for all of them in one call (`SocketBatch`); where the system does not have it, one by one.
  *
  * A closed connection's index stays taken until the batch is over: events of the old one may lie further back
  * in it. Closing is a costly call, so each turn makes a few: where thousands end at once, their descriptors stay
@@ -22,6 +23,7 @@ import { type Mapping, mapMemory } from "../native/memory.ts";
 import { NativeEngine } from "../native/native-engine.ts";
 import { requireMainThread } from "../native/syscalls.ts";
 import { EpollSet, Events, Kind } from "./epoll-set.ts";
+import { BATCH_MAX, VECTORS_MAX as BATCH_VECTORS_MAX, SocketBatch } from "./socket-batch.ts";
 
 const BREAK_EVENTS = Events.hangUp | Events.error;
 const READ_EVENTS = BREAK_EVENTS | Events.readable | Events.peerEnded;
@@ -59,6 +61,8 @@ const SOCK_CLOEXEC_NONBLOCK = 0x80800;
 
 /** Buffers that one connection may fill in one turn, so that the others have theirs. */
 const READS_MAX = 4;
+/** Share of the large slots that may be filled before the first of them is told of. */
+const READ_AHEAD_SHIFT = 3;
 const BACKGROUND_MAX = BACKGROUND_READS_MAX;
 const ACCEPTS_MAX = 128;
 /** Descriptors closed in one batch, and again behind it: as many as a turn accepts, and their backends. */
@@ -95,7 +99,13 @@ class EpollEngine extends NativeEngine {
   readonly #set: EpollSet;
   readonly #arguments: Mapping;
   readonly #argumentWords: Int32Array;
-  /** Readable and not paused, but left for the next turn. */
+  readonly #batch: SocketBatch | null;
+  /** By request of the batch: whose it is, and where what is read begins or how much is to be written. */
+  readonly #batchConnections = new Int32Array(BATCH_MAX);
+  readonly #batchOperands = new Int32Array(BATCH_MAX);
+  /** How many reads of a batch leave the handler enough slots. */
+  readonly #readsAheadMax: number;
+  /** Readable and not paused: to be read in this turn, or left for the next. */
   readonly #ready: ConnectionList;
   /** The same of background connections, of which a turn reads so many. */
   readonly #background: ConnectionList;
@@ -114,6 +124,8 @@ class EpollEngine extends NativeEngine {
     this.#argumentWords = new Int32Array(this.#arguments.buffer);
     this.#argumentWords[MESSAGE_AT + 4] = (this.#arguments.address + VECTORS_AT * 4) | 0;
     this.#argumentWords[MESSAGE_AT + 5] = ((this.#arguments.address + VECTORS_AT * 4) / TWO_POW_32) | 0;
+    this.#batch = SocketBatch.open();
+    this.#readsAheadMax = Math.min(BATCH_MAX, options.largeSlots >> READ_AHEAD_SHIFT);
     this.#ready = new ConnectionList(options.connectionsMax);
     this.#background = new ConnectionList(options.connectionsMax);
     this.#closing = new ConnectionList(options.connectionsMax);
@@ -125,12 +137,16 @@ class EpollEngine extends NativeEngine {
 
   protected flush(): void {
     this.#finishClosing();
+    const batch = this.dirty.count > 1 ? this.#batch : null;
     for (let left = this.dirty.count; left > 0; left--) {
       const connection = this.dirty.take();
       const flags = this.table.flags[connection]!;
       if ((flags & (OPEN | CONNECTED | FAILED | BLOCKED)) !== (OPEN | CONNECTED)) continue;
-      if (!this.queue.isEmpty(connection)) this.#sendQueued(connection);
+      if (this.queue.isEmpty(connection)) continue;
+      if (batch === null) this.#sendQueued(connection);
+      else this.#addSend(batch, connection);
     }
+    if (batch !== null && batch.count > 0) this.#sendBatch(batch);
     for (let i = 0; i < this.listeners.length; i++) {
       const listener = this.listeners[i]!;
       if (listener.done || listener.armed === (this.mayAccept() && !listener.leaving)) continue;
@@ -161,6 +177,37 @@ class EpollEngine extends NativeEngine {
     this.table.fd[connection] = CLOSED_FD;
   }
 
+  #addSend(batch: SocketBatch, connection: number): void {
+    const fd = this.table.fd[connection]!;
+    const queue = this.queue;
+    const index = batch.count;
+    let wanted = 0;
+    if (queue.isSingle(connection)) {
+      const start = queue.firstStart(connection);
+      wanted = queue.firstEnd(connection) - start;
+      batch.write(fd, this.poolAddress + start, wanted);
+    } else {
+      const words = batch.vectorWords;
+      const at = batch.vectorsAt;
+      const count = queue.writeVectors(connection, words, at, BATCH_VECTORS_MAX);
+      for (let i = 0; i < count; i++) wanted += words[at + i * 4 + 2]!;
+      batch.writeVectors(fd, count);
+    }
+    this.#batchConnections[index] = connection;
+    this.#batchOperands[index] = wanted;
+    if (batch.count === BATCH_MAX) this.#sendBatch(batch);
+  }
+
+  #sendBatch(batch: SocketBatch): void {
+    const count = batch.count;
+    const done = batch.submit();
+    for (let i = 0; i < count; i++) {
+      const connection = this.#batchConnections[i]!;
+      const isSent = i < done && this.#tookSend(connection, batch.result(i), this.#batchOperands[i]!);
+      if ((isSent || i >= done) && !this.queue.isEmpty(connection)) this.#sendQueued(connection);
+    }
+  }
+
   /** Sends until nothing is queued or the kernel takes no more. */
   #sendQueued(connection: number): void {
     const fd = this.table.fd[connection]!;
@@ -179,19 +226,22 @@ class EpollEngine extends NativeEngine {
         words[MESSAGE_AT + 6] = count;
         sent = this.calls.sendmsg(fd, this.#arguments.address + MESSAGE_AT * 4, MSG_NOSIGNAL);
       }
-      if (sent < 0) {
-        const errno = this.calls.errno();
-        if (errno === EINTR) continue;
-        if (errno === EAGAIN) this.#setFlag(connection, BLOCKED);
-        else if (this.breakSending(connection, -errno)) this.#setFlag(connection, HUNG_UP);
-        return;
-      }
-      this.sent(connection, sent);
-      if (sent < wanted) {
-        this.#setFlag(connection, BLOCKED);
-        return;
-      }
+      if (!this.#tookSend(connection, sent < 0 ? -this.calls.errno() : sent, wanted)) return;
     }
+  }
+
+  /** The kernel has taken `sent` bytes of `wanted`, or none for an errno. Returns false where it takes no more. */
+  #tookSend(connection: number, sent: number, wanted: number): boolean {
+    if (sent >= 0) {
+      this.sent(connection, sent);
+      if (sent === wanted) return true;
+      this.#setFlag(connection, BLOCKED);
+      return false;
+    }
+    if (sent === -EINTR) return true;
+    if (sent === -EAGAIN) this.#setFlag(connection, BLOCKED);
+    else if (this.breakSending(connection, sent)) this.#setFlag(connection, HUNG_UP);
+    return false;
   }
 
   protected hasPending(): boolean {
@@ -261,15 +311,14 @@ class EpollEngine extends NativeEngine {
 
   protected dispatch(): void {
     const set = this.#set;
-    // Those left over come first; what is left over again waits for the next turn.
-    for (let left = this.#ready.count; left > 0; left--) this.#read(this.#ready.take());
     for (let i = 0; i < this.#eventCount; i++) {
       const kind = set.kindOf(i);
       if (kind === CONNECTION) this.#happened(set.indexOf(i), set.eventsOf(i));
       else if (kind === LISTENER) this.#accept(set.indexOf(i));
     }
+    this.#readReady();
     const backgroundCount = Math.min(this.#background.count, BACKGROUND_MAX);
-    for (let left = backgroundCount; left > 0; left--) this.#read(this.#background.take());
+    for (let left = backgroundCount; left > 0; left--) this.#read(this.#background.take(), 0);
   }
 
   #happened(connection: number, events: number): void {
@@ -288,9 +337,7 @@ class EpollEngine extends NativeEngine {
     this.table.flags[connection] = flags;
     const breaks = (flags & END_WATCHED) === 0 ? BREAK_EVENTS : END_EVENTS;
     if ((flags & WATCHED) !== 0 && (events & breaks) !== 0) this.#noteBreak(connection);
-    else if ((events & READ_EVENTS) === 0) return;
-    else if ((flags & BACKGROUND) === 0) this.#read(connection);
-    else this.#background.add(connection);
+    else if ((events & READ_EVENTS) !== 0) this.#readLater(connection);
   }
 
   /** Tells how connecting went. Returns true when the connection stands and is still the handler's. */
@@ -315,13 +362,52 @@ class EpollEngine extends NativeEngine {
     return (this.table.flags[connection]! & OPEN) !== 0;
   }
 
-  /** Reads what there is, a few buffers at most. */
-  #read(connection: number): void {
+  /** Reads those that are ready: the ones left over first. What is left over again waits for the next turn. */
+  #readReady(): void {
+    const ready = this.#ready;
+    let left = ready.count;
+    const batch = left > 1 && this.#readsAheadMax > 1 && !this.buffers.isTight ? this.#batch : null;
+    if (batch === null) {
+      for (; left > 0; left--) this.#read(ready.take(), 0);
+      return;
+    }
+    while (left > 0) {
+      for (; left > 0 && batch.count < this.#readsAheadMax; left--) this.#addRead(batch, ready.take());
+      this.#readBatch(batch);
+    }
+  }
+
+  #addRead(batch: SocketBatch, connection: number): void {
+    if (!this.#mayRead(connection)) return;
+    const slot = this.buffers.acquireLarge();
+    if (slot < 0) {
+      this.#readLater(connection);
+      return;
+    }
+    const start = slot + HEADROOM;
+    this.#batchConnections[batch.count] = connection;
+    this.#batchOperands[batch.count] = start;
+    batch.read(this.table.fd[connection]!, this.poolAddress + start, RECEIVE);
+  }
+
+  /** Has them read, and tells of each: what the handler does with one may close or pause others of them. */
+  #readBatch(batch: SocketBatch): void {
+    const count = batch.count;
+    if (count === 0) return;
+    const done = batch.submit();
+    for (let i = 0; i < count; i++) {
+      const connection = this.#batchConnections[i]!;
+      const start = this.#batchOperands[i]!;
+      if (i >= done) this.buffers.release(start);
+      else if (!this.#tookRead(connection, start, batch.result(i))) continue;
+      this.#read(connection, i < done ? 1 : 0);
+    }
+  }
+
+  /** Reads what there is, a few buffers at most, of which `filledCount` have been filled in this turn. */
+  #read(connection: number, filledCount: number): void {
     const fd = this.table.fd[connection]!;
-    for (let count = 0; ; count++) {
-      const flags = this.table.flags[connection]!;
-      if ((flags & (OPEN | READABLE | CONNECTED)) !== (OPEN | READABLE | CONNECTED)) return;
-      if ((flags & (PAUSED | ENDED | FAILED)) !== 0) return;
+    for (let count = filledCount; this.#mayRead(connection); count++) {
       const slot = count < READS_MAX ? this.buffers.acquireLarge() : -1;
       if (slot < 0) {
         this.#readLater(connection);
@@ -329,20 +415,37 @@ class EpollEngine extends NativeEngine {
       }
       const start = slot + HEADROOM;
       const bytes = this.calls.recv(fd, this.poolAddress + start, RECEIVE, 0);
-      if (bytes > 0) {
-        if (bytes < RECEIVE && (flags & HUNG_UP) === 0) this.table.flags[connection] = flags & ~READABLE;
-        this.handler!.received(connection, start, start + bytes);
-        continue;
-      }
-      const errno = bytes < 0 ? this.calls.errno() : 0;
-      this.buffers.release(start);
-      if (errno === EINTR) continue;
-      this.table.flags[connection] = flags & ~READABLE;
-      if (errno === EAGAIN) return;
-      if (errno === 0) this.tellEnd(connection);
-      else this.fail(connection, (flags & SEND_BROKEN) !== 0 ? this.table.errno[connection]! : -errno);
-      return;
+      if (!this.#tookRead(connection, start, bytes < 0 ? -this.calls.errno() : bytes)) return;
     }
+  }
+
+  #mayRead(connection: number): boolean {
+    const wanted = OPEN | READABLE | CONNECTED;
+    return (this.table.flags[connection]! & (wanted | PAUSED | ENDED | FAILED)) === wanted;
+  }
+
+  /** The kernel has given `bytes` at `start`, 0 for the end, or an errno. Returns false where it gives no more. */
+  #tookRead(connection: number, start: number, bytes: number): boolean {
+    const flags = this.table.flags[connection]!;
+    // Closed by what another of its batch led to.
+    if ((flags & (OPEN | FAILED)) !== OPEN) {
+      this.buffers.release(start);
+      return false;
+    }
+    if (bytes > 0) {
+      const isMoreLikely = bytes === RECEIVE || (flags & HUNG_UP) !== 0;
+      if (!isMoreLikely) this.table.flags[connection] = flags & ~READABLE;
+      this.handler!.received(connection, start, start + bytes);
+      return isMoreLikely;
+    }
+    this.buffers.release(start);
+    if (bytes === -EINTR) return true;
+    this.table.flags[connection] = flags & ~READABLE;
+    if (bytes === 0) this.tellEnd(connection);
+    else if (bytes !== -EAGAIN) {
+      this.fail(connection, (flags & SEND_BROKEN) !== 0 ? this.table.errno[connection]! : bytes);
+    }
+    return false;
   }
 
   #readLater(connection: number): void {
@@ -387,6 +490,7 @@ class EpollEngine extends NativeEngine {
   }
 
   protected tearDown(): void {
+    this.#batch?.close();
     this.#set.close();
   }
 }
