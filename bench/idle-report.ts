@@ -2,7 +2,7 @@
 import type { Missing } from "./measure.ts";
 import { spread, writeNumber, writeSpread, writeTable } from "./statistics.ts";
 
-/** One proxy in one round. Loads are CPU µs and requests per second, alone and beside idle connections. */
+/** One proxy in one round. Loads are CPU µs and requests per second: before idle connections, beside and after them. */
 export interface IdleRound {
   readonly name: string;
   readonly title: string;
@@ -20,12 +20,23 @@ export interface IdleRound {
   /** Negative where the proxy gave back more than the connections took: that says nothing about them. */
   readonly bytesPerConnection: number;
   readonly cpuUsBefore: number;
+  /** When they have gone; undefined in rounds of runs that did not look. */
+  readonly cpuUsAfter?: number;
   readonly cpuUs: number;
   readonly perSecondBefore: number;
   readonly perSecond: number;
   readonly p99Us: number;
   readonly lost: number;
   readonly errors: number;
+}
+
+/** CPU per request beside the connections, in parts of what it is without them. */
+export function loadRatio(round: IdleRound): number {
+  return round.cpuUs / cpuUsAlone(round);
+}
+
+function cpuUsAlone({ cpuUsBefore, cpuUsAfter }: IdleRound): number {
+  return cpuUsAfter === undefined ? cpuUsBefore : (cpuUsBefore + cpuUsAfter) / 2;
 }
 
 /** Medians by proxy, and below them what failed or was left out. */
@@ -48,9 +59,9 @@ export function writeIdle(rounds: readonly IdleRound[], missing: readonly Missin
       writeNumber(of((round) => round.connections).median),
       writeSpread(of((round) => round.bytesPerConnection)),
       writeNumber(of((round) => round.pssKib / 1024).median),
-      writeSpread(of((round) => round.cpuUsBefore)),
+      writeSpread(of(cpuUsAlone)),
       writeSpread(of((round) => round.cpuUs)),
-      writeSpread(of((round) => round.cpuUs / round.cpuUsBefore)),
+      writeSpread(of(loadRatio)),
     ];
   });
   const remarks = [

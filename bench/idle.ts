@@ -4,7 +4,9 @@
  *     npm run bench:idle -- --help
  *
  * Strategy: every round starts each proxy anew. Load for a few seconds, so that it has made what it makes
- * once; memory; the connections, each with one answered request; memory again; the same load beside them. The
+ * once; memory; the connections, each with one answered request; memory again; the same load beside them, and once
+ * more when they have gone: a machine that others share is slower in one minute than in the next, and the mean of the
+ * two loads without them is as old as the one beside them. The
  * difference of PSS over the process tree, divided by the connections, is what one costs the process; the
  * kernel's sockets are not in it. What a proxy has set aside at start for all connections that it may ever
  * have is not in it either, but in the whole PSS, which is shown too. Two things would hide what connections take:
@@ -40,7 +42,7 @@ const HELP = `Memory of a proxy for each idle keep-alive connection, and what lo
   --only A,B           these contenders only; see npm run bench -- --help (all but relays)
   --connections N      idle connections, from 2 (${CONNECTIONS}, or what half of the descriptors allow)
   --rounds N           rounds, each with proxies started anew (3)
-  --seconds N          load before the connections, and as long beside them (4)
+  --seconds N          load before the connections, as long beside them, and behind them (4)
   --core N             core of the proxy (0)
   --other-core N       core of backend, load and clients (1)
   --json FILE          raw data of every round
@@ -94,6 +96,9 @@ async function measure(contender: Contender, backend: Running, plan: IdlePlan, r
     const beside = await loadOnce(proxy, plan, plan.seconds);
     const figures = await Promise.all(clients.map(ask));
     const open = figures.reduce((sum, one) => sum + one.open, 0);
+    await Promise.all(clients.map((program) => program.stop()));
+    await delay(READING_INTERVAL_MS);
+    const again = await loadOnce(proxy, plan, plan.seconds);
     const { name, title, version } = proxy;
     return {
       name,
@@ -107,12 +112,13 @@ async function measure(contender: Contender, backend: Running, plan: IdlePlan, r
       isFlat: before.isFlat && after.isFlat,
       bytesPerConnection: ((after.ownKib - before.ownKib) * 1024) / open,
       cpuUsBefore: alone.cpuUs,
+      cpuUsAfter: again.cpuUs,
       cpuUs: beside.cpuUs,
       perSecondBefore: alone.perSecond,
       perSecond: beside.perSecond,
       p99Us: beside.p99Us,
       lost: figures.reduce((sum, one) => sum + one.failed, 0),
-      errors: alone.errors + beside.errors,
+      errors: alone.errors + beside.errors + again.errors,
     } satisfies IdleRound;
   } catch (error) {
     return { name: contender.name, reason: (error as Error).message } satisfies Missing;
