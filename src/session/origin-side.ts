@@ -263,6 +263,7 @@ export class OriginSide implements OriginProtocol {
     exchange.origin = leg;
     const { requestStart, requestEnd } = exchange;
     plane.buffers.retain(requestStart);
+    plane.beginMessage(leg.connection);
     plane.port.send(leg.connection, requestStart, requestEnd);
     plane.counters[Counter.originBytesOut] =
       plane.counters[Counter.originBytesOut]! + (requestEnd - requestStart);

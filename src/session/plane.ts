@@ -225,6 +225,11 @@ export class Plane {
     }
   }
 
+  /** A message to `connection` begins: where all of those before it has left, their pieces count no more. */
+  beginMessage(connection: number): void {
+    if (this.port.queuedBytes(connection) === 0) this.#pieces[connection] = 0;
+  }
+
   /** A piece was sent to `connection` that `isQueueLong` does not know of: one of several for one input. */
   countPiece(connection: number): void {
     this.#pieces[connection] = Math.min(this.#pieces[connection]! + 1, PIECES_COUNTED_MAX);

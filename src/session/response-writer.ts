@@ -161,6 +161,7 @@ export class ResponseWriter {
     policy.keepAliveHint = exchange.keepAlive && !modern;
     // RFC 9110 §15.5.22: a 426 says to which protocol.
     policy.upgrade = head.status === 426 && upgrades(head);
+    plane.beginMessage(client.connection);
     if (!this.#writeHead(exchange, head)) return false;
     if (exchange.plan !== null && !editResponse(plane, exchange)) return false;
     exchange.responseStarted = true;
@@ -189,6 +190,7 @@ export class ResponseWriter {
     const { memory, view } = this.#plane;
     const { plan } = exchange;
     const statusLine = asciiBytes(`HTTP/1.1 ${status} ${reasonPhrase(status)}\r\n`);
+    this.#plane.beginMessage(exchange.client!.connection);
     this.keepLines(exchange);
     const slot = this.#acquire(statusLine.length + lines.length + ANSWER_FRAME_BYTES_MAX);
     if (slot < 0) return false;
