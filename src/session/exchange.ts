@@ -50,6 +50,8 @@ export class Exchange {
   attempts = 0;
   /** An idle connection has failed it: only a new one will do. */
   freshOnly = false;
+  /** Until when it may wait for a connection that the worker does not have; -1: it never had to. */
+  shortUntilMs = -1;
 
   method = 0;
   /**
@@ -120,6 +122,7 @@ export class Exchange {
     this.tried = 0;
     this.attempts = 0;
     this.freshOnly = false;
+    this.shortUntilMs = -1;
     this.method = 0;
     this.requestStart = -1;
     this.requestEnd = -1;

@@ -1,16 +1,14 @@
 /**
- * The rules of forwarding, written once: which backend gets a request, what is tried again, how an exchange
- * ends, who is told.
+ * The rules of forwarding, written once: how an exchange begins, how it ends, who is told. Which backend it gets
+ * is told in `attempts.ts`.
  *
  * Strategy: the two sides read and write their protocols and report here; nothing here knows how bytes are
  * framed. A request's head is rewritten once, into a slot that is kept until a response head comes: as long
- * as it is there, and nothing was said to the client, the request can be sent again without the client. A
- * request is repeated when nothing of it was sent, or when it is idempotent (RFC 9110 §9.2.2) and lies in the
- * slot whole; never otherwise.
+ * as it is there, and nothing was said to the client, the request can be sent again without the client.
  *
  * @hot
  */
-import { RoundRobin } from "../balance/round-robin.ts";
+import type { RoundRobin } from "../balance/round-robin.ts";
 import { assert } from "../base/assert.ts";
 import { SMALL_SLOT_BYTES } from "../base/buffer-pool.ts";
 import { histogramRecord } from "../base/histogram.ts";
@@ -22,9 +20,10 @@ import { FAULTS, type Fault } from "../http1/fault.ts";
 import { Framing, requestFraming } from "../http1/framing.ts";
 import { HeadNote, type MessageHead, Method, persists, upgrades } from "../http1/message-head.ts";
 import { askedIn } from "./asked.ts";
+import { Attempts } from "./attempts.ts";
 import { ClientNames } from "./client-names.ts";
 import { Exchange, noteTold } from "./exchange.ts";
-import { connectFailure, type Failure, Failures } from "./failure.ts";
+import { type Failure, Failures } from "./failure.ts";
 import { FailureReports } from "./failure-reports.ts";
 import { HeadRules } from "./head-rules.ts";
 import { Interceptions } from "./interceptions.ts";
@@ -36,8 +35,7 @@ import type { ClientProtocol, OriginProtocol } from "./protocols.ts";
 import type { Relays } from "./relay.ts";
 import type { RequestWriter } from "./request-writer.ts";
 import type { ResponseWriter } from "./response-writer.ts";
-import { isIdempotent } from "./reuse.ts";
-import { attemptsMaxOf, bodyBytesMaxOf, type Router } from "./routing.ts";
+import { bodyBytesMaxOf, type Router } from "./routing.ts";
 import { chunkedMode } from "./trailers.ts";
 
 const ACCEPTS_TRAILERS = HeadNote.acceptsTrailers;
@@ -48,6 +46,7 @@ export class Exchanges {
   readonly names: ClientNames;
   readonly reports: FailureReports;
   readonly interceptions: Interceptions;
+  readonly attempts: Attempts;
   readonly #plane: Plane;
   readonly #requests: RequestWriter;
   readonly #responses: ResponseWriter;
@@ -69,6 +68,7 @@ export class Exchanges {
     this.names = new ClientNames(plane);
     this.reports = new FailureReports(plane, this.names);
     this.interceptions = new Interceptions(plane, this, responses);
+    this.attempts = new Attempts(plane, this);
     this.#locals = new LocalAnswers(plane, responses, this);
     this.#rules = new HeadRules(plane.snapshot);
     this.#requests = requests;
@@ -80,6 +80,7 @@ export class Exchanges {
   join(clients: ClientProtocol, origins: OriginProtocol): void {
     this.#clients = clients;
     this.#origins = origins;
+    this.attempts.join(origins);
     this.reports.join(clients);
     this.#locals.join(clients);
     this.interceptions.join(clients, origins);
@@ -99,6 +100,7 @@ export class Exchanges {
     this.interceptions.use(clusters, interception);
     this.#rules.use(this.#plane.snapshot);
     this.#requests.use(this.#plane.snapshot);
+    this.attempts.use(clusters);
     this.#clusters = clusters;
     this.#router = router;
     this.#chain = chain;
@@ -171,7 +173,7 @@ export class Exchanges {
       return after;
     }
     if (exchange.chain !== null && !this.interceptions.request(exchange, head, framing)) return after;
-    if (local === null) this.dispatch(exchange, Failures.noEndpoint);
+    if (local === null) this.attempts.dispatch(exchange, Failures.noEndpoint);
     else this.#locals.goOn(exchange);
     return after;
   }
@@ -238,39 +240,6 @@ export class Exchanges {
     else this.interceptions.originReady(exchange);
   }
 
-  /** Connecting for the exchange failed: nothing was sent, any method may go elsewhere. */
-  connectFailed(exchange: Exchange, errno: number): void {
-    const failure = connectFailure(errno);
-    this.#plane.count(failure.counter, 1);
-    exchange.tried = RoundRobin.markTried(exchange.tried, exchange.endpointIndex);
-    exchange.origin = null;
-    this.dispatch(exchange, failure);
-  }
-
-  /**
-   * The connection broke before a response head came. `reused`: it had served before, so its endpoint may be
-   * fine. `unsent`: it broke before anything of the request left.
-   */
-  originLost(exchange: Exchange, failure: Failure, reused: boolean, unsent: boolean): void {
-    exchange.origin = null;
-    const complete = exchange.wholeInSlot || !exchange.bodySent;
-    const repeatable = complete && (unsent || isIdempotent(exchange.method));
-    if (!repeatable || exchange.attempts >= attemptsMaxOf(exchange.plan)) {
-      this.fail(exchange, failure);
-      return;
-    }
-    this.#plane.count(Counter.retries, 1);
-    // An idle connection dies when its backend restarts or grows impatient; the next in turn comes first
-    // anyway.
-    if (!reused && exchange.cluster!.endpoints.length > 1) {
-      exchange.tried = RoundRobin.markTried(exchange.tried, exchange.endpointIndex);
-    }
-    exchange.freshOnly = true;
-    // Its body waits again for a connection.
-    if (!exchange.wholeInSlot) this.blockClient(exchange);
-    this.dispatch(exchange, failure);
-  }
-
   /** The final response head has been read: the request will not be sent again. */
   responseBegun(exchange: Exchange): void {
     const { counters, nowMs, buffers } = this.#plane;
@@ -306,18 +275,11 @@ export class Exchanges {
   proceed(exchange: Exchange): void {
     const { moment, failure, fault, dispatchFailure } = exchange.intercepted!;
     if (moment === Moment.request) {
-      if (exchange.cluster !== null) this.#renewCluster(exchange);
-      if (exchange.local === null) this.dispatch(exchange, Failures.noEndpoint);
+      if (exchange.cluster !== null) this.attempts.renewCluster(exchange);
+      if (exchange.local === null) this.attempts.dispatch(exchange, Failures.noEndpoint);
       else this.#locals.goOn(exchange);
     } else if (moment === Moment.upstream) {
-      const { listed, healthy } = exchange.cluster!.endpoints[exchange.endpointIndex]!;
-      if (listed && healthy) this.#connect(exchange);
-      else {
-        // It has gone meanwhile, and nothing was sent to it.
-        exchange.tried = RoundRobin.markTried(exchange.tried, exchange.endpointIndex);
-        this.#renewCluster(exchange);
-        this.dispatch(exchange, dispatchFailure!);
-      }
+      this.attempts.goOn(exchange, dispatchFailure!);
     } else if (moment === Moment.response) {
       this.#responses.commit(exchange);
       if (exchange.cluster === null) this.#locals.send(exchange);
@@ -420,49 +382,6 @@ export class Exchanges {
     return leg.trusted;
   }
 
-  /** Sends the request to the next endpoint that may have it; `failure` is the answer when there is none. */
-  dispatch(exchange: Exchange, failure: Failure): void {
-    const { nowS } = this.#plane;
-    const cluster = exchange.cluster!;
-    const attemptsMax = attemptsMaxOf(exchange.plan);
-    let verdict = failure;
-    while (exchange.attempts < attemptsMax) {
-      const index = cluster.next(nowS, exchange.tried);
-      if (index < 0) break;
-      exchange.attempts++;
-      exchange.endpointIndex = index;
-      if (exchange.intercepted !== null && !this.interceptions.upstream(exchange, verdict)) return;
-      const errno = this.#origins.open(exchange, cluster.endpoints[index]!);
-      if (errno === 0) return;
-      verdict = this.#notOpened(exchange, errno);
-    }
-    this.fail(exchange, verdict);
-  }
-
-  /** Sends the request to the endpoint that is chosen, or to the next. */
-  #connect(exchange: Exchange): void {
-    const errno = this.#origins.open(exchange, exchange.cluster!.endpoints[exchange.endpointIndex]!);
-    if (errno !== 0) this.dispatch(exchange, this.#notOpened(exchange, errno));
-  }
-
-  /** The endpoint in use could not even be connected to; returns what that means. */
-  #notOpened(exchange: Exchange, errno: number): Failure {
-    const failure = connectFailure(errno);
-    this.#plane.count(failure.counter, 1);
-    exchange.tried = RoundRobin.markTried(exchange.tried, exchange.endpointIndex);
-    return failure;
-  }
-
-  /** A snapshot that came while the exchange was held may have other endpoints. @cold */
-  #renewCluster(exchange: Exchange): void {
-    const old = exchange.cluster!;
-    const renewed = this.#clusters.find(({ name }) => name === old.name);
-    if (renewed === undefined || renewed === old) return;
-    exchange.cluster = renewed;
-    exchange.endpointIndex = -1;
-    exchange.tried = 0;
-  }
-
   #dropRequest(exchange: Exchange): void {
     if (exchange.requestStart < 0) return;
     this.#plane.buffers.release(exchange.requestStart);
@@ -484,6 +403,7 @@ export class Exchanges {
   #release(exchange: Exchange): void {
     assert(exchange.client !== null, "an exchange ends once");
     if (exchange.intercepted !== null) this.interceptions.over(exchange);
+    this.attempts.forget(exchange);
     this.#dropRequest(exchange);
     const plane = this.#plane;
     const { connection } = exchange.client!;

@@ -30,8 +30,9 @@ export class FailureReports {
 
   /** An exchange has failed; its client is told `status`, or nothing: 0. */
   ofExchange(exchange: Exchange, failure: Failure, status: number): void {
-    // What came of connecting was counted where it was seen, once per attempt.
-    if (failure.phase !== "connect" || failure === Failures.noEndpoint) this.#plane.count(failure.counter, 1);
+    // What came of connecting to an endpoint was counted where it was seen, once per attempt.
+    const isOfEndpoint = failure !== Failures.noEndpoint && failure !== Failures.noConnection;
+    if (failure.phase !== "connect" || !isOfEndpoint) this.#plane.count(failure.counter, 1);
     const { by, reason } = failure;
     if (!this.#plane.notices.admits(reason)) return;
     const noted = exchange.intercepted?.failurePhase ?? "";

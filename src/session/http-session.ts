@@ -16,7 +16,7 @@ import { ClientSide } from "./client-side.ts";
 import { Exchanges } from "./exchanges.ts";
 import { Failures } from "./failure.ts";
 import { OriginSide } from "./origin-side.ts";
-import { ConnectionKind, DUE_PER_BATCH_MAX, EVICTIONS_PER_BATCH_MAX, Plane } from "./plane.ts";
+import { ConnectionKind, DUE_PER_BATCH_MAX, EVICTIONS_PER_BATCH_MAX, Plane, sooner } from "./plane.ts";
 import { RateLimiter } from "./rate-limiter.ts";
 import { Relays } from "./relay.ts";
 import { RequestWriter } from "./request-writer.ts";
@@ -169,6 +169,7 @@ class HttpSession implements Session {
   begin(nowMs: number): void {
     this.#plane.advance(nowMs);
     this.#exchanges.interceptions.beginBatch();
+    if (this.#exchanges.attempts.waitingCount > 0) this.#exchanges.attempts.retry();
     if (this.#cutPending.size > 0) this.#cut();
     if (!this.#drainPending) return;
     this.#drainPending = false;
@@ -216,11 +217,15 @@ class HttpSession implements Session {
     else this.#relays.failed(connection);
   }
 
-  /** The fullest pool gives up `count` or all it has; the next batch asks for more where that was not enough. @cold */
-  #thinPool(count: number): void {
-    const richest = this.#registry.richest();
-    if (richest === undefined) return;
-    this.#origins.closeIdle(richest, Math.max(0, richest.idleCount - count));
+  /** The fullest pools give up `count` idle connections, or all they have. @cold */
+  #thinPools(count: number): void {
+    for (let left = count; left > 0; ) {
+      const richest = this.#registry.richest();
+      if (richest === undefined || richest.idleCount === 0) return;
+      const kept = Math.max(0, richest.idleCount - left);
+      left -= richest.idleCount - kept;
+      this.#origins.closeIdle(richest, kept);
+    }
   }
 
   end(): number {
@@ -247,13 +252,14 @@ class HttpSession implements Session {
       if (kinds[stuck] === CLIENT) this.#clients.evict(this.#clients.legOf(stuck));
       else this.#relays.evict(stuck);
     }
-    const excessIdle = plane.excessIdle();
-    if (excessIdle > 0) this.#thinPool(Math.min(excessIdle, DUE_MAX));
+    const { attempts } = this.#exchanges;
+    const excessIdle = Math.max(plane.excessIdle(), attempts.takeNewlyShort());
+    if (excessIdle > 0) this.#thinPools(Math.min(excessIdle, DUE_MAX));
     this.#exchanges.interceptions.endBatch();
     plane.settle();
     // Asked for while a batch was open: the next one must come.
     const isOrdered = this.#drainPending || this.#cutPending.size > 0;
-    return isOrdered ? 0 : plane.waitMs();
+    return isOrdered ? 0 : sooner(plane.waitMs(), attempts.retryMs());
   }
 }
 

@@ -88,7 +88,7 @@ export class LocalAnswers {
     const bytesMax = bodyBytesMaxOf(exchange.plan, this.#plane.snapshot.limits.requestBodyBytesMax);
     const isTooLarge = bytesMax > 0 && exchange.intercepted!.requestLength > bytesMax;
     if (isTooLarge) this.#exchanges.fail(exchange, Failures.bodyTooLarge);
-    else this.#exchanges.dispatch(exchange, Failures.noEndpoint);
+    else this.#exchanges.attempts.dispatch(exchange, Failures.noEndpoint);
   }
 
   #answer(exchange: Exchange): void {

@@ -18,7 +18,7 @@ import { Framing, leavesConnectionClean } from "../http1/framing.ts";
 import { persists } from "../http1/message-head.ts";
 import type { Exchange } from "./exchange.ts";
 import type { Exchanges } from "./exchanges.ts";
-import { type Failure, Failures } from "./failure.ts";
+import { type Failure, Failures, isShortage } from "./failure.ts";
 import { OriginLeg, OriginState, WhileHeld } from "./legs.ts";
 import { dropPartial } from "./partial-head.ts";
 import { ConnectionKind, microseconds, type Plane } from "./plane.ts";
@@ -453,16 +453,16 @@ export class OriginSide implements OriginProtocol {
     const { reused } = leg;
     const unsent = leg.sentBatch === this.#plane.batch;
     this.#close(leg);
-    this.#exchanges.originLost(exchange, failure, reused, unsent);
+    this.#exchanges.attempts.originLost(exchange, failure, reused, unsent);
   }
 
   #connectFailed(leg: OriginLeg, errno: number): void {
     const { notices, nowS } = this.#plane;
     const exchange = leg.exchange!;
     const endpoint = leg.endpoint!;
-    if (endpoint.suspect(nowS)) notices.endpoint(endpoint.address, errno);
+    if (!isShortage(errno) && endpoint.suspect(nowS)) notices.endpoint(endpoint.address, errno);
     this.#close(leg);
-    this.#exchanges.connectFailed(exchange, errno);
+    this.#exchanges.attempts.connectFailed(exchange, errno);
   }
 
   #closeIdle(leg: OriginLeg): void {

@@ -261,7 +261,7 @@ function timed(timeouts: Timeouts | null): boolean {
 }
 
 /** The shorter of two waits, of which -1 is the longest. */
-function sooner(oneMs: number, otherMs: number): number {
+export function sooner(oneMs: number, otherMs: number): number {
   if (oneMs < 0) return otherMs;
   return otherMs < 0 ? oneMs : Math.min(oneMs, otherMs);
 }
