@@ -137,3 +137,23 @@ test("batches of every size, more than the ring holds: every result is its own",
     for (let i = 0; i < pairs; i++) assert.equal(bytes[16_384 + i * 64], (round + i) & 255);
   }
 });
+
+/** gVisor's looks so: nothing can be read from it. */
+test("a ring that programs may not read is no ring", options, (t) => {
+  const calls = loadSyscalls() as { syscall: (number: number, ...rest: number[]) => number };
+  const { syscall } = calls;
+  const [setup, destroy] = process.arch === "arm64" ? [0, 1] : [206, 207];
+  const { address } = mapMemory(4096);
+  const destroyed: number[] = [];
+  t.after(() => {
+    calls.syscall = syscall;
+  });
+  calls.syscall = (number, ...rest) => {
+    if (number === destroy) return destroyed.push(rest[0]!);
+    if (number !== setup) return syscall(number, ...rest);
+    new BigUint64Array(loadSyscalls().view(rest[1]!, 8))[0] = BigInt(address);
+    return 0;
+  };
+  assert.equal(SocketBatch.open(), null);
+  assert.deepEqual(destroyed, [address]);
+});

@@ -37,10 +37,13 @@ const ADDRESS = 6;
 const BYTES = 8;
 const VECTOR_WORDS = 4;
 
-/** In words: the ring's head of `struct aio_ring`, `struct io_event`, and where its result is. */
+/** In words: the beginning of `struct aio_ring`, `struct io_event`, and where its result is. */
 const RING_SIZE = 1;
 const RING_HEAD = 2;
 const RING_TAIL = 3;
+const RING_MAGIC = 4;
+const RING_INCOMPATIBLE = 6;
+const AIO_RING_MAGIC = 0xa10a10a1 | 0;
 const EVENTS_AT = 8;
 const EVENT_WORDS = 8;
 const EVENT_RESULT = 4;
@@ -64,22 +67,32 @@ export class SocketBatch {
   /** Position in the ring of the first result of the last batch. */
   #resultsAt = 0;
 
-  /** A batch, or null where the system has none to give (`io_setup` fails). @cold */
+  /**
+   * A batch, or null where the system has none to give: `io_setup` fails, or its ring is not one that programs may
+   * read. (gVisor's has no magic number, and is always empty; its requests are not over when `io_submit` returns.)
+   * @cold
+   */
   static open(): SocketBatch | null {
     const calls = loadSyscalls();
     const memory = mapMemory(WORDS * 4);
     if (calls.syscall(SYS_SETUP!, BATCH_MAX, memory.address, 0, 0, 0, 0) < 0) return null;
-    return new SocketBatch(calls, memory);
+    const context = Number(new BigUint64Array(memory.buffer, 0, 1)[0]!);
+    const ring = new Int32Array(calls.view(context, EVENTS_AT * 4));
+    const isReadable = ring[RING_MAGIC] === AIO_RING_MAGIC && ring[RING_INCOMPATIBLE] === 0;
+    if (isReadable && ring[RING_SIZE]! > BATCH_MAX) {
+      return new SocketBatch(calls, memory, context, ring[RING_SIZE]!);
+    }
+    calls.syscall(SYS_DESTROY!, context, 0, 0, 0, 0, 0);
+    return null;
   }
 
-  private constructor(calls: Syscalls, memory: Mapping) {
+  private constructor(calls: Syscalls, memory: Mapping, context: number, ringSize: number) {
     this.#calls = calls;
     this.#memory = memory;
     this.#words = new Int32Array(memory.buffer);
-    this.#context = Number(new BigUint64Array(memory.buffer, 0, 1)[0]!);
-    this.#ringSize = new Int32Array(calls.view(this.#context, EVENTS_AT * 4))[RING_SIZE]!;
-    const ringWords = EVENTS_AT + this.#ringSize * EVENT_WORDS;
-    this.#ring = new Int32Array(calls.view(this.#context, ringWords * 4));
+    this.#context = context;
+    this.#ringSize = ringSize;
+    this.#ring = new Int32Array(calls.view(context, (EVENTS_AT + ringSize * EVENT_WORDS) * 4));
     for (let i = 0; i < BATCH_MAX; i++) {
       this.#writeAddress(POINTERS_AT + i * 2, memory.address + (IOCBS_AT + i * IOCB_WORDS) * 4);
     }
