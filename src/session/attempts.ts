@@ -8,12 +8,14 @@
  *
  * @hot
  */
+import type { EndpointState } from "../balance/endpoint.ts";
 import { RoundRobin } from "../balance/round-robin.ts";
 import { Counter } from "../contract/counters.ts";
+import { Errno } from "../contract/errno.ts";
 import type { Exchange } from "./exchange.ts";
 import type { Exchanges } from "./exchanges.ts";
 import { connectFailure, type Failure, Failures, isShortage } from "./failure.ts";
-import type { Plane } from "./plane.ts";
+import { DUE_PER_BATCH_MAX, type Plane } from "./plane.ts";
 import type { OriginProtocol } from "./protocols.ts";
 import { isIdempotent } from "./reuse.ts";
 import { attemptsMaxOf } from "./routing.ts";
@@ -22,6 +24,15 @@ import { attemptsMaxOf } from "./routing.ts";
 const SHORTAGE_MS_MAX = 1000;
 /** After so long those who wait try again: that a number has come back is not told. */
 const SHORTAGE_RETRY_MS = 2;
+/** After so long idle connections are asked for again, for those who wait still: others have had the numbers. */
+const SHORTAGE_ASK_MS = 20;
+/** Whose time is over, in one batch: they may be thousands. */
+const LATE_MAX = DUE_PER_BATCH_MAX;
+
+/** A place among those who wait; null: it is given up. */
+export interface Waiter {
+  exchange: Exchange | null;
+}
 
 export class Attempts {
   readonly #plane: Plane;
@@ -30,8 +41,11 @@ export class Attempts {
   /** By cluster index of the snapshot. */
   #clusters: readonly RoundRobin[] = [];
   /** Those that wait for a connection, oldest first. */
-  #waiting = new Set<Exchange>();
-  #newlyShort = 0;
+  #waiters: Waiter[] = [];
+  #waitingCount = 0;
+  /** Of them, those for whom no idle connection was asked to go yet. */
+  #unaskedCount = 0;
+  #askAgainMs = 0;
 
   constructor(plane: Plane, exchanges: Exchanges) {
     this.#plane = plane;
@@ -75,14 +89,18 @@ export class Attempts {
 
   /** Sends the request to the endpoint that was chosen some time ago, or to another; `failure` as in `dispatch`. */
   goOn(exchange: Exchange, failure: Failure): void {
-    const endpoint = exchange.cluster!.endpoints[exchange.endpointIndex]!;
-    if (endpoint.listed && endpoint.healthy) {
-      const errno = this.#origins.open(exchange, endpoint);
-      if (errno === 0 || (isShortage(errno) && this.#waits(exchange))) return;
-      this.dispatch(exchange, this.#notOpened(exchange, errno));
+    if (!isThere(exchange)) {
+      this.#chooseAgain(exchange, failure);
       return;
     }
-    // It has gone meanwhile, and nothing was sent to it.
+    const errno = this.#origins.open(exchange, endpointOf(exchange));
+    if (errno === 0 || (isShortage(errno) && this.#waits(exchange))) return;
+    this.dispatch(exchange, this.#notOpened(exchange, errno));
+  }
+
+  /** The chosen endpoint has gone meanwhile, and nothing was sent to it: that was no attempt. @cold */
+  #chooseAgain(exchange: Exchange, failure: Failure): void {
+    exchange.attempts--;
     exchange.tried = RoundRobin.markTried(exchange.tried, exchange.endpointIndex);
     this.renewCluster(exchange);
     this.dispatch(exchange, failure);
@@ -130,50 +148,100 @@ export class Attempts {
 
   /** Requests that wait for a connection. */
   get waitingCount(): number {
-    return this.#waiting.size;
+    return this.#waitingCount;
   }
 
-  /** Those that began to wait since this was asked last: so many idle connections to others should go. */
-  takeNewlyShort(): number {
-    const count = this.#newlyShort;
-    this.#newlyShort = 0;
+  /** How many idle connections, `max` at most, are to go now for those who wait. */
+  takeShort(max: number): number {
+    if (this.#waitingCount === 0) return 0;
+    const { nowMs } = this.#plane;
+    if (nowMs >= this.#askAgainMs) this.#unaskedCount = this.#waitingCount;
+    const count = Math.min(this.#unaskedCount, this.#waitingCount, max);
+    this.#unaskedCount -= count;
+    if (count > 0) this.#askAgainMs = nowMs + SHORTAGE_ASK_MS;
     return count;
   }
 
   /** In how many milliseconds `retry` is due; -1: nobody waits. */
   retryMs(): number {
-    return this.#waiting.size === 0 ? -1 : SHORTAGE_RETRY_MS;
+    return this.#waitingCount === 0 ? -1 : SHORTAGE_RETRY_MS;
   }
 
-  /** Those who wait try again, oldest first, until one finds nothing; then only those whose time is over. @cold */
+  /**
+   * Those who wait try again, oldest first. Behind the first for whom there is no connection others only look for idle
+   * ones, and those whose time is over are told. @cold
+   */
   retry(): void {
     const { nowMs } = this.#plane;
+    const waiters = this.#waiters;
+    const kept: Waiter[] = [];
     let isShort = false;
-    for (const exchange of [...this.#waiting]) {
-      if (isShort && nowMs < exchange.shortUntilMs) continue;
-      // It may have ended by what happened to another.
-      if (!this.#waiting.delete(exchange)) continue;
-      this.goOn(exchange, Failures.noEndpoint);
-      if (!this.#waiting.delete(exchange)) continue;
-      isShort = true;
-      this.#waiting = new Set([exchange, ...this.#waiting]);
+    let lateCount = 0;
+    // Who begins to wait meanwhile stands behind them.
+    this.#waiters = [];
+    for (const waiter of waiters) {
+      const { exchange } = waiter;
+      if (exchange === null) continue;
+      if (!isThere(exchange)) {
+        this.forget(exchange);
+        this.#chooseAgain(exchange, Failures.noEndpoint);
+        continue;
+      }
+      let errno = 0;
+      if (!this.#reuses(exchange)) {
+        errno = isShort ? Errno.EMFILE : this.#origins.open(exchange, endpointOf(exchange));
+      }
+      if (errno === 0) {
+        // The exchange may be over by now, and have become another.
+        if (waiter.exchange !== null) this.forget(exchange);
+        continue;
+      }
+      isShort ||= isShortage(errno);
+      const isOver = !isShortage(errno) || (nowMs >= exchange.shortUntilMs && lateCount++ < LATE_MAX);
+      if (!isOver) kept.push(waiter);
+      else {
+        this.forget(exchange);
+        this.dispatch(exchange, this.#notOpened(exchange, errno));
+      }
     }
+    this.#waiters = kept.concat(this.#waiters);
   }
 
-  /** The exchange ends. */
+  /** The exchange waits no more. */
   forget(exchange: Exchange): void {
-    if (exchange.shortUntilMs >= 0) this.#waiting.delete(exchange);
+    const { waiter } = exchange;
+    if (waiter === null) return;
+    waiter.exchange = null;
+    exchange.waiter = null;
+    this.#waitingCount--;
+  }
+
+  /** One who waits has an idle connection: to the chosen endpoint, or to any where no hook was told of one. @cold */
+  #reuses(exchange: Exchange): boolean {
+    const { endpoints } = exchange.cluster!;
+    for (let i = 0; i < endpoints.length; i++) {
+      const endpoint = endpoints[i]!;
+      if (i !== exchange.endpointIndex && exchange.intercepted !== null) continue;
+      if (endpoint.idleCount === 0 || !endpoint.listed || !endpoint.healthy) continue;
+      const chosen = exchange.endpointIndex;
+      exchange.endpointIndex = i;
+      if (this.#origins.reuse(exchange, endpoint)) return true;
+      exchange.endpointIndex = chosen;
+    }
+    return false;
   }
 
   /** Whether `exchange` waits for a connection, because the worker has none left. @cold */
   #waits(exchange: Exchange): boolean {
     const { nowMs } = this.#plane;
     if (exchange.shortUntilMs < 0) {
-      this.#newlyShort++;
       exchange.shortUntilMs = nowMs + Math.min(SHORTAGE_MS_MAX, exchange.timeouts.connectMs);
     }
     if (nowMs >= exchange.shortUntilMs) return false;
-    this.#waiting.add(exchange);
+    exchange.waiter = { exchange };
+    this.#waiters.push(exchange.waiter);
+    this.#waitingCount++;
+    this.#unaskedCount++;
     return true;
   }
 
@@ -185,4 +253,15 @@ export class Attempts {
     exchange.tried = RoundRobin.markTried(exchange.tried, exchange.endpointIndex);
     return failure;
   }
+}
+
+/** The endpoint that was chosen. */
+function endpointOf({ cluster, endpointIndex }: Exchange): EndpointState {
+  return cluster!.endpoints[endpointIndex]!;
+}
+
+/** Whether the endpoint that was chosen may be used still. */
+function isThere(exchange: Exchange): boolean {
+  const { listed, healthy } = endpointOf(exchange);
+  return listed && healthy;
 }

@@ -11,6 +11,7 @@ import { DEFAULT_TIMEOUTS, type Timeouts } from "../contract/snapshot.ts";
 import { BodyMode, BodyReader } from "../http1/body.ts";
 import type { Fault } from "../http1/fault.ts";
 import type { RoutePlan } from "../route/route-plan.ts";
+import type { Waiter } from "./attempts.ts";
 import type { InterceptedExchange } from "./intercepted.ts";
 import { type ClientLeg, ClientState, type OriginLeg, OriginState } from "./legs.ts";
 import type { LocalAnswer } from "./local-answer.ts";
@@ -50,7 +51,9 @@ export class Exchange {
   attempts = 0;
   /** An idle connection has failed it: only a new one will do. */
   freshOnly = false;
-  /** Until when it may wait for a connection that the worker does not have; -1: it never had to. */
+  /** Its place among those who wait for a connection that the worker does not have. */
+  waiter: Waiter | null = null;
+  /** Until when it may wait there; -1: it never had to. */
   shortUntilMs = -1;
 
   method = 0;
@@ -122,6 +125,7 @@ export class Exchange {
     this.tried = 0;
     this.attempts = 0;
     this.freshOnly = false;
+    this.waiter = null;
     this.shortUntilMs = -1;
     this.method = 0;
     this.requestStart = -1;
@@ -151,6 +155,11 @@ export class Exchange {
     this.responseFault = 0;
     this.startMs = 0;
   }
+}
+
+/** Its response's body goes through foreign code. */
+export function isStaged({ intercepted }: Exchange): boolean {
+  return intercepted !== null && intercepted.responseSender !== null;
 }
 
 /** Name of the endpoint in use, or "". */

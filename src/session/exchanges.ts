@@ -188,6 +188,7 @@ export class Exchanges {
 
   /** The request body cannot be understood. */
   badBody(exchange: Exchange, fault: Fault): void {
+    this.attempts.forget(exchange);
     if (exchange.intercepted !== null && this.interceptions.failed(exchange, null, fault)) return;
     this.#endBad(exchange, fault);
   }
@@ -267,6 +268,7 @@ export class Exchanges {
 
   /** Ends the exchange without (the rest of) a response from a backend. */
   fail(exchange: Exchange, failure: Failure): void {
+    this.attempts.forget(exchange);
     if (exchange.intercepted !== null && this.interceptions.failed(exchange, failure, 0)) return;
     this.#endFailed(exchange, failure);
   }

@@ -169,7 +169,6 @@ class HttpSession implements Session {
   begin(nowMs: number): void {
     this.#plane.advance(nowMs);
     this.#exchanges.interceptions.beginBatch();
-    if (this.#exchanges.attempts.waitingCount > 0) this.#exchanges.attempts.retry();
     if (this.#cutPending.size > 0) this.#cut();
     if (!this.#drainPending) return;
     this.#drainPending = false;
@@ -253,7 +252,9 @@ class HttpSession implements Session {
       else this.#relays.evict(stuck);
     }
     const { attempts } = this.#exchanges;
-    const excessIdle = Math.max(plane.excessIdle(), attempts.takeNewlyShort());
+    // First those who can use an idle connection themselves.
+    if (attempts.waitingCount > 0) attempts.retry();
+    const excessIdle = Math.max(plane.excessIdle(), attempts.takeShort(DUE_MAX));
     if (excessIdle > 0) this.#thinPools(Math.min(excessIdle, DUE_MAX));
     this.#exchanges.interceptions.endBatch();
     plane.settle();

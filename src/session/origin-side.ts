@@ -16,7 +16,7 @@ import { Counter, HistogramCell } from "../contract/counters.ts";
 import { Errno } from "../contract/errno.ts";
 import { Framing, leavesConnectionClean } from "../http1/framing.ts";
 import { persists } from "../http1/message-head.ts";
-import type { Exchange } from "./exchange.ts";
+import { type Exchange, isStaged } from "./exchange.ts";
 import type { Exchanges } from "./exchanges.ts";
 import { type Failure, Failures, isShortage } from "./failure.ts";
 import { OriginLeg, OriginState, WhileHeld } from "./legs.ts";
@@ -60,17 +60,7 @@ export class OriginSide implements OriginProtocol {
    *  announces. Returns 0, or a negative errno when connecting could not even begin. */
   open(exchange: Exchange, endpoint: EndpointState): number {
     const plane = this.#plane;
-    if (mayReuse(plane, exchange, endpoint)) {
-      const connection = endpoint.takeIdle();
-      if (connection >= 0) {
-        const leg = this.#legs[connection]!;
-        plane.count(Counter.originsIdle, -1);
-        plane.count(Counter.originsReused, 1);
-        leg.reused = true;
-        this.#send(leg, exchange);
-        return 0;
-      }
-    }
+    if (this.reuse(exchange, endpoint)) return 0;
     const connection = plane.port.connect(endpoint.address);
     if (connection < 0) return connection;
     const leg = this.#free.length > 0 ? this.#free.pop()! : new OriginLeg();
@@ -87,6 +77,18 @@ export class OriginSide implements OriginProtocol {
     exchange.origin = leg;
     plane.deadlines.set(connection, exchange.timeouts.connectMs);
     return 0;
+  }
+
+  reuse(exchange: Exchange, endpoint: EndpointState): boolean {
+    const plane = this.#plane;
+    const connection = mayReuse(plane, exchange, endpoint) ? endpoint.takeIdle() : -1;
+    if (connection < 0) return false;
+    const leg = this.#legs[connection]!;
+    plane.count(Counter.originsIdle, -1);
+    plane.count(Counter.originsReused, 1);
+    leg.reused = true;
+    this.#send(leg, exchange);
+    return true;
   }
 
   connected(leg: OriginLeg): void {
@@ -492,9 +494,4 @@ export class OriginSide implements OriginProtocol {
     leg.connection = -1;
     this.#free.push(leg);
   }
-}
-
-/** Its body goes through foreign code. */
-function isStaged({ intercepted }: Exchange): boolean {
-  return intercepted !== null && intercepted.responseSender !== null;
 }

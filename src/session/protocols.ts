@@ -27,6 +27,8 @@ export interface ClientProtocol {
 }
 
 export interface OriginProtocol {
+  /** Gives the exchange an idle connection to `endpoint`, where there is one that it may have. */
+  reuse(exchange: Exchange, endpoint: EndpointState): boolean;
   /** Gives the exchange a connection: an idle one, or a new one that `Exchanges.originReady` announces.
    *  Returns 0, or a negative errno when connecting could not even begin. */
   open(exchange: Exchange, endpoint: EndpointState): number;

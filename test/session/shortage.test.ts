@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { Counter } from "../../src/contract/counters.ts";
 import { route } from "../route/asking.ts";
 import type { RawPeer } from "./raw-peer.ts";
+import { heldAt, withChain } from "./scripted-chain.ts";
 import { isServed, onEachEngine, type Stage } from "./stage.ts";
 
 const GET = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
@@ -11,6 +12,14 @@ const OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 const OK_CLOSE = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok";
 const OTHER_CLUSTER = [{ cluster: 1, weight: 1 }];
 const CONNECTIONS = 32;
+const TWO_CLUSTERS = {
+  backends: 2,
+  engine: { connectionsMax: CONNECTIONS },
+  routing: {
+    routes: [route("/other", { action: { kind: "forward", targets: OTHER_CLUSTER } }), route("/")],
+  },
+  timeouts: { originIdleMs: 60_000 },
+} as const;
 
 /** Clients of the first backend, each with a request that it has not answered: two connections each. */
 async function occupy(stage: Stage, count: number): Promise<{ client: RawPeer; origin: RawPeer }[]> {
@@ -27,14 +36,7 @@ async function occupy(stage: Stage, count: number): Promise<{ client: RawPeer; o
 
 onEachEngine(
   "shortage: many requests to one cluster while another's idle connections hold the numbers are all served",
-  {
-    backends: 2,
-    engine: { connectionsMax: CONNECTIONS },
-    routing: {
-      routes: [route("/other", { action: { kind: "forward", targets: OTHER_CLUSTER } }), route("/")],
-    },
-    timeouts: { originIdleMs: 60_000 },
-  },
+  TWO_CLUSTERS,
   async (stage) => {
     const [, other] = stage.backends;
     for (const [i, { client, origin }] of (await occupy(stage, 14)).entries()) {
@@ -117,5 +119,76 @@ onEachEngine(
     assert.equal((await second!.message()).body, "ok");
     assert.equal(pairs.length, 15);
     assert.deepEqual(stage.reasons, ["client_gone"]);
+  },
+);
+
+onEachEngine(
+  "shortage: a connection to another cluster that becomes idle while a request waits goes for it",
+  TWO_CLUSTERS,
+  async (stage) => {
+    const pairs = await occupy(stage, 15);
+    const [first, second] = [stage.client(), stage.client()];
+    await stage.eventually("all numbers are taken", () => stage.counter(Counter.clientsOpen) === 17);
+    first!.write("GET /other HTTP/1.1\r\nHost: h\r\n\r\n");
+    await stage.eventually("it waits", () => stage.counter(Counter.requestsInFlight) === 16);
+    pairs[0]!.origin.write(OK);
+    const origin = await stage.backends[1]!.next();
+    await origin.head();
+    origin.write(OK);
+    assert.equal((await first!.message()).body, "ok");
+    assert.equal(second!.text, "");
+    assert.deepEqual(stage.reasons, []);
+  },
+);
+
+onEachEngine(
+  "shortage: who can use a connection that becomes idle has it, whoever waits ahead for another",
+  TWO_CLUSTERS,
+  async (stage) => {
+    const pairs = await occupy(stage, 15);
+    const [first, second] = [stage.client(), stage.client()];
+    await stage.eventually("all numbers are taken", () => stage.counter(Counter.clientsOpen) === 17);
+    first!.write("GET /other HTTP/1.1\r\nHost: h\r\n\r\n");
+    await stage.eventually("one waits", () => stage.counter(Counter.requestsInFlight) === 16);
+    second!.write(GET);
+    await stage.eventually("both wait", () => stage.counter(Counter.requestsInFlight) === 17);
+    const { origin } = pairs[0]!;
+    origin.write(OK);
+    await origin.head();
+    // The second request, on the connection of the first client's backend.
+    origin.write(OK);
+    assert.equal((await second!.message()).body, "ok");
+    const other = await stage.backends[1]!.next();
+    await other.head();
+    other.write(OK);
+    assert.equal((await first!.message()).body, "ok");
+    assert.equal(stage.counter(Counter.originsReused), 1);
+    assert.deepEqual(stage.reasons, []);
+  },
+);
+
+withChain(
+  "shortage: a request that failed while it waited reaches no backend, whatever its hooks do with it",
+  { engine: { connectionsMax: CONNECTIONS } },
+  async (stage, chain) => {
+    const pairs = await occupy(stage, 15);
+    stage.replace({ timeouts: { ...stage.snapshot.timeouts, requestMs: 100 } });
+    const [first, second] = [stage.client(), stage.client()];
+    await stage.eventually("all numbers are taken", () => stage.counter(Counter.clientsOpen) === 17);
+    const held = heldAt(stage, chain, "onError");
+    first!.write("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n");
+    const exchange = await held;
+    assert.equal(exchange.failureReason, "request_deadline");
+    pairs[0]!.origin.write(OK_CLOSE);
+    await pairs[0]!.client.message();
+    // What comes to the backend next is another request: the first in line would have been before it.
+    pairs[0]!.client.write("GET /next HTTP/1.1\r\nHost: x\r\n\r\n");
+    const origin = await stage.backend.next();
+    assert.match(await origin.head(), /^GET \/next /);
+    origin.write(OK);
+    assert.equal((await pairs[0]!.client.message()).body, "ok");
+    exchange.proceed();
+    assert.match((await first!.message()).head, /^HTTP\/1\.1 504 /);
+    assert.equal(second!.text, "");
   },
 );
