@@ -4,12 +4,19 @@ import { collectGarbage, INSPECTABLE } from "./collect-garbage.ts";
 import { freePort, start, stopAll, waitForPort } from "./programs.ts";
 
 const HELD_BYTES = 64 << 20;
-/** Has made garbage, and has a child that has; tells the smaller heap of both to whoever connects. */
+/**
+ * Holds much, and has a child that does; tells the smaller heap of both to whoever asks, and what was held is garbage
+ * from then on. (Made at once, it would sometimes be collected before anybody asked.)
+ */
 const WASTEFUL = `
   const { spawn } = require("node:child_process");
   const http = require("node:http");
-  Array.from({ length: ${HELD_BYTES} / 8 / 1024 }, () => new Array(1024).fill(0.5));
-  const heap = () => process.memoryUsage().heapUsed;
+  let held = Array.from({ length: ${HELD_BYTES} / 8 / 1024 }, () => new Array(1024).fill(0.5));
+  const heap = () => {
+    const bytes = process.memoryUsage().heapUsed;
+    held = undefined;
+    return bytes;
+  };
   if (process.send !== undefined) process.on("message", () => process.send(heap()));
   else {
     const child = spawn(process.execPath, ["-e", process.env.CODE], { stdio: ["ignore", 1, 2, "ipc"] });
