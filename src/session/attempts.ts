@@ -213,7 +213,7 @@ export class Attempts {
     if (waiter === null) return;
     waiter.exchange = null;
     exchange.waiter = null;
-    this.#waitingCount--;
+    if (--this.#waitingCount === 0) this.#waiters = [];
   }
 
   /** One who waits has an idle connection: to the chosen endpoint, or to any where no hook was told of one. @cold */

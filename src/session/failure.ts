@@ -439,13 +439,13 @@ export function faultProxyError(status: number): string {
 
 /** Whether a `connect` failed with `errno` because this process, or the system, has no connection left to give. */
 export function isShortage(errno: number): boolean {
-  return errno === Errno.EMFILE || errno === Errno.ENFILE;
+  return errno === Errno.EMFILE || errno === Errno.ENFILE || errno === Errno.ENOBUFS;
 }
 
 /** What a failed `connect` with `errno` means. */
 export function connectFailure(errno: number): Failure {
   if (errno === Errno.ECONNREFUSED || errno === Errno.ENOENT) return Failures.connectRefused;
-  if (isShortage(errno) || errno === Errno.ENOBUFS) return Failures.noConnection;
+  if (isShortage(errno)) return Failures.noConnection;
   if (errno === Errno.ENETUNREACH || errno === Errno.EHOSTUNREACH) return Failures.connectUnreachable;
   if (errno === Errno.ETIMEDOUT) return Failures.connectTimeout;
   return Failures.connectFailed;

@@ -1,21 +1,11 @@
 /** Which clients stand in the background, over a port that takes everything and tells nothing. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { PLAIN_SNAPSHOT } from "../../test/harness/plain-snapshot.ts";
 import { QuietPort } from "../../test/harness/quiet-port.ts";
 import { BLOCK_BYTES } from "../contract/counters.ts";
-import { DEFAULT_LIMITS, DEFAULT_POLICY, DEFAULT_TIMEOUTS, type Snapshot } from "../contract/snapshot.ts";
 import { createHttpSession } from "./http-session.ts";
 
-const SNAPSHOT: Snapshot = {
-  version: 1,
-  mode: "http",
-  viaName: "test",
-  clusters: [{ name: "main", endpoints: [{ name: "a", address: "127.0.0.1:1", healthy: true }] }],
-  listeners: [{ cluster: 0 }],
-  timeouts: DEFAULT_TIMEOUTS,
-  limits: DEFAULT_LIMITS,
-  policy: DEFAULT_POLICY,
-};
 const CLIENT = 0;
 const ORIGIN = 1;
 const GET = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
@@ -72,7 +62,7 @@ for (const { name, pieces } of CASES) {
   test(`who is in the background: ${name}`, () => {
     const port = new PlacesPort(ORIGIN);
     const book = { admits: () => false, failure() {}, endpoint() {}, drained() {} };
-    const session = createHttpSession(port, SNAPSHOT, new Float64Array(BLOCK_BYTES / 8), book, 0);
+    const session = createHttpSession(port, PLAIN_SNAPSHOT, new Float64Array(BLOCK_BYTES / 8), book, 0);
     session.begin(1000);
     session.accepted(CLIENT, 0);
     for (const [text, isBackground] of pieces) {
@@ -89,7 +79,7 @@ for (const { name, pieces } of CASES) {
 test("a client that a plain exchange has is never moved", () => {
   const port = new PlacesPort(ORIGIN);
   const book = { admits: () => false, failure() {}, endpoint() {}, drained() {} };
-  const session = createHttpSession(port, SNAPSHOT, new Float64Array(BLOCK_BYTES / 8), book, 0);
+  const session = createHttpSession(port, PLAIN_SNAPSHOT, new Float64Array(BLOCK_BYTES / 8), book, 0);
   session.begin(1000);
   session.accepted(CLIENT, 0);
   port.deliver(session, CLIENT, GET);

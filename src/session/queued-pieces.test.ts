@@ -1,21 +1,11 @@
 /** Whose sender is held for what waits to leave, over a port where nothing leaves until it is told to. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { PLAIN_SNAPSHOT } from "../../test/harness/plain-snapshot.ts";
 import { QuietPort } from "../../test/harness/quiet-port.ts";
 import { BLOCK_BYTES } from "../contract/counters.ts";
-import { DEFAULT_LIMITS, DEFAULT_POLICY, DEFAULT_TIMEOUTS, type Snapshot } from "../contract/snapshot.ts";
 import { createHttpSession } from "./http-session.ts";
 
-const SNAPSHOT: Snapshot = {
-  version: 1,
-  mode: "http",
-  viaName: "test",
-  clusters: [{ name: "main", endpoints: [{ name: "a", address: "127.0.0.1:1", healthy: true }] }],
-  listeners: [{ cluster: 0 }],
-  timeouts: DEFAULT_TIMEOUTS,
-  limits: DEFAULT_LIMITS,
-  policy: DEFAULT_POLICY,
-};
 const CLIENT = 0;
 const ORIGIN = 1;
 const EXCHANGES = 300;
@@ -51,7 +41,7 @@ class HoldingPort extends QuietPort {
 function stage() {
   const port = new HoldingPort(ORIGIN);
   const book = { admits: () => false, failure() {}, endpoint() {}, drained() {} };
-  const session = createHttpSession(port, SNAPSHOT, new Float64Array(BLOCK_BYTES / 8), book, 0);
+  const session = createHttpSession(port, PLAIN_SNAPSHOT, new Float64Array(BLOCK_BYTES / 8), book, 0);
   let nowMs = 1000;
   const batch = (act: () => void): void => {
     session.begin(++nowMs);

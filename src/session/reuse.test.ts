@@ -1,25 +1,15 @@
 /** Which requests go on an idle connection, by how long it has been idle. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { PLAIN_SNAPSHOT } from "../../test/harness/plain-snapshot.ts";
 import { QuietPort } from "../../test/harness/quiet-port.ts";
 import { BLOCK_BYTES } from "../contract/counters.ts";
-import { DEFAULT_LIMITS, DEFAULT_POLICY, DEFAULT_TIMEOUTS, type Snapshot } from "../contract/snapshot.ts";
 import { createHttpSession } from "./http-session.ts";
 
 const CLIENT = 0;
 const ORIGIN = 10;
 const NEW_ORIGIN = 11;
 const OK = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
-const SNAPSHOT: Snapshot = {
-  version: 1,
-  mode: "http",
-  viaName: "test",
-  clusters: [{ name: "main", endpoints: [{ name: "a", address: "127.0.0.1:1", healthy: true }] }],
-  listeners: [{ cluster: 0 }],
-  timeouts: { ...DEFAULT_TIMEOUTS, originIdleMs: 4000 },
-  limits: DEFAULT_LIMITS,
-  policy: DEFAULT_POLICY,
-};
 
 const ROWS = [
   { method: "GET", idleMs: 3900, isReused: true },
@@ -36,8 +26,8 @@ for (const { method, idleMs, originIdleMs = 4000, isReused } of ROWS) {
     const port = new QuietPort(ORIGIN);
     const counters = new Float64Array(BLOCK_BYTES / 8);
     const notices = { admits: () => true, failure: () => {}, endpoint: () => {}, drained: () => {} };
-    const timeouts = { ...SNAPSHOT.timeouts, originIdleMs };
-    const session = createHttpSession(port, { ...SNAPSHOT, timeouts }, counters, notices, 0);
+    const timeouts = { ...PLAIN_SNAPSHOT.timeouts, originIdleMs };
+    const session = createHttpSession(port, { ...PLAIN_SNAPSHOT, timeouts }, counters, notices, 0);
     session.begin(1000);
     session.accepted(CLIENT, 0);
     port.deliver(session, CLIENT, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");

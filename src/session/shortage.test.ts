@@ -1,12 +1,13 @@
 /** Requests that wait for a connection, over a port that has only so many: a limit of descriptors. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { PLAIN_SNAPSHOT } from "../../test/harness/plain-snapshot.ts";
 import { QuietPort } from "../../test/harness/quiet-port.ts";
 import { route } from "../../test/route/asking.ts";
 import { BLOCK_BYTES, Counter } from "../contract/counters.ts";
 import { Errno } from "../contract/errno.ts";
 import type { FailureNotice } from "../contract/notices.ts";
-import { DEFAULT_LIMITS, DEFAULT_POLICY, DEFAULT_TIMEOUTS, type Snapshot } from "../contract/snapshot.ts";
+import type { Snapshot } from "../contract/snapshot.ts";
 import { createHttpSession } from "./http-session.ts";
 
 const FIRST_ORIGIN = 1000;
@@ -18,10 +19,11 @@ const OTHER_CLUSTER = [{ cluster: 1, weight: 1 }];
 /** Takes so many connections to backends, and says that it is a limit of descriptors. */
 class ScarcePort extends QuietPort {
   connectionsLeft = Number.POSITIVE_INFINITY;
+  errno: number = Errno.EMFILE;
   readonly addresses: string[] = [];
 
   override connect(address = ""): number {
-    if (this.connectionsLeft === 0) return Errno.EMFILE;
+    if (this.connectionsLeft === 0) return this.errno;
     this.connectionsLeft--;
     this.addresses.push(address);
     return super.connect();
@@ -40,23 +42,19 @@ function snapshotOf(version: number, port: number): Snapshot {
     healthy: true,
   });
   return {
+    ...PLAIN_SNAPSHOT,
     version,
-    mode: "http",
-    viaName: "test",
     clusters: [
       { name: "main", endpoints: [endpoint("a", port)] },
       { name: "other", endpoints: [endpoint("b", 2)] },
     ],
-    listeners: [{ cluster: 0 }],
     routing: {
       routes: [
         route("/other", { action: { kind: "forward", targets: OTHER_CLUSTER } }),
         route("/", { retries: 0 }),
       ],
     },
-    timeouts: { ...DEFAULT_TIMEOUTS, originIdleMs: 60_000 },
-    limits: DEFAULT_LIMITS,
-    policy: DEFAULT_POLICY,
+    timeouts: { ...PLAIN_SNAPSHOT.timeouts, originIdleMs: 60_000 },
   };
 }
 
@@ -139,3 +137,18 @@ test("where none comes, all who wait are told in time, some in each batch", () =
   assert.ok(batches >= 500);
   assert.deepEqual([...new Set(reasons)], ["no_connection"]);
 });
+
+for (const name of ["EMFILE", "ENFILE", "ENOBUFS"] as const) {
+  test(`${name} is a shortage: the request is sent once there is a connection`, () => {
+    const { port, session, batch, reasons } = stage();
+    batch(() => session.accepted(0, 0));
+    port.errno = Errno[name];
+    port.connectionsLeft = 0;
+    batch(() => port.deliver(session, 0, GET));
+    for (let i = 0; i < 10; i++) assert.equal(batch(), 2);
+    port.connectionsLeft = 1;
+    batch();
+    assert.deepEqual(port.addresses, ["127.0.0.1:1"]);
+    assert.deepEqual(reasons, []);
+  });
+}
